@@ -1,0 +1,23 @@
+typedef struct {
+    float           temperature;
+    float           top_p;
+    int64_t         top_k;
+    float           guidance;
+    int32_t         gumbel;
+    int32_t         clean;
+    const int32_t * banned;
+    int32_t         n_banned;
+    uint64_t        seed;
+    uint64_t        step;
+} hoshi_rule;
+
+typedef struct {
+    int32_t * token;
+    float *   probability;
+    float *   top1;
+    float *   top2;
+    float *   entropy;
+} hoshi_rows;
+
+int hoshi_reduce_rows(const float * conditional, const float * unconditional, int64_t n_rows, int64_t n_vocab,
+                      const int64_t * positions, const hoshi_rule * rule, int32_t n_threads, hoshi_rows * out);

@@ -1,0 +1,35 @@
+/* The native row reduction; rows.py is its only caller. */
+#ifndef HOSHI_NATIVE_H
+#define HOSHI_NATIVE_H
+
+#include <stdint.h>
+
+enum { HOSHI_STREAM_DRAW = 0, HOSHI_STREAM_GUMBEL = 1 };
+
+typedef struct {
+    float           temperature; /* 0: greedy */
+    float           top_p;       /* 1: off */
+    int64_t         top_k;       /* 0: off */
+    float           guidance;    /* w of z = u + (w + 1)(c - u) */
+    int32_t         gumbel;
+    int32_t         clean;       /* statistics from the softmax at temperature 1, unfiltered */
+    const int32_t * banned;      /* ids whose logits count as -inf */
+    int32_t         n_banned;
+    uint64_t        seed;
+    uint64_t        step;
+} hoshi_rule;
+
+typedef struct {
+    int32_t * token;
+    float *   probability;
+    float *   top1;
+    float *   top2;
+    float *   entropy;
+} hoshi_rows;
+
+/* Reduces n_rows rows of n_vocab logits; unconditional may be NULL. Returns 0, or 1 when memory
+ * ran out. */
+int hoshi_reduce_rows(const float * conditional, const float * unconditional, int64_t n_rows, int64_t n_vocab,
+                      const int64_t * positions, const hoshi_rule * rule, int32_t n_threads, hoshi_rows * out);
+
+#endif
