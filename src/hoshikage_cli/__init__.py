@@ -1,0 +1,45 @@
+"""Hoshikage: text from diffusion and autoregressive language models, on llama.cpp.
+
+    import hoshikage_cli as hk
+
+    with hk.load("hoshi-tiny") as generator:
+        print(generator.generate("What is the capital of Japan?").text)
+
+Names are looked up on first use, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "load": "generation",
+    "Generator": "generation",
+    "Run": "generation",
+    "TextEvent": "generation",
+    "Result": "generation",
+    "Step": "decoding.events",
+    "Commit": "decoding.events",
+    "HoshikageError": "errors",
+    "UsageError": "errors",
+    "RunError": "errors",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+if TYPE_CHECKING:
+    from .decoding.events import Commit, Step
+    from .errors import HoshikageError, RunError, UsageError
+    from .generation import Generator, Result, Run, TextEvent, load
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
