@@ -1,0 +1,145 @@
+"""The native row reduction against its specification, `decoding.proposal.propose`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hoshikage_cli.decoding.proposal import ProposalRule, propose
+from hoshikage_cli.llama.rows import RowRule, reduce_rows
+
+CASES = {
+    "random": lambda rng: rng.normal(size=(5, 3000)) * 3,
+    "peaked": lambda rng: rng.normal(size=(5, 3000)) * 12,
+    "uniform": lambda rng: np.zeros((3, 2500)),
+    "ties": lambda rng: rng.integers(0, 3, size=(6, 1500)).astype(float),
+    "one huge": lambda rng: np.where(np.arange(2000) == 1234, 1e30, rng.normal(size=(2, 2000))),
+    "wide": lambda rng: rng.normal(size=(3, 2000)) * 1e4,
+    "minus infinity": lambda rng: np.where(
+        rng.random((4, 2100)) < 0.9, -np.inf, rng.normal(size=(4, 2100))
+    ),
+    "tiny vocabulary": lambda rng: rng.normal(size=(7, 3)),
+    "descending": lambda rng: -np.arange(4096.0)[None, :] / 64,
+    "ascending": lambda rng: np.arange(4096.0)[None, :] / 64,
+}
+
+RULES = {
+    "greedy": {},
+    "banned": {"banned": (0, 2)},
+    "sampled at 0.7": {"temperature": 0.7, "confidence": "sampled"},
+    "clean at 0.7": {"temperature": 0.7},
+    "top-k": {"temperature": 1.3, "top_k": 7, "confidence": "sampled"},
+    "top-p": {"temperature": 1.0, "top_p": 0.8, "confidence": "sampled"},
+    "top-k and top-p": {"temperature": 0.9, "top_k": 20, "top_p": 0.9, "confidence": "sampled"},
+    "filters at 0": {"top_k": 3, "top_p": 0.7, "confidence": "sampled"},
+    "clean with filters": {"temperature": 0.9, "top_k": 20, "top_p": 0.9},
+    "gumbel": {"temperature": 0.8, "gumbel": True},
+    "gumbel sampled": {"temperature": 0.8, "gumbel": True, "confidence": "sampled"},
+}
+
+
+def native_rule(rule: ProposalRule) -> RowRule:
+    return RowRule(
+        temperature=rule.temperature,
+        top_k=rule.top_k,
+        top_p=rule.top_p,
+        gumbel=rule.gumbel,
+        clean=rule.confidence == "clean",
+        guidance=rule.guidance,
+        banned=rule.banned,
+        seed=rule.seed,
+    )
+
+
+def assert_same(logits, rule: ProposalRule, unconditional=None, step=3, threads=2) -> None:
+    positions = np.arange(10, 10 + len(logits))
+    with np.errstate(all="ignore"):
+        wanted = propose(logits, unconditional, positions, step, rule)
+    found = reduce_rows(logits, unconditional, positions, step, native_rule(rule), threads)
+    np.testing.assert_array_equal(found.tokens, wanted.tokens)
+    np.testing.assert_allclose(found.probability, wanted.probability, rtol=2e-4, atol=1e-7)
+    np.testing.assert_allclose(found.top1, wanted.top1, rtol=2e-5, atol=1e-7)
+    np.testing.assert_allclose(found.top2, wanted.top2, rtol=2e-4, atol=1e-7)
+    np.testing.assert_allclose(found.entropy, wanted.entropy, rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("options", RULES.values(), ids=RULES.keys())
+@pytest.mark.parametrize("make", CASES.values(), ids=CASES.keys())
+def test_rows_equal_the_specification(make, options) -> None:
+    logits = make(np.random.default_rng(5)).astype(np.float32)
+    assert_same(logits, ProposalRule(seed=11, **options))
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.5])
+@pytest.mark.parametrize("options", [{}, {"temperature": 0.7, "top_k": 50}])
+def test_guidance_comes_before_everything_else(scale, options) -> None:
+    rng = np.random.default_rng(2)
+    conditional, unconditional = rng.normal(size=(2, 4, 2500)).astype(np.float32)
+    rule = ProposalRule(guidance=scale, banned=(1,), seed=3, **options)
+    assert_same(conditional, rule, unconditional)
+
+
+def test_a_banned_token_is_never_proposed() -> None:
+    logits = np.zeros((4, 9), np.float32)
+    logits[:, 4] = 50
+    reduced = reduce_rows(logits, None, np.arange(4), 0, RowRule(banned=(4,)))
+    assert (reduced.tokens == 0).all()
+    np.testing.assert_allclose(reduced.probability, 1 / 8, rtol=1e-6)
+
+
+def test_rows_are_not_written_to() -> None:
+    logits = np.random.default_rng(0).normal(size=(3, 3000)).astype(np.float32)
+    before = logits.copy()
+    reduce_rows(logits, None, np.arange(3), 0, RowRule(temperature=0.5, top_k=3, banned=(7,)))
+    np.testing.assert_array_equal(logits, before)
+
+
+@pytest.mark.parametrize("options", [{}, {"temperature": 0.7}, {"temperature": 0.7, "gumbel": True}])
+def test_the_result_does_not_depend_on_the_thread_count(options) -> None:
+    logits = np.random.default_rng(1).normal(size=(13, 30000)).astype(np.float32)
+    results = [
+        reduce_rows(logits, None, np.arange(13), 0, RowRule(seed=1, **options), threads)
+        for threads in (1, 2, 4)
+    ]
+    for other in results[1:]:
+        for name in vars(results[0]):
+            np.testing.assert_array_equal(getattr(results[0], name), getattr(other, name))
+
+
+def test_a_draw_does_not_depend_on_the_other_rows() -> None:
+    logits = np.random.default_rng(1).normal(size=(6, 500)).astype(np.float32)
+    rule = RowRule(temperature=1.0, seed=9)
+    together = reduce_rows(logits, None, np.arange(6), 2, rule)
+    alone = reduce_rows(logits[3:4], None, np.arange(3, 4), 2, rule)
+    assert together.tokens[3] == alone.tokens[0]
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    rows=st.lists(
+        st.lists(st.sampled_from([-np.inf, -5.0, 0.0, 0.5, 1.0, 30.0]), min_size=4, max_size=4),
+        min_size=1,
+        max_size=4,
+    ),
+    top_k=st.integers(0, 5),
+    top_p=st.sampled_from([0.3, 0.77, 1.0]),
+    temperature=st.sampled_from([0.0, 0.6, 2.0]),
+    confidence=st.sampled_from(["clean", "sampled"]),
+)
+def test_adversarial_rows(rows, top_k, top_p, temperature, confidence) -> None:
+    logits = np.asarray(rows, np.float32)
+    logits[:, 1] = np.maximum(logits[:, 1], -5.0)  # a row of nothing but -inf proposes nothing
+    rule = ProposalRule(
+        temperature=temperature, top_k=top_k, top_p=top_p, confidence=confidence, seed=4
+    )
+    assert_same(logits, rule)
+
+
+def test_shapes_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="positions"):
+        reduce_rows(np.zeros((2, 5), np.float32), None, np.arange(3), 0, RowRule())
+    with pytest.raises(ValueError, match="one shape"):
+        rows = np.zeros((2, 5), np.float32)
+        reduce_rows(rows, rows[:1], np.arange(2), 0, RowRule(guidance=1.0))
