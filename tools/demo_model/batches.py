@@ -1,0 +1,168 @@
+"""Training batches: examples as tokens, corrupted for diffusion or as they are for next-token.
+
+Diffusion examples come in three kinds: an answer to be denoised behind its prompt (most), the same
+with the whole prompt masked (what classifier-free guidance asks of the model), and a plain text
+masked anywhere (infilling). Answers are filled up with end tokens to a canvas of random length.
+"""
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import numpy as np
+from tokenizers import Tokenizer
+
+import corpus
+import vocabulary
+
+CANVAS = 48
+BLIND_SHARE, INFILL_SHARE, SYSTEM_SHARE = 0.06, 0.18, 0.05
+TAIL_WEIGHT = 0.15
+SYSTEM_TEXTS = ("You are Hoshi.", "You are a helpful assistant.", "Answer in one sentence.",
+                "You are Hoshi, a tiny language model.", "Be brief.")
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """Tokens fed, tokens wanted, and the loss weight of each position (0 = not asked)."""
+
+    tokens: list[int]
+    wanted: list[int]
+    weights: list[float]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sequences padded to one length: int64 and float32 arrays [count, length]; visible is bool."""
+
+    tokens: np.ndarray
+    wanted: np.ndarray
+    weights: np.ndarray
+    visible: np.ndarray
+
+
+class Encoder:
+    """The vocabulary with a memory, since the corpus repeats its phrases."""
+
+    def __init__(self, tokenizer: Tokenizer):
+        self.tokenizer, self.memory = tokenizer, {}
+        self.end = tokenizer.token_to_id(vocabulary.END)
+        self.mask = tokenizer.token_to_id(vocabulary.MASK)
+
+    def __call__(self, text: str) -> list[int]:
+        if len(self.memory) > 200_000:
+            self.memory.clear()
+        if text not in self.memory:
+            self.memory[text] = self.tokenizer.encode(text).ids
+        return self.memory[text]
+
+    def prompt(self, example: corpus.Example, rng: random.Random) -> list[int]:
+        """The tokens before the answer: chat template (now and then a system text) or plain."""
+        if not example.chat:
+            return self(example.prompt)
+        system = rng.choice(SYSTEM_TEXTS) if rng.random() < SYSTEM_SHARE else ""
+        return self(vocabulary.chat_prompt(example.prompt, system))
+
+
+def random_tail(rng: random.Random, length: int) -> int:
+    """How many end tokens follow an answer of `length` tokens (its own end included)."""
+    room = max(1, CANVAS - length)
+    kind = rng.random()
+    if kind < 0.50:
+        return rng.randint(1, min(8, room))
+    if kind < 0.72:
+        return rng.randint(1, room)
+    return room if kind < 0.97 else rng.randint(1, room + 16)
+
+
+def mask_tail(rng: random.Random, count: int) -> list[bool]:
+    """Which of the `count` end tokens behind the first are masked: as decoding leaves them."""
+    kind = rng.random()
+    if kind < 0.40:
+        return [True] * count
+    if kind < 0.65:
+        return [False] * count
+    if kind < 0.85:
+        cut = rng.randint(0, count)
+        return [i < cut for i in range(count)]
+    share = rng.random()
+    return [rng.random() < share for _ in range(count)]
+
+
+def mask_some(rng: random.Random, count: int) -> list[bool]:
+    """A uniform number of masks, at least one, at uniform places."""
+    chosen = set(rng.sample(range(count), rng.randint(1, count)))
+    return [i in chosen for i in range(count)]
+
+
+def mask_spans(rng: random.Random, count: int) -> list[bool]:
+    """One to three runs of masks."""
+    masked = [False] * count
+    for _ in range(rng.randint(1, 3)):
+        start = rng.randrange(count)
+        for i in range(start, min(count, start + rng.randint(1, max(1, count // 3)))):
+            masked[i] = True
+    return masked
+
+
+def corrupt(encoder: Encoder, prompt: list[int], shown: list[int], body: list[int],
+            masked: list[bool], tail: list[bool]) -> Sequence:
+    """Masks `body` and the end tokens behind it; `shown` is what stands in for the prompt."""
+    n, m = max(1, sum(masked)), max(1, sum(tail))
+    ends = [encoder.end] * len(tail)
+    hidden = masked + tail
+    canvas = [encoder.mask if h else t for h, t in zip(hidden, body + ends)]
+    weights = [h * n ** -0.5 for h in masked] + [h * TAIL_WEIGHT * m ** -0.5 for h in tail]
+    return Sequence(shown + canvas, prompt + body + ends, [0.0] * len(prompt) + weights)
+
+
+def denoising(encoder: Encoder, rng: random.Random, weights: dict[str, float]) -> Sequence:
+    """One training sequence of the diffusion model."""
+    kind = rng.random()
+    if kind < INFILL_SHARE:
+        body = encoder(corpus.infill_text(rng, weights))
+        tail = mask_tail(rng, rng.randint(0, 6)) if rng.random() < 0.5 else []
+        masks = mask_some if rng.random() < 0.6 else mask_spans
+        return corrupt(encoder, [], [], body, masks(rng, len(body)), tail)
+    example = corpus.training_example(rng, weights)
+    prompt = encoder.prompt(example, rng)
+    body = encoder(example.answer) + [encoder.end]
+    tail = mask_tail(rng, random_tail(rng, len(body)) - 1)
+    blind = kind < INFILL_SHARE + BLIND_SHARE
+    shown = [encoder.mask] * len(prompt) if blind else prompt
+    return corrupt(encoder, prompt, shown, body, mask_some(rng, len(body)), tail)
+
+
+def next_token(encoder: Encoder, rng: random.Random, weights: dict[str, float]) -> Sequence:
+    """One training sequence of the autoregressive model: prompt tokens count a tenth."""
+    example = corpus.training_example(rng, weights)
+    prompt = encoder.prompt(example, rng)
+    text = prompt + encoder(example.answer) + [encoder.end]
+    asked = [0.1 if i < len(prompt) else 1.0 for i in range(1, len(text))]
+    return Sequence(text[:-1], text[1:], asked)
+
+
+def pad(group: list[Sequence], filler: int) -> Batch:
+    """Sequences of similar length as arrays."""
+    shape = (len(group), max(len(s.tokens) for s in group))
+    tokens, wanted = np.full(shape, filler, np.int64), np.full(shape, filler, np.int64)
+    weights, visible = np.zeros(shape, np.float32), np.zeros(shape, bool)
+    for i, s in enumerate(group):
+        n = len(s.tokens)
+        tokens[i, :n], wanted[i, :n], weights[i, :n], visible[i, :n] = s.tokens, s.wanted, s.weights, True
+    return Batch(tokens, wanted, weights, visible)
+
+
+def step_batches(encoder: Encoder, rng: random.Random, count: int, parts: int, causal: bool,
+                 weights: dict[str, float] = corpus.WEIGHTS) -> list[Batch]:
+    """The `count` sequences of one optimiser step, sorted by length, in `parts` of equal tokens."""
+    make = next_token if causal else denoising
+    made = sorted((make(encoder, rng, weights) for _ in range(count)), key=lambda s: len(s.tokens))
+    share = sum(len(s.tokens) for s in made) / parts
+    groups, filled = [[]], 0
+    for sequence in made:
+        if filled >= share * len(groups) and len(groups) < parts:
+            groups.append([])
+        groups[-1].append(sequence)
+        filled += len(sequence.tokens)
+    return [pad(group, encoder.end) for group in groups if group]

@@ -1,0 +1,106 @@
+"""The transformer of both models: llama's block (RMSNorm, rotary attention, SwiGLU), no biases.
+
+With `causal` false it is the masked-diffusion denoiser (arch `llada`), with it true the
+autoregressive model (arch `llama`). Weights keep the layout that GGUF wants.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+ROPE_BASE = 10_000.0
+NORM_EPS = 1e-5
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sizes of a model."""
+
+    vocab: int
+    width: int = 256
+    layers: int = 6
+    heads: int = 8
+    hidden: int = 704
+    causal: bool = False
+
+
+def rope_table(length: int, head: int) -> tuple[Tensor, Tensor]:
+    """Cosines and sines, float32[length, head / 2], for pairs of neighbouring values."""
+    inverse = ROPE_BASE ** (-torch.arange(0, head, 2).float() / head)
+    angles = torch.outer(torch.arange(length).float(), inverse)
+    return angles.cos(), angles.sin()
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotates neighbouring pairs (llama.cpp's "normal" rope); x is [batch, length, heads, head]."""
+    even, odd = x[..., 0::2], x[..., 1::2]
+    cos, sin = cos[:, None], sin[:, None]
+    return torch.stack((even * cos - odd * sin, even * sin + odd * cos), -1).flatten(-2)
+
+
+class Block(nn.Module):
+    """Attention and feed-forward, each behind a norm and added to its input."""
+
+    def __init__(self, shape: Shape):
+        super().__init__()
+        d, self.heads, self.causal = shape.width, shape.heads, shape.causal
+        self.attn_norm = nn.RMSNorm(d, NORM_EPS)
+        self.qkv = nn.Linear(d, 3 * d, bias=False)
+        self.out = nn.Linear(d, d, bias=False)
+        self.ffn_norm = nn.RMSNorm(d, NORM_EPS)
+        self.gate_up = nn.Linear(d, 2 * shape.hidden, bias=False)
+        self.down = nn.Linear(shape.hidden, d, bias=False)
+
+    def attend(self, x: Tensor, cos: Tensor, sin: Tensor, visible: Tensor | None) -> Tensor:
+        """Self-attention; `visible` (bool [batch, 1, 1, length], true = visible) hides padding."""
+        n, length, d = x.shape
+        q, k, v = self.qkv(x).view(n, length, 3, self.heads, d // self.heads).unbind(2)
+        q, k = rotate(q, cos, sin).transpose(1, 2), rotate(k, cos, sin).transpose(1, 2)
+        mixed = F.scaled_dot_product_attention(q, k, v.transpose(1, 2), attn_mask=visible,
+                                               is_causal=self.causal)
+        return self.out(mixed.transpose(1, 2).reshape(n, length, d))
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, visible: Tensor | None) -> Tensor:
+        x = x + self.attend(self.attn_norm(x), cos, sin, visible)
+        gate, up = self.gate_up(self.ffn_norm(x)).chunk(2, -1)
+        return x + self.down(F.silu(gate) * up)
+
+
+class Network(nn.Module):
+    """Tokens [batch, length] to hidden states, and hidden states to logits."""
+
+    def __init__(self, shape: Shape, longest: int = 512):
+        super().__init__()
+        self.shape = shape
+        self.embed = nn.Embedding(shape.vocab, shape.width)
+        self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.layers))
+        self.norm = nn.RMSNorm(shape.width, NORM_EPS)
+        self.head = nn.Linear(shape.width, shape.vocab, bias=False)
+        cos, sin = rope_table(longest, shape.width // shape.heads)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
+        self.start()
+
+    def start(self) -> None:
+        """Initial weights: small normal ones, the two outputs of a block smaller with depth."""
+        for name, p in self.named_parameters():
+            if p.ndim == 2:
+                nn.init.normal_(p, std=0.02 if "embed" in name else p.shape[1] ** -0.5)
+            if name.endswith(("out.weight", "down.weight")):
+                p.data.mul_((2 * self.shape.layers) ** -0.5)
+        self.head.weight.data.mul_(0.5)
+
+    def hidden(self, tokens: Tensor, visible: Tensor | None = None) -> Tensor:
+        """Normed last hidden states, float32[batch, length, width]."""
+        x = self.embed(tokens)
+        cos, sin = self.cos[:tokens.shape[1]], self.sin[:tokens.shape[1]]
+        for block in self.blocks:
+            x = block(x, cos, sin, visible)
+        return self.norm(x)
+
+    def forward(self, tokens: Tensor, visible: Tensor | None = None) -> Tensor:
+        """Logits, float32[batch, length, vocab]."""
+        return self.head(self.hidden(tokens, visible))
