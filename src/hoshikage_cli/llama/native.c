@@ -39,6 +39,7 @@ typedef struct {
     float  first;    /* largest z */
     float  second;   /* second largest z */
     int64_t argmax;  /* lowest id of the largest */
+    int64_t argsecond;
 } row_sums;
 
 typedef struct {
@@ -178,10 +179,12 @@ static void take_largest(row_sums * sums, const float * z, int64_t begin, int64_
     for (int64_t i = 0; i < n; i++) {
         if (z[i] > sums->first) {
             sums->second = sums->first;
+            sums->argsecond = sums->argmax;
             sums->argmax = begin + i;
             move_maximum(sums, z[i]);
         } else if (z[i] > sums->second) {
             sums->second = z[i];
+            sums->argsecond = begin + i;
         }
     }
 }
@@ -202,7 +205,7 @@ static void add_block(row_sums * sums, const float * z, int64_t n) {
 }
 
 static row_sums empty_sums(void) {
-    return (row_sums){ .sum = 0.0, .weighted = 0.0, .first = -INFINITY, .second = -INFINITY, .argmax = 0 };
+    return (row_sums){ .first = -INFINITY, .second = -INFINITY };
 }
 
 static void extend_sums(row_sums * sums, const float * z, int64_t begin, int64_t n) {
@@ -225,6 +228,7 @@ static void write_statistics(const row_sums * sums, hoshi_rows * out, int64_t ro
 
 static void write_token(const row_sums * sums, float z, int64_t token, hoshi_rows * out, int64_t row) {
     out->token[row] = (int32_t) token;
+    out->runner_up[row] = (int32_t) (token == sums->argmax ? sums->argsecond : sums->argmax);
     out->probability[row] = (float) (exp((double) z - (double) sums->first) / sums->sum);
 }
 
@@ -408,10 +412,12 @@ static void find_two_largest(row_sums * sums, const float * y, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
         if (y[i] > first) {
             second = first;
+            sums->argsecond = sums->argmax;
             first = y[i];
             sums->argmax = i;
         } else if (y[i] > second) {
             second = y[i];
+            sums->argsecond = i;
         }
     }
     sums->first = first;

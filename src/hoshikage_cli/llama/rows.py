@@ -26,9 +26,11 @@ class RowRule:
 
 @dataclass(frozen=True)
 class ReducedRows:
-    """One entry a row: proposed token, its probability, the two largest, the entropy in nats."""
+    """One entry a row: proposed token, the likeliest other one, the proposed token's probability,
+    the two largest probabilities, the entropy in nats."""
 
     tokens: NDArray[np.int32]
+    runner_up: NDArray[np.int32]
     probability: NDArray[np.float32]
     top1: NDArray[np.float32]
     top2: NDArray[np.float32]
@@ -56,7 +58,8 @@ def reduce_rows(
         raise ValueError(f"{n_rows} rows need as many positions, got {positions.shape}")
     banned = np.asarray([t for t in rule.banned if 0 <= t < n_vocab], dtype=np.int32)
     reduced = ReducedRows(
-        np.empty(n_rows, np.int32), *(np.empty(n_rows, np.float32) for _ in range(4))
+        *(np.empty(n_rows, np.int32) for _ in range(2)),
+        *(np.empty(n_rows, np.float32) for _ in range(4)),
     )
     failed = lib.hoshi_reduce_rows(
         ffi.from_buffer("float[]", logits),
@@ -106,6 +109,7 @@ def _native_rule(rule: RowRule, banned: NDArray[np.int32], step: int):
 def _native_rows(reduced: ReducedRows):
     rows = ffi.new("hoshi_rows *")
     rows.token = ffi.from_buffer("int32_t[]", reduced.tokens, require_writable=True)
+    rows.runner_up = ffi.from_buffer("int32_t[]", reduced.runner_up, require_writable=True)
     rows.probability = ffi.from_buffer("float[]", reduced.probability, require_writable=True)
     rows.top1 = ffi.from_buffer("float[]", reduced.top1, require_writable=True)
     rows.top2 = ffi.from_buffer("float[]", reduced.top2, require_writable=True)

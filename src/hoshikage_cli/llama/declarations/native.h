@@ -13,6 +13,7 @@ typedef struct {
 
 typedef struct {
     int32_t * token;
+    int32_t * runner_up;
     float *   probability;
     float *   top1;
     float *   top2;
