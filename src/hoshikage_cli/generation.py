@@ -457,7 +457,7 @@ def _proposer(threads: int, watch: Stopwatch) -> Callable[..., Proposal]:
         began = time.perf_counter()
         rows = reduce_rows(logits, unconditional, positions, step, _row_rule(rule), threads)
         watch.reduce += time.perf_counter() - began
-        return Proposal(rows.tokens, rows.probability, rows.top1, rows.top2, rows.entropy)
+        return Proposal(**vars(rows))
 
     return native
 

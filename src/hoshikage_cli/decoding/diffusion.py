@@ -1,0 +1,184 @@
+"""The diffusion loop: predict, propose, select, commit, until no mask is left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import selection
+from .denoiser import Denoiser, Query
+from .events import Commit, Step
+from .guidance import unconditional_canvas
+from .proposal import Proposal, ProposalRule, Proposer, propose
+from .schedule import SCHEDULES, Block, blocks, one_a_step
+from .state import Canvas
+
+
+@dataclass(frozen=True)
+class DiffusionPlan:
+    """Everything that decides the result but the model and the prompt.
+
+    steps: 0 means one token a step. algorithm: a name of `selection.ALGORITHMS`. schedule: a name
+    of `schedule.SCHEDULES`. eos_policy: `natural`; `suppress` (the rule bans end tokens); `last`,
+    where proposed end tokens rank behind all others. early_stop: end as soon as the answer is
+    complete, which loses nothing.
+    """
+
+    steps: int = 50
+    algorithm: str = "confidence"
+    schedule: str = "timestep"
+    eps: float = 1e-3
+    block_length: int = 32
+    alg_temp: float = 0.0
+    eos_policy: str = "natural"
+    end_tokens: frozenset[int] = frozenset()
+    early_stop: bool = True
+    rule: ProposalRule = field(default_factory=ProposalRule)
+
+
+def diffuse(
+    denoiser: Denoiser,
+    tokens: NDArray[np.int32],
+    prompt_length: int,
+    plan: DiffusionPlan,
+    proposer: Proposer = propose,
+) -> Iterator[Step]:
+    """Unmask every masked position of `tokens` (L,), wherever it stands.
+
+    Answers count from `prompt_length`. Yields the steps that commit something; a step that would
+    commit nothing costs no forward pass and is passed over, which is exact because every random
+    number belongs to its step and position.
+    """
+    return Diffusion(denoiser, tokens, prompt_length, plan, proposer).steps()
+
+
+class Diffusion:
+    """The state of one run."""
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        tokens: NDArray[np.int32],
+        prompt_length: int,
+        plan: DiffusionPlan,
+        proposer: Proposer,
+    ) -> None:
+        self.denoiser = denoiser
+        self.canvas = Canvas(tokens, prompt_length, denoiser.mask_token)
+        self.plan = plan
+        self.proposer = proposer
+        self.schedule = SCHEDULES[plan.schedule] if plan.steps else one_a_step(plan.schedule)
+        self.end_tokens = np.array(sorted(plan.end_tokens), np.int32)
+        self.blocks = blocks(
+            self.canvas.masked(), len(self.canvas), plan.schedule, plan.steps, plan.block_length
+        )
+        self.began = time.perf_counter()
+
+    def steps(self) -> Iterator[Step]:
+        offset = 0
+        for block in self.blocks:
+            for step in range(block.steps):
+                positions = self.in_question(block, step, offset + step)
+                if len(positions) == 0:
+                    continue
+                proposal = self.propose(positions, offset + step)
+                chosen = self.select(positions, proposal, block, step, offset + step)
+                yield self.commit(positions, proposal, chosen, block, offset + step)
+                if self.finished():
+                    return
+            offset += block.steps
+
+    # ----------------------------------------------------------------------- one step
+
+    def in_question(self, block: Block, step: int, index: int) -> NDArray[np.int64]:
+        """Positions that this step may commit; none when it has nothing to commit.
+
+        `origin` does not look at the proposals, so its choice is made before the forward pass.
+        """
+        plan = self.plan
+        positions = self.canvas.masked(block.start, block.end)
+        if plan.algorithm == "origin":
+            share = self.schedule.share(step, block, plan.eps)
+            return positions[selection.origin(share, positions, index, plan.rule.seed)]
+        quota = self.schedule.quota(step, block, len(positions), plan.eps)
+        return positions if quota > 0 else positions[:0]
+
+    def propose(self, positions: NDArray[np.int64], index: int) -> Proposal:
+        rows, unconditional = self.predict(positions)
+        return self.proposer(rows, unconditional, positions, index, self.plan.rule)
+
+    def predict(self, positions: NDArray[np.int64]):
+        """Rows that predict `positions`, and their unconditional twins under guidance."""
+        queries = [Query(self.canvas.tokens, positions)]
+        if self.guided:
+            twin = unconditional_canvas(
+                self.canvas.tokens, self.canvas.given, self.canvas.mask_token
+            )
+            queries.append(Query(twin, positions, sequence=1))
+        rows = self.denoiser.logits(queries)
+        return rows[0], (rows[1] if self.guided else None)
+
+    def select(
+        self,
+        positions: NDArray[np.int64],
+        proposal: Proposal,
+        block: Block,
+        step: int,
+        index: int,
+    ) -> NDArray[np.int64]:
+        """Indices into `positions` of what is committed, best first."""
+        plan = self.plan
+        if plan.algorithm == "origin":
+            return np.arange(len(positions))
+        confidence = selection.confidences(
+            plan.algorithm, proposal, positions, index, plan.rule.seed
+        )
+        if plan.alg_temp > 0:
+            confidence = selection.perturbed(
+                confidence, plan.alg_temp, positions, index, plan.rule.seed
+            )
+        late = np.isin(proposal.tokens, self.end_tokens) if plan.eos_policy == "last" else None
+        quota = self.schedule.quota(step, block, len(positions), plan.eps)
+        return selection.ranked(confidence, late)[:quota]
+
+    def commit(
+        self,
+        positions: NDArray[np.int64],
+        proposal: Proposal,
+        chosen: NDArray[np.int64],
+        block: Block,
+        index: int,
+    ) -> Step:
+        self.canvas.commit(positions[chosen], proposal.tokens[chosen])
+        commits = zip(
+            positions[chosen].tolist(),
+            proposal.tokens[chosen].tolist(),
+            proposal.probability[chosen].tolist(),
+            proposal.runner_up[chosen].tolist(),
+            strict=True,
+        )
+        evaluations = 2 if self.guided else 1
+        return Step(
+            index=index,
+            total=sum(block.steps for block in self.blocks),
+            commits=tuple(Commit(*commit) for commit in commits),
+            canvas=self.canvas.snapshot(),
+            masked=len(self.canvas.masked()),
+            block=(block.start, block.end) if self.schedule.in_blocks else None,
+            positions_decoded=evaluations * len(self.canvas),
+            nfe=evaluations,
+            elapsed=time.perf_counter() - self.began,
+        )
+
+    # ------------------------------------------------------------------------- a run
+
+    @property
+    def guided(self) -> bool:
+        return self.plan.rule.guidance > 0
+
+    def finished(self) -> bool:
+        return self.plan.early_stop and self.canvas.answered(self.end_tokens)

@@ -1,0 +1,172 @@
+"""What the model would put at each masked position, and how sure it is: the specification.
+
+`propose` is the definition in numpy and double precision; `llama.rows.reduce_rows` computes the
+same natively. Order of operations: guidance, banned tokens, temperature, top-p, top-k, softmax,
+draw (Dream's order of filters). Ties go to the lower token id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .guidance import guide
+from .randomness import Stream, keys, uniform, uniform_tokens
+
+
+@dataclass(frozen=True)
+class ProposalRule:
+    """How rows of logits become proposals.
+
+    temperature: 0 is greedy. top_k: 0 is off. top_p: 1 is off. gumbel: draw as LLaDA does, by
+    adding noise to the logits (no filters then). confidence: `clean` reads confidence, margin and
+    entropy from the softmax at temperature 1 (LLaDA), `sampled` from the distribution that is
+    drawn from (Dream). guidance: w. banned: ids that are never proposed.
+    """
+
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+    gumbel: bool = False
+    confidence: str = "clean"
+    guidance: float = 0.0
+    banned: tuple[int, ...] = ()
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """One entry for each row: proposed token, its probability, the two largest probabilities,
+    entropy in nats, and the likeliest token other than the proposed one."""
+
+    tokens: NDArray[np.int32]
+    probability: NDArray[np.float32]
+    top1: NDArray[np.float32]
+    top2: NDArray[np.float32]
+    entropy: NDArray[np.float32]
+    runner_up: NDArray[np.int32]
+
+
+Proposer = Callable[..., Proposal]
+"""Called as `propose` is: (logits, unconditional, positions, step, rule)."""
+
+
+def propose(
+    logits: NDArray[np.float32],
+    unconditional: NDArray[np.float32] | None,
+    positions: NDArray[np.int64],
+    step: int,
+    rule: ProposalRule,
+) -> Proposal:
+    """Proposals for rows (n, n_vocab) that predict `positions` (n,)."""
+    rows = [
+        _propose_row(row, position, step, rule)
+        for row, position in zip(edited_logits(logits, unconditional, rule), positions, strict=True)
+    ]
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 6
+    kinds = (np.int32, np.float32, np.float32, np.float32, np.float32, np.int32)
+    return Proposal(*(np.array(c, kind) for c, kind in zip(columns, kinds, strict=True)))
+
+
+def edited_logits(
+    logits: NDArray[np.float32], unconditional: NDArray[np.float32] | None, rule: ProposalRule
+) -> NDArray[np.float64]:
+    """Rows after guidance, with the banned tokens at minus infinity."""
+    z = np.asarray(logits, np.float64)
+    if unconditional is not None:
+        z = guide(z, np.asarray(unconditional, np.float64), rule.guidance)
+    if rule.banned:
+        z = z.copy()
+        z[:, [t for t in rule.banned if 0 <= t < z.shape[1]]] = -np.inf
+    return z
+
+
+def filtered(
+    z: NDArray[np.float64], temperature: float, top_p: float, top_k: int
+) -> NDArray[np.float64]:
+    """One row over temperature, with what the filters drop at minus infinity."""
+    y = z / temperature if temperature > 0 else z.copy()
+    if top_p < 1:
+        y = keep_top_p(y, top_p)
+    if top_k > 0:
+        y = keep_top_k(y, top_k)
+    return y
+
+
+def keep_top_p(y: NDArray[np.float64], top_p: float) -> NDArray[np.float64]:
+    """Drops a token when the probability of those before it exceeds `top_p`; never the first."""
+    order = np.argsort(-y, kind="stable")
+    p = softmax(y)[order]
+    before = np.concatenate([[0.0], np.cumsum(p)[:-1]])
+    dropped = before > top_p * (1 + 1e-7)  # sums in single precision: equal means equal
+    dropped[0] = False
+    kept = y.copy()
+    kept[order[dropped]] = -np.inf
+    return kept
+
+
+def keep_top_k(y: NDArray[np.float64], top_k: int) -> NDArray[np.float64]:
+    """Drops what is below the k-th largest; ties with it stay."""
+    if top_k >= len(y):
+        return y
+    kth = np.partition(y, -top_k)[-top_k]
+    return np.where(y < kth, -np.inf, y)
+
+
+def softmax(y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Softmax of one row."""
+    e = np.exp(y - y.max())
+    return e / e.sum()
+
+
+def entropy(p: NDArray[np.float64]) -> float:
+    """Entropy of one distribution, in nats."""
+    positive = p[p > 0]
+    return float(max(0.0, -(positive * np.log(positive)).sum()))
+
+
+def _propose_row(z: NDArray[np.float64], position: int, step: int, rule: ProposalRule) -> tuple:
+    noisy = rule.gumbel and rule.temperature > 0
+    y = filtered(z, rule.temperature, 1.0 if noisy else rule.top_p, 0 if noisy else rule.top_k)
+    token = _draw(z, y, position, step, rule)
+    p = softmax(z if rule.confidence == "clean" else y)
+    first, second = _two_largest(p)
+    other = second if token == first else first
+    return token, p[token], p[first], p[second] if second != first else 0.0, entropy(p), other
+
+
+def _draw(
+    z: NDArray[np.float64], y: NDArray[np.float64], position: int, step: int, rule: ProposalRule
+) -> int:
+    if rule.temperature <= 0:
+        return int(np.argmax(y))
+    if rule.gumbel:
+        (key,) = keys(rule.seed, Stream.GUMBEL, step, [position])
+        return int(np.argmax(gumbel_scores(z, uniform_tokens(key, len(z)), rule.temperature)))
+    (u,) = uniform(keys(rule.seed, Stream.DRAW, step, [position]))
+    return inverse_cdf(softmax(y), u)
+
+
+def gumbel_scores(
+    z: NDArray[np.float64], u: NDArray[np.float64], temperature: float
+) -> NDArray[np.float64]:
+    """z - T ln(-ln u): the argmax is an exact draw from softmax(z / T)."""
+    return z - temperature * np.log(-np.log(u))
+
+
+def inverse_cdf(p: NDArray[np.float64], u: float) -> int:
+    """The first token, by id, at which the cumulative probability exceeds u."""
+    chosen = int(np.searchsorted(np.cumsum(p), u * p.sum(), side="right"))
+    return min(chosen, int(np.flatnonzero(p)[-1]))
+
+
+def _two_largest(p: NDArray[np.float64]) -> tuple[int, int]:
+    if len(p) < 2:
+        return 0, 0
+    first = int(np.argmax(p))
+    rest = p.copy()
+    rest[first] = -1.0
+    return first, int(np.argmax(rest))

@@ -1,0 +1,95 @@
+"""How many positions a step commits, and which positions are in scope.
+
+A schedule divides the canvas into blocks and gives each a number of steps; within a block it says
+how many of the positions still masked a step commits (the quota), and with which probability
+`origin` unmasks each of them (the share).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Block:
+    """Positions [start, end) and the steps that they get; masks: how many were masked at first."""
+
+    start: int
+    end: int
+    steps: int
+    masks: int
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """quota(step, block, masked, eps) and share(step, block, eps); the last step takes all."""
+
+    in_blocks: bool
+    quota: Callable[[int, Block, int, float], int]
+    share: Callable[[int, Block, float], float]
+
+
+def timestep_share(step: int, block: Block, eps: float) -> float:
+    """1 - s/t for t falling linearly from 1 to eps over the steps (Dream)."""
+    fall = (1 - eps) / block.steps
+    return 1.0 if step >= block.steps - 1 else fall / (1 - step * fall)
+
+
+def timestep_quota(step: int, block: Block, masked: int, eps: float) -> int:
+    """trunc(masked (1 - s/t)), of the masks that there are now; all in the last step (Dream)."""
+    return masked if step >= block.steps - 1 else int(masked * timestep_share(step, block, eps))
+
+
+def even_quota(step: int, block: Block, masked: int, eps: float) -> int:
+    """masks // steps, and one more in each of the first masks mod steps steps (LLaDA)."""
+    if step >= block.steps - 1:
+        return masked
+    return min(masked, block.masks // block.steps + (step < block.masks % block.steps))
+
+
+def linear_quota(step: int, block: Block, masked: int, eps: float) -> int:
+    """After pass j floor(masks (steps - j) / steps) remain; the last fills all (RND1)."""
+    remaining = block.masks * max(0, block.steps - step - 1) // block.steps
+    return max(0, masked - remaining)
+
+
+def even_share(step: int, block: Block, eps: float) -> float:
+    """Each mask is equally likely to go in any of the steps that are left."""
+    return 1 / max(1, block.steps - step)
+
+
+SCHEDULES = {
+    "timestep": Schedule(False, timestep_quota, timestep_share),
+    "block": Schedule(True, even_quota, even_share),
+    "linear": Schedule(False, linear_quota, even_share),
+}
+
+
+def one_a_step(name: str) -> Schedule:
+    """The named schedule's blocks, with as many steps as there are masks."""
+    return replace(SCHEDULES[name], quota=even_quota, share=even_share)
+
+
+def blocks(masked: NDArray[np.int64], length: int, schedule: str, steps: int, size: int) -> list[Block]:
+    """The blocks of a canvas of `length` positions whose `masked` positions (ascending) are given.
+
+    Blocks of `size` positions begin at the first masked one; the last may be shorter, and a block
+    without masks gets no steps. Each has ceil(steps / blocks) steps. steps = 0 means one token a
+    step.
+    """
+    if len(masked) == 0:
+        return []
+    if not SCHEDULES[schedule].in_blocks:
+        return [Block(0, length, steps or len(masked), len(masked))]
+    first = int(masked[0])
+    counts = np.bincount((masked - first) // size)
+    share = -(-steps // int(np.count_nonzero(counts)))
+    return [
+        Block(first + i * size, min(first + (i + 1) * size, length), share or int(count), int(count))
+        for i, count in enumerate(counts)
+        if count
+    ]
