@@ -1,7 +1,11 @@
-/* The native row reduction; rows.py is its only caller. */
+/* What is computed natively beside libllama: row reductions (rows.c), one sampled token
+ * (sample.c), stopping a forward pass (interrupt.c). */
 #ifndef HOSHI_NATIVE_H
 #define HOSHI_NATIVE_H
 
+#include "llama.h"
+
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { HOSHI_STREAM_DRAW = 0, HOSHI_STREAM_GUMBEL = 1 };
@@ -32,5 +36,14 @@ typedef struct {
  * ran out. */
 int hoshi_reduce_rows(const float * conditional, const float * unconditional, int64_t n_rows, int64_t n_vocab,
                       const int64_t * positions, const hoshi_rule * rule, int32_t n_threads, hoshi_rows * out);
+
+int32_t hoshi_sample(struct llama_sampler * chain, const float * logits, int32_t n_vocab,
+                     llama_token_data * candidates, float * probability);
+
+bool hoshi_should_abort(void * data);
+void hoshi_clear_abort(void);
+void hoshi_request_abort(void);
+/* Makes an interrupt from the keyboard stop the pass under way; 0, or -1 as sigaction. */
+int hoshi_abort_on_interrupt(void);
 
 #endif

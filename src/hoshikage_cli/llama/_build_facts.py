@@ -1,0 +1,4 @@
+"""Written by build.py."""
+
+LLAMA_COMMIT = "unknown"
+VENDORED = False

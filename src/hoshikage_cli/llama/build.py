@@ -1,0 +1,109 @@
+"""Builds the extension module `_native`: cffi in API mode, so that the C compiler checks every
+declaration against the headers of the library that it is linked with.
+
+    python src/hoshikage_cli/llama/build.py
+
+needs cffi and setuptools, and nothing of this package. HOSHIKAGE_LLAMA_DIR names the prefix of an
+installed libllama to bind instead of the vendored one. HOSHIKAGE_PORTABLE=1 leaves out
+-march=native.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+DECLARATIONS = ("library", "model", "vocabulary", "context", "sampler", "native")
+SOURCES = ("rows.c", "sample.c", "interrupt.c")
+MODULE = "hoshikage_cli.llama._native"
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where the headers and libraries are, and where the extension looks for them when it runs."""
+
+    include: tuple[Path, ...]
+    libraries: Path
+    rpath: str
+    vendored: bool
+
+
+def paths() -> Paths:
+    """The vendored library, or the one that HOSHIKAGE_LLAMA_DIR names."""
+    prefix = os.environ.get("HOSHIKAGE_LLAMA_DIR")
+    if prefix:
+        root = Path(prefix).resolve()
+        return Paths((root / "include",), root / "lib", str(root / "lib"), False)
+    tree = ROOT / "vendor" / "llama.cpp"
+    include = (tree / "include", tree / "ggml" / "include")
+    origin = "@loader_path/lib" if sys.platform == "darwin" else "$ORIGIN/lib"
+    return Paths(include, HERE / "lib", origin, True)
+
+
+def declarations() -> str:
+    return "\n".join((HERE / "declarations" / f"{name}.h").read_text() for name in DECLARATIONS)
+
+
+def ffibuilder(where: Paths):
+    """A cffi FFI that knows the declarations and how to compile them."""
+    from cffi import FFI
+
+    ffi = FFI()
+    ffi.cdef(declarations())
+    ffi.set_source(
+        MODULE,
+        '#include "llama.h"\n#include "ggml-backend.h"\n#include "native.h"\n',
+        sources=[str(HERE / name) for name in SOURCES],
+        include_dirs=[str(HERE), *map(str, where.include)],
+        library_dirs=[str(where.libraries)],
+        libraries=["llama", "ggml", "ggml-base"],
+        extra_compile_args=compile_arguments(),
+        extra_link_args=[f"-Wl,-rpath,{where.rpath}", "-lm", "-lpthread"],
+        py_limited_api=False,
+    )
+    return ffi
+
+
+def compile_arguments() -> list[str]:
+    """Warnings in our C are errors; cffi's own wrapper casts too freely for -Wextra."""
+    speed = ["-O3", "-funroll-loops", "-fopenmp-simd", "-ffp-contract=fast"]
+    speed += ["-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros"]
+    if os.environ.get("HOSHIKAGE_PORTABLE") != "1":
+        speed.append("-march=native")
+    checks = ["-Wall", "-Werror", "-Wno-unused-function", "-Wno-missing-field-initializers"]
+    checks += ["-Werror=int-conversion", "-Werror=incompatible-pointer-types"]
+    return ["-std=gnu11", *speed, *checks]
+
+
+def write_build_facts(where: Paths) -> None:
+    """What `--version` says without asking the library."""
+    commit = "unknown"
+    if where.vendored:
+        lock = (ROOT / "vendor" / "llama.cpp.lock").read_text()
+        commit = re.search(r"^commit\s*=\s*\"?([0-9a-f]{40})", lock, re.MULTILINE).group(1)
+    text = f'"""Written by build.py."""\n\nLLAMA_COMMIT = "{commit}"\nVENDORED = {where.vendored}\n'
+    (HERE / "_build_facts.py").write_text(text)
+
+
+def main() -> None:
+    where = paths()
+    with tempfile.TemporaryDirectory() as folder:
+        built = Path(ffibuilder(where).compile(tmpdir=folder, verbose=False))
+        target = HERE / built.name
+        # A running program may have the old file mapped: replace it, do not write into it.
+        fresh = target.with_suffix(".new")
+        fresh.write_bytes(built.read_bytes())
+        fresh.chmod(0o755)
+        fresh.replace(target)
+    write_build_facts(where)
+    print(f"built {target.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+struct llama_context;
+typedef bool (*ggml_abort_callback)(void * data);
+typedef struct llama_memory_i * llama_memory_t;
+
+#define LLAMA_FLASH_ATTN_TYPE_AUTO ...
+#define LLAMA_FLASH_ATTN_TYPE_DISABLED ...
+#define LLAMA_FLASH_ATTN_TYPE_ENABLED ...
+
+struct llama_context_params {
+    uint32_t n_ctx;
+    uint32_t n_batch;
+    uint32_t n_ubatch;
+    uint32_t n_seq_max;
+    int32_t n_threads;
+    int32_t n_threads_batch;
+    int flash_attn_type;
+    ggml_abort_callback abort_callback;
+    void * abort_callback_data;
+    bool no_perf;
+    bool kv_unified;
+    ...;
+};
+
+typedef struct llama_batch {
+    int32_t n_tokens;
+    int32_t * token;
+    float * embd;
+    int32_t * pos;
+    int32_t * n_seq_id;
+    int32_t ** seq_id;
+    int8_t * logits;
+    ...;
+} llama_batch;
+
+struct llama_context_params llama_context_default_params(void);
+struct llama_context * llama_init_from_model(struct llama_model * model, struct llama_context_params params);
+void llama_free(struct llama_context * ctx);
+uint32_t llama_n_ctx(const struct llama_context * ctx);
+uint32_t llama_n_ctx_seq(const struct llama_context * ctx);
+uint32_t llama_n_batch(const struct llama_context * ctx);
+void llama_set_causal_attn(struct llama_context * ctx, bool causal_attn);
+void llama_set_n_threads(struct llama_context * ctx, int32_t n_threads, int32_t n_threads_batch);
+int32_t llama_decode(struct llama_context * ctx, struct llama_batch batch);
+float * llama_get_logits(struct llama_context * ctx);
+float * llama_get_logits_ith(struct llama_context * ctx, int32_t i);
+
+llama_memory_t llama_get_memory(const struct llama_context * ctx);
+void llama_memory_clear(llama_memory_t mem, bool data);
+bool llama_memory_seq_rm(llama_memory_t mem, int32_t seq_id, int32_t p0, int32_t p1);
+int32_t llama_memory_seq_pos_max(llama_memory_t mem, int32_t seq_id);
+
+bool hoshi_should_abort(void * data);
+void hoshi_clear_abort(void);
+void hoshi_request_abort(void);
+int hoshi_abort_on_interrupt(void);

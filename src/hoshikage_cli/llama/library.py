@@ -1,0 +1,87 @@
+"""The library as a whole: start-up, its log, what it was built from."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from dataclasses import dataclass
+
+from ._build_facts import LLAMA_COMMIT, VENDORED
+from ._native import ffi, lib
+
+logger = logging.getLogger("hoshikage.llama")
+
+_LEVELS = {
+    lib.GGML_LOG_LEVEL_DEBUG: logging.DEBUG,
+    lib.GGML_LOG_LEVEL_INFO: logging.INFO,
+    lib.GGML_LOG_LEVEL_WARN: logging.WARNING,
+    lib.GGML_LOG_LEVEL_ERROR: logging.ERROR,
+}
+_recent: deque[str] = deque(maxlen=40)
+_state = {"started": False, "line": "", "level": logging.INFO}
+
+
+@dataclass(frozen=True)
+class BuildInfo:
+    """What this installation was built from."""
+
+    llama_commit: str
+    llama_version: str
+    backends: tuple[str, ...]
+    vendored: bool
+
+
+def initialise() -> None:
+    """Start the library, once, with its log routed to the logger `hoshikage.llama`."""
+    if _state["started"]:
+        return
+    _state["started"] = True
+    lib.llama_log_set(lib.hoshi_on_log, ffi.NULL)
+    lib.ggml_backend_load_all()
+    lib.llama_backend_init()
+
+
+def build_info() -> BuildInfo:
+    initialise()
+    registered = (lib.ggml_backend_reg_get(i) for i in range(lib.ggml_backend_reg_count()))
+    names = tuple(ffi.string(lib.ggml_backend_reg_name(reg)).decode() for reg in registered)
+    version = ffi.string(lib.llama_version()).decode()
+    return BuildInfo(LLAMA_COMMIT, version, names, VENDORED)
+
+
+def abort_on_interrupt() -> None:
+    """Let an interrupt from the keyboard stop a forward pass that is under way.
+
+    For programs: it changes the process's handler of SIGINT, and hands on to the one before.
+    """
+    lib.hoshi_abort_on_interrupt()
+
+
+def recent_errors(count: int = 2) -> str:
+    """The last error lines of the library's log, for a message."""
+    return "; ".join(list(_recent)[-count:])
+
+
+def forget_errors() -> None:
+    _recent.clear()
+
+
+@ffi.def_extern()
+def hoshi_on_log(level, text, user_data) -> None:
+    message = ffi.string(text).decode("utf-8", "replace")
+    if level != lib.GGML_LOG_LEVEL_CONT:
+        _state["line"] = ""
+        _state["level"] = _LEVELS.get(level, logging.DEBUG)
+    _state["line"] += message
+    if _state["line"].endswith("\n"):
+        _log_line(_state["level"], _state["line"].strip())
+        _state["line"] = ""
+
+
+def _log_line(level: int, line: str) -> None:
+    if not line:
+        return
+    if level >= logging.ERROR:
+        _recent.append(line)
+    # What the library calls an error reaches users as an exception; its log is for --debug.
+    logger.log(min(level, logging.INFO), "%s", line)

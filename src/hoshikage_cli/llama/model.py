@@ -1,0 +1,183 @@
+"""A GGUF file that is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+from . import library
+from ._native import ffi, lib
+from .errors import ClosedError, ModelLoadError
+from .vocabulary import Vocabulary
+
+SHIFTED_ARCHITECTURES = frozenset({"dream", "rnd1"})
+"""Whose output row predicts the next position (decoding.md, 1): their files do not say so."""
+
+
+class Model:
+    """Weights and vocabulary. `on_progress` hears the share loaded, 0 to 1; False stops loading.
+
+    Raises ModelLoadError for a file that is missing, unreadable, no GGUF, cut short or of an
+    architecture that the library does not know.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        gpu_layers: int = 0,
+        vocabulary_only: bool = False,
+        on_progress: Callable[[float], bool | None] | None = None,
+    ) -> None:
+        self.path = Path(path)
+        _check_file(self.path)
+        library.initialise()
+        self._handle = self._load(gpu_layers, vocabulary_only, on_progress)
+
+    def _load(self, gpu_layers, vocabulary_only, on_progress):
+        library.forget_errors()
+        watch = _Progress(on_progress)
+        keep = ffi.new_handle(watch)
+        parameters = lib.llama_model_default_params()
+        parameters.n_gpu_layers = gpu_layers
+        parameters.vocab_only = vocabulary_only
+        parameters.progress_callback = lib.hoshi_on_progress
+        parameters.progress_callback_user_data = keep
+        handle = lib.llama_model_load_from_file(str(self.path).encode(), parameters)
+        if watch.error is not None:
+            raise watch.error
+        if handle == ffi.NULL:
+            reason = library.recent_errors(1) or "the library gives no reason"
+            raise ModelLoadError(f"cannot load {self.path.name}: {reason}")
+        return ffi.gc(handle, lib.llama_model_free, self.path.stat().st_size)
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the weights. Contexts of the model are to be closed before."""
+        if self._handle is not None:
+            ffi.release(self._handle)
+            self._handle = None
+
+    @property
+    def handle(self):
+        """The C object; for this package alone."""
+        if self._handle is None:
+            raise ClosedError(f"the model {self.path.name} is closed")
+        return self._handle
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        return Vocabulary(self)
+
+    @cached_property
+    def metadata(self) -> dict[str, str]:
+        """The file's key-value pairs, as text; long arrays are shortened by the library."""
+        return dict(
+            (self._meta(lib.llama_model_meta_key_by_index, i),
+             self._meta(lib.llama_model_meta_val_str_by_index, i))
+            for i in range(lib.llama_model_meta_count(self.handle))
+        )
+
+    def _meta(self, ask, index: int) -> str:
+        room = ffi.new("char[]", 256)
+        length = ask(self.handle, index, room, len(room))
+        if length >= len(room):
+            room = ffi.new("char[]", length + 1)
+            length = ask(self.handle, index, room, len(room))
+        return bytes(ffi.buffer(room, max(0, length))).decode("utf-8", "replace")
+
+    @property
+    def architecture(self) -> str:
+        return self.metadata.get("general.architecture", "unknown")
+
+    @property
+    def description(self) -> str:
+        room = ffi.new("char[]", 256)
+        length = lib.llama_model_desc(self.handle, room, len(room))
+        return bytes(ffi.buffer(room, min(length, 255))).decode("utf-8", "replace")
+
+    @property
+    def is_diffusion(self) -> bool:
+        return lib.llama_model_is_diffusion(self.handle)
+
+    @property
+    def shift_logits(self) -> bool:
+        """Whether row p - 1 predicts position p: as the file says, else by architecture."""
+        said = self.metadata.get("diffusion.shift_logits")
+        return self.architecture in SHIFTED_ARCHITECTURES if said is None else said == "true"
+
+    @property
+    def chat_template(self) -> str | None:
+        template = lib.llama_model_chat_template(self.handle, ffi.NULL)
+        return None if template == ffi.NULL else ffi.string(template).decode("utf-8", "replace")
+
+    @property
+    def n_vocab(self) -> int:
+        return len(self.vocabulary)
+
+    @property
+    def n_parameters(self) -> int:
+        return lib.llama_model_n_params(self.handle)
+
+    @property
+    def size_bytes(self) -> int:
+        return lib.llama_model_size(self.handle)
+
+    @property
+    def n_ctx_train(self) -> int:
+        return lib.llama_model_n_ctx_train(self.handle)
+
+    @property
+    def n_embd(self) -> int:
+        return lib.llama_model_n_embd(self.handle)
+
+    @property
+    def n_layer(self) -> int:
+        return lib.llama_model_n_layer(self.handle)
+
+    @property
+    def n_head(self) -> int:
+        return lib.llama_model_n_head(self.handle)
+
+    @property
+    def n_head_kv(self) -> int:
+        return lib.llama_model_n_head_kv(self.handle)
+
+
+class _Progress:
+    """Carries progress out of C, and an exception of the listener past it."""
+
+    def __init__(self, listener: Callable[[float], bool | None] | None) -> None:
+        self.listener = listener
+        self.error: BaseException | None = None
+
+    def __call__(self, share: float) -> bool:
+        if self.listener is None:
+            return True
+        try:
+            return self.listener(share) is not False
+        except BaseException as error:  # noqa: BLE001 - re-raised as soon as C has returned
+            self.error = error
+            return False
+
+
+@ffi.def_extern(error=False)
+def hoshi_on_progress(share: float, user_data) -> bool:
+    return ffi.from_handle(user_data)(share)
+
+
+def _check_file(path: Path) -> None:
+    """Say plainly what the library would say in its own words, or crash on."""
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise ModelLoadError(f"cannot read {path}: {error.strerror}") from error
+    if magic != b"GGUF":
+        raise ModelLoadError(f"{path} is not a GGUF file: convert it with llama.cpp first")

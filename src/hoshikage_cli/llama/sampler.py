@@ -1,0 +1,81 @@
+"""libllama's chain of samplers, for autoregressive models."""
+
+from __future__ import annotations
+
+from ._native import ffi, lib
+from .context import Context
+from .errors import ClosedError, LlamaError
+from .model import Model
+
+
+class Sampler:
+    """Penalties, top-k, top-p, min-p, temperature, draw: llama.cpp's order. temperature 0 is
+    greedy. Filters at 0 (top-k, min-p) or 1 (top-p) are off."""
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        temperature: float = 0.8,
+        top_k: int = 40,
+        top_p: float = 0.95,
+        min_p: float = 0.05,
+        repeat_penalty: float = 1.0,
+        repeat_last_n: int = 64,
+        seed: int = 0,
+    ) -> None:
+        parameters = lib.llama_sampler_chain_default_params()
+        parameters.no_perf = True
+        self._chain = ffi.gc(lib.llama_sampler_chain_init(parameters), lib.llama_sampler_free)
+        self._n_vocab = model.n_vocab
+        self._candidates = ffi.new("llama_token_data[]", self._n_vocab)
+        self._probability = ffi.new("float *")
+        if repeat_penalty != 1.0 and repeat_last_n != 0:
+            penalties = (self._n_vocab, repeat_last_n, repeat_penalty, 0.0, 0.0)
+            self._add(lib.llama_sampler_init_penalties(*penalties))
+        if temperature <= 0:
+            self._add(lib.llama_sampler_init_greedy())
+            return
+        if top_k > 0:
+            self._add(lib.llama_sampler_init_top_k(top_k))
+        if top_p < 1:
+            self._add(lib.llama_sampler_init_top_p(top_p, 1))
+        if min_p > 0:
+            self._add(lib.llama_sampler_init_min_p(min_p, 1))
+        self._add(lib.llama_sampler_init_temp(temperature))
+        self._add(lib.llama_sampler_init_dist(seed % 2**32))
+
+    def _add(self, sampler) -> None:
+        lib.llama_sampler_chain_add(self._chain, sampler)
+
+    def __enter__(self) -> Sampler:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._chain is not None:
+            ffi.release(self._chain)
+            self._chain = None
+
+    def accept(self, token: int) -> None:
+        """Count a token that was not sampled, such as the prompt's, for the penalties."""
+        lib.llama_sampler_accept(self._open_chain(), token)
+
+    def sample(self, context: Context) -> tuple[int, float]:
+        """The next token, accepted, and its probability in the distribution it was drawn from."""
+        logits = context.last_logits()
+        if logits == ffi.NULL:
+            raise LlamaError("nothing was decoded that a token could be sampled from")
+        token = lib.hoshi_sample(
+            self._open_chain(), logits, self._n_vocab, self._candidates, self._probability
+        )
+        if token < 0:
+            raise LlamaError("the samplers chose no token")
+        return token, self._probability[0]
+
+    def _open_chain(self):
+        if self._chain is None:
+            raise ClosedError("the sampler is closed")
+        return self._chain

@@ -1,0 +1,111 @@
+"""Tokens to bytes and back."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._native import ffi, lib
+from .errors import TokenizeError
+
+if TYPE_CHECKING:
+    from .model import Model
+
+
+class Vocabulary:
+    """A model's tokens. Special tokens that the file does not name are None."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model  # the vocabulary lives in the model's memory
+        self._vocab = lib.llama_model_get_vocab(model.handle)
+        self._pieces: dict[tuple[int, bool], bytes] = {}
+
+    def __len__(self) -> int:
+        return lib.llama_vocab_n_tokens(self._vocab)
+
+    @property
+    def mask_token(self) -> int | None:
+        return self._special(lib.llama_vocab_mask)
+
+    @property
+    def bos(self) -> int | None:
+        return self._special(lib.llama_vocab_bos)
+
+    @property
+    def eos(self) -> int | None:
+        return self._special(lib.llama_vocab_eos)
+
+    @property
+    def eot(self) -> int | None:
+        return self._special(lib.llama_vocab_eot)
+
+    @property
+    def pad(self) -> int | None:
+        return self._special(lib.llama_vocab_pad)
+
+    @property
+    def add_bos(self) -> bool:
+        return lib.llama_vocab_get_add_bos(self._vocab)
+
+    @cached_property
+    def end_tokens(self) -> frozenset[int]:
+        """Every token that ends a generation."""
+        return frozenset(t for t in range(len(self)) if lib.llama_vocab_is_eog(self._vocab, t))
+
+    def is_control(self, token: int) -> bool:
+        return lib.llama_vocab_is_control(self._vocab, token)
+
+    def text(self, token: int) -> str:
+        """The token as the vocabulary spells it."""
+        return ffi.string(lib.llama_vocab_get_text(self._vocab, token)).decode("utf-8", "replace")
+
+    def tokenize(
+        self, text: str, *, add_special: bool = False, parse_special: bool = False
+    ) -> NDArray[np.int32]:
+        """Tokens (n,). `add_special` adds what the model wants around a text; `parse_special`
+        reads spelled-out special tokens as such. Raises TokenizeError."""
+        data = text.encode("utf-8", "surrogatepass")
+        tokens = np.empty(len(data) + 8, np.int32)
+        count = self._tokenize(data, tokens, add_special, parse_special)
+        if count < 0:
+            tokens = np.empty(-count, np.int32)
+            count = self._tokenize(data, tokens, add_special, parse_special)
+        if count < 0:
+            raise TokenizeError("the text cannot be tokenised with this model's vocabulary")
+        return tokens[:count].copy()
+
+    def _tokenize(
+        self, data: bytes, tokens: NDArray[np.int32], add_special: bool, parse_special: bool
+    ) -> int:
+        room = ffi.from_buffer("int32_t[]", tokens, require_writable=True)
+        return lib.llama_tokenize(
+            self._vocab, data, len(data), room, len(tokens), add_special, parse_special
+        )
+
+    def piece(self, token: int, *, special: bool = False) -> bytes:
+        """The bytes of one token; control tokens have none unless `special`."""
+        key = (token, special)
+        if key not in self._pieces:
+            self._pieces[key] = self._piece(token, special)
+        return self._pieces[key]
+
+    def _piece(self, token: int, special: bool) -> bytes:
+        if not 0 <= token < len(self):
+            raise TokenizeError(f"token {token} is outside the vocabulary of {len(self)}")
+        room = ffi.new("char[]", 64)
+        length = lib.llama_token_to_piece(self._vocab, token, room, len(room), 0, special)
+        if length < 0:
+            room = ffi.new("char[]", -length)
+            length = lib.llama_token_to_piece(self._vocab, token, room, len(room), 0, special)
+        return bytes(ffi.buffer(room, max(0, length)))
+
+    def detokenize(self, tokens, *, special: bool = False) -> bytes:
+        """The bytes of a sequence of tokens."""
+        return b"".join(self.piece(int(token), special=special) for token in tokens)
+
+    def _special(self, ask) -> int | None:
+        token = ask(self._vocab)
+        return token if token >= 0 else None
