@@ -1,0 +1,92 @@
+"""Chat templates: the jinja text that a GGUF carries, rendered in a sandbox.
+
+Templates are written for Hugging Face's `apply_chat_template`, whose environment this one follows:
+trimmed blocks, loop controls, `raise_exception`, `strftime_now`, a `tojson` that escapes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from functools import cache, lru_cache
+from typing import Any
+
+from .errors import RunError
+
+
+class ChatTemplateError(RunError):
+    """A chat template that cannot be rendered."""
+
+
+def messages(prompt: str, system_prompt: str | None = None) -> list[dict[str, str]]:
+    """A conversation of one question."""
+    conversation = [{"role": "user", "content": prompt}]
+    if system_prompt:
+        conversation.insert(0, {"role": "system", "content": system_prompt})
+    return conversation
+
+
+def render(
+    template: str,
+    conversation: list[dict[str, str]],
+    *,
+    bos_token: str = "",
+    eos_token: str = "",
+    add_generation_prompt: bool = True,
+) -> str:
+    """The conversation as text for the tokenizer, special tokens spelled out.
+
+    Raises ChatTemplateError where the template is broken, refuses the conversation (a role that it
+    does not know), or tries to leave the sandbox.
+    """
+    from jinja2 import TemplateError
+
+    try:
+        return _compiled(template).render(
+            messages=conversation,
+            bos_token=bos_token,
+            eos_token=eos_token,
+            add_generation_prompt=add_generation_prompt,
+        )
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+        raise ChatTemplateError(
+            f"the model's chat template failed ({_one_line(error)}): "
+            "--no-chat gives the model the bare prompt"
+        ) from error
+
+
+@lru_cache(maxsize=8)
+def _compiled(template: str):
+    return _environment().from_string(template)
+
+
+@cache
+def _environment():
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+    )
+    environment.filters["tojson"] = _to_json
+    environment.globals["raise_exception"] = _raise_exception
+    environment.globals["strftime_now"] = _strftime_now
+    return environment
+
+
+def _raise_exception(message: str) -> None:
+    from jinja2 import TemplateError
+
+    raise TemplateError(message)
+
+
+def _strftime_now(form: str) -> str:
+    return datetime.now().strftime(form)
+
+
+def _to_json(value: Any, indent: int | None = None) -> str:
+    # jinja's own filter escapes <, > and & for HTML, which would reach the model.
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,178 @@
+"""The header of a GGUF file, read without llama.cpp: metadata and the table of tensors.
+
+Reading stops before the weights, and arrays (vocabularies of 150,000 pieces) are kept by their
+length only, so that a look at a model of any size takes a fraction of a second.
+Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from .errors import RunError
+
+MAGIC = b"GGUF"
+SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+STRING, ARRAY = 8, 9
+DIFFUSION_ARCHITECTURES = ("dream", "llada", "llada-moe", "rnd1")
+NEEDED_KEY = "general.architecture"
+
+
+class NotAModel(RunError):
+    """A file that is no GGUF, or not a whole one."""
+
+
+@dataclass(frozen=True)
+class ArrayLength:
+    """What is kept of an array in the metadata."""
+
+    length: int
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """shape: innermost dimension first. type: ggml's type number. offset: bytes into the data."""
+
+    name: str
+    shape: tuple[int, ...]
+    type: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class Header:
+    path: Path
+    version: int
+    metadata: dict[str, Any]
+    tensors: tuple[TensorInfo, ...]
+    data_start: int
+
+    @property
+    def architecture(self) -> str:
+        return str(self.metadata[NEEDED_KEY])
+
+    @property
+    def kind(self) -> str:
+        """"diffusion" or "autoregressive"."""
+        return "diffusion" if self.architecture in DIFFUSION_ARCHITECTURES else "autoregressive"
+
+    @property
+    def n_parameters(self) -> int:
+        return sum(prod(tensor.shape) for tensor in self.tensors)
+
+    def of_architecture(self, key: str) -> Any:
+        """A key under the architecture's name, such as `context_length`."""
+        return self.metadata.get(f"{self.architecture}.{key}")
+
+    def weight_types(self) -> Counter:
+        """How many weights there are of each ggml type number."""
+        counted: Counter = Counter()
+        for tensor in self.tensors:
+            counted[tensor.type] += prod(tensor.shape)
+        return counted
+
+
+def read_header(path: Path) -> Header:
+    """Raises NotAModel, one line, for what is not a whole GGUF header; OSError as `open` does."""
+    try:
+        with open(path, "rb") as file:
+            return _Reader(file, path).header()
+    except (EOFError, struct.error, OverflowError, MemoryError):
+        raise NotAModel(f"{path} is cut off or damaged: its GGUF header is not whole") from None
+    except (UnicodeDecodeError, KeyError):
+        raise NotAModel(f"{path} is damaged: its GGUF header cannot be read") from None
+
+
+class _Reader:
+    """Reads forward through the header."""
+
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        self.file = file
+        self.path = path
+        self.order = "<"
+        self.size = path.stat().st_size
+
+    def header(self) -> Header:
+        version = self._version()
+        n_tensors, n_keys = self._unpack("Q"), self._unpack("Q")
+        metadata = {self._string(): self._value(self._unpack("I")) for _ in range(n_keys)}
+        if NEEDED_KEY not in metadata:
+            raise NotAModel(f"{self.path} is a GGUF without an architecture: not a language model")
+        tensors = tuple(self._tensor() for _ in range(n_tensors))
+        alignment = int(metadata.get("general.alignment", 32)) or 32
+        data_start = -(-self.file.tell() // alignment) * alignment
+        return Header(self.path, version, metadata, tensors, data_start)
+
+    def _version(self) -> int:
+        magic = self.file.read(4)
+        if magic != MAGIC:
+            raise NotAModel(f"{self.path} is not a GGUF file{_what_instead(magic)}")
+        raw = self._read(4)
+        # A version that reads as a huge number was written on a machine of the other byte order.
+        self.order = "<" if struct.unpack("<I", raw)[0] < 1 << 16 else ">"
+        version = struct.unpack(self.order + "I", raw)[0]
+        if version < 2:
+            raise NotAModel(f"{self.path} is a GGUF of version {version}: too old to be read")
+        return version
+
+    def _tensor(self) -> TensorInfo:
+        name = self._string()
+        n_dimensions = self._unpack("I")
+        shape = tuple(self._unpack("Q") for _ in range(min(n_dimensions, 8)))
+        return TensorInfo(name, shape, self._unpack("I"), self._unpack("Q"))
+
+    def _value(self, kind: int) -> Any:
+        if kind == STRING:
+            return self._string()
+        if kind == ARRAY:
+            return self._array()
+        return self._unpack(SCALARS[kind])
+
+    def _array(self) -> ArrayLength:
+        kind, length = self._unpack("I"), self._unpack("Q")
+        if kind in SCALARS:
+            self._skip(length * struct.calcsize("=" + SCALARS[kind]))
+        elif kind == STRING:
+            for _ in range(length):
+                self._skip(self._unpack("Q"))
+        else:
+            for _ in range(length):
+                self._value(kind)
+        return ArrayLength(length)
+
+    def _string(self) -> str:
+        return self._read(self._unpack("Q")).decode("utf-8", "replace")
+
+    def _unpack(self, code: str) -> Any:
+        form = self.order + code
+        return struct.unpack(form, self._read(struct.calcsize(form)))[0]
+
+    def _read(self, n: int) -> bytes:
+        if n > self.size:
+            raise EOFError
+        data = self.file.read(n)
+        if len(data) < n:
+            raise EOFError
+        return data
+
+    def _skip(self, n: int) -> None:
+        if self.file.tell() + n > self.size:
+            raise EOFError
+        self.file.seek(n, 1)
+
+
+def _what_instead(magic: bytes) -> str:
+    if not magic:
+        return ": it is empty"
+    if magic[:2] == b"PK":
+        return ": it looks like a PyTorch or zip file, which must be converted first"
+    if magic.startswith(b"vers"):
+        return ": it looks like a Git LFS pointer, so the model itself was not downloaded"
+    if magic in (b"ggjt", b"tjgg", b"lmgg", b"ggml"):
+        return ": it is of an older format, which must be converted first"
+    return ""
