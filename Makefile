@@ -16,12 +16,15 @@ INSTALLED := $(VENV)/.installed
 TESTABLE := $(VENV)/.testable
 PEER := vendor/peer/bin/.built
 
+COMMIT := $(shell sed -n 's/^commit = "\([0-9a-f]\{12\}\).*/\1/p' vendor/llama.cpp.lock)
+
 # The same for the library that we bind and for the peer that we are compared with.
 CMAKE_COMMON := -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON -DGGML_CCACHE=OFF \
 	-DCMAKE_PLATFORM_NO_VERSIONED_SONAME=ON \
 	-DCMAKE_BUILD_WITH_INSTALL_RPATH=ON "-DCMAKE_INSTALL_RPATH=\$$ORIGIN" \
 	"-DCMAKE_CXX_FLAGS=-include $(abspath vendor/include/amx_tile_config.h)" \
-	-DLLAMA_CURL=OFF -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_SERVER=OFF
+	-DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_APP=OFF \
+	-DLLAMA_BUILD_COMMIT=$(COMMIT) -DLLAMA_BUILD_NUMBER=0
 
 .DELETE_ON_ERROR:
 .PHONY: build vendor demo test lint peer bench clean distclean help FORCE

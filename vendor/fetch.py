@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 
 HERE = Path(__file__).resolve().parent
 
-LIBRARY_PARTS = ("CMakeLists.txt", "LICENSE", "cmake", "ggml", "include", "licenses", "src")
+LIBRARY_PARTS = ("CMakeLists.txt", "LICENSE", "cmake", "ggml", "include", "licenses", "src", "vendor")
 VOCABULARIES = re.compile(r"models/ggml-vocab-(qwen2|llama-bpe|gpt-2)\.gguf(\.inp|\.out)?$")
 NOT_FOR_PEER = ("docs", "media", "models", "app", "gguf-py", "ci", "benches")
 
