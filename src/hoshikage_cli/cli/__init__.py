@@ -1,0 +1,1 @@
+"""The command line: settings, runs, words and exit codes."""

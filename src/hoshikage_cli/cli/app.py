@@ -1,0 +1,149 @@
+"""The typer app: commands and their words; each command's work is in its own module."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Annotated, Any, Optional
+
+import typer
+
+from ..settings import GROUPS
+from .exits import Exit
+from .help import TopicsCommand
+from .options import complete_model, with_settings
+
+GLOBAL_FLAGS = ("--help", "-h", "--version", "-V", "--install-completion", "--show-completion")
+CONTEXT = {"help_option_names": ["-h", "--help"]}
+
+app = typer.Typer(
+    name="hoshikage",
+    no_args_is_help=True,
+    context_settings=CONTEXT,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+# \b keeps the lines as they are.
+ROOT_EXAMPLES = """\b
+Examples:
+  hoshikage generate "What is the capital of Japan?"
+  hoshikage generate -m dream.gguf --visual "Write a haiku about the sea."
+  hoshikage inspect dream.gguf
+"""
+
+GENERATE_EXAMPLES = """\b
+Examples:
+  hoshikage generate "What is the capital of Japan?"
+  hoshikage generate -m llada.gguf --block-length 32 --visual "Tell a story."
+  cat notes.txt | hoshikage generate -m dream.gguf "Summarise this." > out.txt
+  hoshikage generate -m dream.gguf --json -f prompt.txt | jq .timings
+
+llama.cpp's spellings are understood as well (--diffusion-steps 128, -ub 512), and each option can
+be set in the config file under its long name.
+"""
+
+
+@app.callback(epilog=ROOT_EXAMPLES)
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", help="Show versions and leave.", is_eager=True)
+    ] = False,
+) -> None:
+    """Text from diffusion language models, and autoregressive ones, on llama.cpp."""
+    if version:
+        from .version import print_version
+
+        raise typer.Exit(print_version())
+
+
+@app.command(cls=TopicsCommand, epilog=GENERATE_EXAMPLES)
+@with_settings(GROUPS)
+def generate(
+    prompt: Annotated[
+        Optional[str],  # noqa: UP045 - read by typer
+        typer.Argument(
+            help='What the model is to answer; "-" reads it from stdin.', rich_help_panel="Prompt"
+        ),
+    ] = None,
+    prompt_option: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("-p", "--prompt", metavar="TEXT", help="The same.", rich_help_panel="Prompt"),
+    ] = None,
+    file: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "-f",
+            "--file",
+            metavar="FILE",
+            help="Read the prompt, or the material that the prompt is about, from a file.",
+            rich_help_panel="Prompt",
+        ),
+    ] = None,
+    show_settings: Annotated[
+        bool,
+        typer.Option(
+            "--show-settings",
+            help="Show every setting and where it comes from, and leave.",
+            rich_help_panel="Output",
+        ),
+    ] = False,
+    batch_size: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("-b", "--batch-size", hidden=True),
+    ] = None,
+    **flags: Any,
+) -> int:
+    """Answer a prompt: text on stdout, everything else on stderr.
+
+    The prompt is the argument, a file, or what is piped in. Material that is piped in stands before
+    the argument, with a blank line between.
+    """
+    from .generate import run_generate, show_settings_of
+
+    # -b is llama.cpp's; a canvas is always one batch here, so there is nothing to set.
+    if show_settings:
+        return show_settings_of(flags)
+    return run_generate(flags, prompt, prompt_option, file)
+
+
+@app.command()
+def inspect(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="GGUF file, or the name of a shipped model.",
+            autocompletion=complete_model,
+        ),
+    ],
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> int:
+    """Show what a user needs to know of a model file."""
+    from .inspect import run_inspect
+
+    return run_inspect(model, json)
+
+
+def run(arguments: list[str]) -> int:
+    """The whole program but for its exit: errors become a line and a code here."""
+    from .errors import report
+    from .streams import forgive_encoding
+
+    forgive_encoding()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(int(Exit.TERMINATED)))
+    try:
+        result = app(_with_command(arguments), prog_name="hoshikage", standalone_mode=False)
+        return result if isinstance(result, int) else Exit.OK
+    except Exception as error:  # noqa: BLE001 - the one place where errors become words
+        return report(error, arguments)
+    except KeyboardInterrupt as error:
+        return report(error, arguments)
+
+
+def _with_command(arguments: list[str]) -> list[str]:
+    """llama-diffusion-cli has no commands: flags alone mean `generate`."""
+    first = arguments[0] if arguments else ""
+    if first.startswith("-") and first.split("=")[0] not in GLOBAL_FLAGS:
+        return ["generate", *arguments]
+    return arguments

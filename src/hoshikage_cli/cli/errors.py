@@ -1,0 +1,77 @@
+"""The one place that turns what went wrong into a line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Mapping
+
+from ..errors import HoshikageError, UsageError
+from ..settings import TRUE_WORDS, did_you_mean
+from .exits import Exit
+from .streams import ClosedPipe, note
+
+VERBOSE_FLAGS = ("-v", "--verbose", "--debug")
+
+
+def report(error: BaseException, arguments: list[str]) -> int:
+    """Say what happened in one line; the exit code that goes with it."""
+    if isinstance(error, ClosedPipe):
+        return Exit.CLOSED_PIPE
+    if isinstance(error, KeyboardInterrupt):
+        note("interrupted")
+        return Exit.INTERRUPTED
+    if _verbose(arguments, os.environ):
+        traceback.print_exception(error, file=sys.stderr)
+    message, code = _described(error)
+    note(message)
+    return code
+
+
+def _described(error: BaseException) -> tuple[str, int]:
+    if _from_typer(error):
+        return _typed_wrong(error), Exit.USAGE
+    if isinstance(error, UsageError):
+        return str(error), Exit.USAGE
+    if isinstance(error, HoshikageError):
+        return str(error), Exit.FAILED
+    if isinstance(error, MemoryError):
+        return "not enough memory", Exit.FAILED
+    if isinstance(error, ImportError) and "_native" in str(error):
+        return f"the binding to llama.cpp cannot be loaded ({error}): run make", Exit.FAILED
+    if isinstance(error, OSError):
+        return _os_error(error), Exit.FAILED
+    words = f"{type(error).__name__}: {error}"
+    return f"internal error, {words} (--debug shows where)", Exit.FAILED
+
+
+def _os_error(error: OSError) -> str:
+    what = error.strerror or str(error)
+    return f"{error.filename}: {what}" if error.filename else what
+
+
+def _from_typer(error: BaseException) -> bool:
+    # typer carries its own click in some versions and imports it in others.
+    return hasattr(error, "format_message") and hasattr(error, "exit_code")
+
+
+def _typed_wrong(error: BaseException) -> str:
+    context = getattr(error, "ctx", None)
+    name = getattr(error, "option_name", None)
+    unknown = type(error).__name__ == "NoSuchOption"
+    message = error.format_message().rstrip(".")
+    if unknown and name:
+        message = f"no option {name}{did_you_mean(name, _flags(context))}"
+    where = getattr(context, "command_path", None) or "hoshikage"
+    return f"{message[:1].lower()}{message[1:]} (see {where} --help)"
+
+
+def _flags(context: object) -> list[str]:
+    parameters = getattr(getattr(context, "command", None), "params", [])
+    return [flag for parameter in parameters for flag in (*parameter.opts, *parameter.secondary_opts)]
+
+
+def _verbose(arguments: list[str], environ: Mapping[str, str]) -> bool:
+    by_variable = environ.get("HOSHIKAGE_VERBOSE", "").lower() in TRUE_WORDS
+    return by_variable or any(flag in arguments for flag in VERBOSE_FLAGS)

@@ -1,0 +1,18 @@
+"""Exit codes."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    OK = 0
+    FAILED = 1
+    """A run that was typed rightly and failed."""
+    USAGE = 2
+    """Something to type differently."""
+    INTERRUPTED = 130
+    """Ctrl-C: 128 and the signal's number, as shells count."""
+    CLOSED_PIPE = 141
+    """Whoever read the output went away; the same, for SIGPIPE."""
+    TERMINATED = 143

@@ -1,0 +1,173 @@
+"""`hoshikage generate`: resolve, run, display."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..config import read_config
+from ..display.plain import PlainLines, Silent
+from ..errors import UsageError
+from ..generation import Result, Run, advice, find_model, load
+from ..gguf_header import read_header
+from ..llama.errors import DecodeAborted
+from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
+from ..settings import OutputSettings, Resolved, declarations, resolve, unknown_variables
+from .exits import Exit
+from .interrupts import Interrupts
+from .prompt import read_prompt
+from .streams import Answer, is_terminal, note, write
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The model file and the settings of a run."""
+
+    path: Path
+    kind: str
+    resolved: Resolved
+
+    @property
+    def output(self) -> OutputSettings:
+        return self.resolved.settings.output
+
+    @property
+    def name(self) -> str | None:
+        """What was asked for; None for the default model."""
+        return self.resolved.settings.model.model
+
+
+def run_generate(
+    flags: dict[str, Any], argument: str | None, option: str | None, file: str | None
+) -> int:
+    choice = choose(flags)
+    prompt = read_prompt(argument, option, file)
+    if choice.output.verbose:
+        logging.basicConfig(level=logging.DEBUG, format="%(name)s: %(message)s")
+    if not choice.output.quiet:
+        tell_choice(choice)
+    with display_for(choice) as display, _load(choice, display) as generator:
+        return drive(generator.start(prompt, choice.resolved), choice, display)
+
+
+def choose(flags: dict[str, Any]) -> Choice:
+    """Settle every setting; the model's own advice needs its header and nothing more."""
+    config = read_config(os.environ)
+    first = resolve(flags, os.environ, config, {})
+    path = _find(first)
+    header = read_header(path)
+    resolved = resolve(flags, os.environ, config, advice(header), header.kind)
+    return Choice(path, header.kind, resolved)
+
+
+def _find(resolved: Resolved) -> Path:
+    try:
+        return find_model(resolved.settings.model.model)
+    except UsageError as error:
+        source = resolved.sources["model"]
+        where = {"environment": "HOSHIKAGE_MODEL: ", "config": "config file: "}.get(source, "")
+        raise UsageError(f"{where}{error}") from None
+
+
+def tell_choice(choice: Choice) -> None:
+    """What a user should know before the run: nothing, mostly."""
+    for line in unknown_variables(os.environ):
+        note(line)
+    if choice.name is None:
+        note(f"no --model given: using the shipped demo model {DEFAULT_MODEL}")
+
+
+def display_for(choice: Choice) -> Silent:
+    """The display that suits the settings and where stderr and stdout go."""
+    output = choice.output
+    if output.quiet and not output.visual:
+        return Silent()
+    if output.verbose or not is_terminal(sys.stderr):
+        return PlainLines() if output.visual else Silent()
+    if output.visual:
+        from ..display.visual import LiveView
+
+        return LiveView()
+    from ..display.progress import Bar, Summary
+
+    return Summary() if streams(choice) and is_terminal(sys.stdout) else Bar()
+
+
+def streams(choice: Choice) -> bool:
+    """Whether text goes to stdout as it comes."""
+    live = choice.output.visual and is_terminal(sys.stdout) and is_terminal(sys.stderr)
+    return choice.kind == "autoregressive" and not choice.output.json and not live
+
+
+def _load(choice: Choice, display: Silent):
+    known = choice.resolved.settings.model
+    name = choice.name if choice.name in CATALOGUE else choice.path
+    return load(
+        name if choice.name else None, gpu_layers=known.gpu_layers, on_progress=display.loading
+    )
+
+
+def drive(run: Run, choice: Choice, display: Silent) -> int:
+    """Run to the end, or to the first Ctrl-C; what there is by then is printed either way."""
+    answer = Answer()
+    streaming = streams(choice)
+    with Interrupts() as interrupts:
+        try:
+            for event in run:
+                if streaming:
+                    answer.add(event.new_text)
+                display.event(event)
+                if interrupts.seen:
+                    break
+        except DecodeAborted:
+            pass
+    result = run.result()
+    _print_result(result, answer, choice.output.json, streaming, display)
+    if result.stop_reason != "interrupted":
+        return Exit.OK
+    note(f"interrupted after {result.steps} steps: the text is unfinished")
+    return Exit.INTERRUPTED
+
+
+def _print_result(
+    result: Result, answer: Answer, as_json: bool, streamed: bool, display: Silent
+) -> None:
+    if streamed:
+        answer.finish()
+        display.finish(result)
+        return
+    # A display in place must be gone before text reaches the same terminal.
+    display.finish(result)
+    if as_json:
+        write(json.dumps(result.to_dict(), ensure_ascii=False) + "\n")
+        return
+    answer.add(result.text)
+    answer.finish()
+
+
+# --------------------------------------------------------------------------- --show-settings
+
+
+def show_settings_of(flags: dict[str, Any]) -> int:
+    """One line a setting on stdout: name, value, source."""
+    resolved = choose(flags).resolved
+    if resolved.settings.output.json:
+        write(json.dumps(_settings_object(resolved), ensure_ascii=False) + "\n")
+        return Exit.OK
+    rows = list(resolved.rows())
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    for name, value, source in rows:
+        write(f"{name:{widths[0]}}  {value:{widths[1]}}  {source}\n")
+    return Exit.OK
+
+
+def _settings_object(resolved: Resolved) -> dict[str, dict[str, Any]]:
+    return {
+        name: {"value": resolved.value(name), "source": resolved.sources[name]}
+        for name in declarations()
+    }

@@ -1,0 +1,30 @@
+"""Ctrl-C during a run: the forward pass under way stops, and the run ends as if it were over."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+
+
+class Interrupts:
+    """While entered, the first Ctrl-C is noted (`seen`) and stops the forward pass under way; a
+    second one raises KeyboardInterrupt as usual."""
+
+    def __init__(self) -> None:
+        self.seen = False
+
+    def __enter__(self) -> Interrupts:
+        from ..llama.library import abort_on_interrupt
+
+        self._before = signal.signal(signal.SIGINT, self._note)
+        # Put in front of the handler above, hence after it.
+        abort_on_interrupt()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.seen:
+            raise KeyboardInterrupt
+        self.seen = True

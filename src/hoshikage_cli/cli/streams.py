@@ -1,0 +1,77 @@
+"""stdout, which carries the answer and nothing else, and the lines on stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from ..errors import RunError
+
+
+class ClosedPipe(RunError):
+    """Whoever read stdout has gone away."""
+
+
+def note(message: str) -> None:
+    """One line on stderr."""
+    try:
+        print(f"hoshikage: {message}", file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        pass  # A stderr that cannot be written to leaves nobody to tell.
+
+
+def write(text: str) -> None:
+    """Text to stdout, at once. Raises ClosedPipe, or RunError for a disk that is full."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        abandon_stdout()
+        raise ClosedPipe("nobody reads the output") from None
+    except (OSError, ValueError, AttributeError) as error:
+        abandon_stdout()
+        reason = getattr(error, "strerror", None) or "it is closed"
+        raise RunError(f"cannot write the answer to stdout: {reason}") from None
+
+
+def abandon_stdout() -> None:
+    """Send what is still buffered nowhere, so that Python's own flush at exit has no complaint."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError, AttributeError):
+        pass
+
+
+def forgive_encoding() -> None:
+    """Replace what the terminal's encoding lacks rather than fail on it."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace" if stream is sys.stdout else "backslashreplace")
+
+
+def is_terminal(stream: object) -> bool:
+    """Whether `stream` is a terminal that understands control sequences."""
+    try:
+        return bool(stream.isatty()) and os.environ.get("TERM") != "dumb"  # type: ignore[attr-defined]
+    except (AttributeError, ValueError):
+        return False
+
+
+class Answer:
+    """The generated text on stdout, as it comes, ended by exactly one newline."""
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def add(self, text: str) -> None:
+        """Newlines at the end are held back until more text follows them."""
+        text = self._held + text
+        body = text.rstrip("\n")
+        self._held = text[len(body) :]
+        if body:
+            write(body)
+
+    def finish(self) -> None:
+        write("\n")

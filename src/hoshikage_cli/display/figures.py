@@ -1,0 +1,60 @@
+"""The figures of a run in words, alike in every display."""
+
+from __future__ import annotations
+
+from ..generation import Result, TextEvent
+
+REASONS = {"end": "", "length": ", as long as allowed", "interrupted": ", interrupted"}
+
+
+def step_count(event: TextEvent) -> str:
+    total = event.step.total
+    return f"step {event.step.index + 1}" + (f"/{total}" if total else "")
+
+
+def share_done(event: TextEvent) -> float:
+    return (event.step.index + 1) / event.step.total if event.step.total else 0.0
+
+
+def seconds_left(event: TextEvent) -> float | None:
+    """At the pace so far; None where the end is not known."""
+    share = share_done(event)
+    return event.step.elapsed * (1 - share) / share if share > 0 else None
+
+
+def duration(seconds: float) -> str:
+    """`3 s`, `2:05`, `1:02:03`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def speed(tokens_per_second: float) -> str:
+    return f"{tokens_per_second:.{0 if tokens_per_second >= 100 else 1}f} tokens/s"
+
+
+def progress_facts(event: TextEvent) -> list[str]:
+    """Step, block, masks left, NFE, speed and time left, each in words."""
+    step = event.step
+    facts = [step_count(event)]
+    if step.block is not None:
+        facts.append(f"block {step.block[0]}-{step.block[1] - 1}")
+    if event.run.mask_token is not None:
+        facts.append(f"{step.masked} masked")
+    facts += [f"NFE {event.nfe}", speed(event.tokens_per_second)]
+    left = seconds_left(event)
+    return facts if left is None else [*facts, f"{duration(left)} left"]
+
+
+def summary(result: Result) -> str:
+    """One line about a finished run."""
+    timings = result.timings
+    seconds = timings["generate"]
+    return (
+        f"{result.completion_tokens} tokens in {result.steps} steps (NFE {result.nfe}), "
+        f"{seconds:.2f} s, {speed(timings['tokens_per_second'])}, "
+        f"seed {result.seed}{REASONS[result.stop_reason]}"
+    )

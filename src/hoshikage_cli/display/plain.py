@@ -1,0 +1,50 @@
+"""For a stderr that is no terminal: whole lines, no control characters."""
+
+from __future__ import annotations
+
+import sys
+
+from ..generation import Result, TextEvent
+from .figures import step_count, summary
+from .layout import printable
+
+
+class Silent:
+    """Shows nothing. Every display has these methods."""
+
+    def __enter__(self) -> Silent:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def loading(self, share: float) -> None:
+        """The share of the model that is loaded, 0 to 1."""
+
+    def event(self, event: TextEvent) -> None:
+        """A step was made."""
+
+    def finish(self, result: Result) -> None:
+        """The run is over."""
+
+
+class PlainLines(Silent):
+    """One line a step: the step, how much is masked, the text so far."""
+
+    def event(self, event: TextEvent) -> None:
+        masked = f", {event.step.masked} masked" if event.run.mask_token is not None else ""
+        _line(f"{step_count(event)}{masked}: {one_line(event.text)}")
+
+    def finish(self, result: Result) -> None:
+        _line(summary(result))
+
+
+def one_line(text: str) -> str:
+    return "".join(printable(c) for c in text.replace("\n", "⏎").replace("\t", " "))
+
+
+def _line(text: str) -> None:
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        pass  # Nobody watches any more; the answer still goes to stdout.

@@ -1,0 +1,60 @@
+"""A progress bar on a terminal's stderr."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from ..generation import Result, TextEvent
+from .figures import progress_facts, share_done, summary
+from .plain import Silent
+
+
+class Bar(Silent):
+    """Loading, then the steps; gone when the run is over, but for a summary."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True, highlight=False)
+        self._progress = Progress(
+            TextColumn("{task.description}", style="dim"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[facts]}", markup=False),
+            console=self.console,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._task = self._progress.add_task("loading", total=1.0, facts="")
+
+    def __enter__(self) -> Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def loading(self, share: float) -> None:
+        self._progress.update(self._task, completed=share)
+
+    def event(self, event: TextEvent) -> None:
+        self._progress.update(
+            self._task,
+            description="writing" if event.run.mask_token is None else "unmasking",
+            completed=share_done(event),
+            facts=" · ".join(progress_facts(event)),
+        )
+
+    def finish(self, result: Result) -> None:
+        self._progress.stop()
+        say(self.console, summary(result))
+
+
+class Summary(Silent):
+    """Nothing until the end, for text that streams to the same terminal."""
+
+    def finish(self, result: Result) -> None:
+        say(Console(stderr=True, highlight=False), summary(result))
+
+
+def say(console: Console, line: str) -> None:
+    console.print(line, style="dim", markup=False, soft_wrap=True)
