@@ -88,6 +88,20 @@ def read_header(path: Path) -> Header:
         raise NotAModel(f"{path} is damaged: its GGUF header cannot be read") from None
 
 
+def check_whole(header: Header) -> None:
+    """Raises NotAModel when the file ends before its last tensor does."""
+    from gguf import GGML_QUANT_SIZES
+
+    sizes = {kind.value: size for kind, size in GGML_QUANT_SIZES.items()}
+    end = 0
+    for tensor in header.tensors:
+        block, size = sizes.get(tensor.type, (1, 0))
+        end = max(end, tensor.offset + prod(tensor.shape) // block * size)
+    missing = header.data_start + end - header.path.stat().st_size
+    if missing > 0:
+        raise NotAModel(f"{header.path} is cut off: {missing:,} bytes are missing at its end")
+
+
 class _Reader:
     """Reads forward through the header."""
 

@@ -35,6 +35,7 @@ class Option:
     flags: the first long one names the setting to users. env: None derives HOSHIKAGE_ and the long
     name, "" means no variable. minimum and maximum are allowed themselves; `above` is not.
     choices: names; their numbers are accepted when `numbered`. unset: a number that means None.
+    none: what a user reads for None.
     implies: another setting's value that giving this one entails. excludes: a setting that cannot
     be given together with this one. autoregressive: the default for autoregressive models.
     """
@@ -49,6 +50,7 @@ class Option:
     choices: tuple[str, ...] = ()
     numbered: bool = False
     unset: int | None = None
+    none: str = "none"
     implies: tuple[str, str] | None = None
     excludes: str | None = None
     autoregressive: Any = None
@@ -71,6 +73,7 @@ class ModelSettings:
         "-m",
         "--model",
         metavar="NAME|FILE",
+        none="the shipped demo model",
         help="GGUF file, or the name of a shipped model.",
         panel="Model",
     )
@@ -89,6 +92,7 @@ class ModelSettings:
         "--threads",
         minimum=1,
         maximum=1024,
+        none="auto",
         help="CPU threads; without it one per core.",
         panel="Model",
     )
@@ -97,6 +101,7 @@ class ModelSettings:
         "-c",
         "--ctx-size",
         minimum=1,
+        none="auto",
         help="Most tokens of prompt and answer; without it what the model was trained for.",
         panel="Model",
     )
@@ -104,13 +109,15 @@ class ModelSettings:
         None,
         "--mask-token",
         minimum=0,
+        none="auto",
         help="Id of the mask token, if the vocabulary does not tell.",
         panel="Model",
     )
     shift_logits: bool | None = option(
         None,
         "--shift-logits",
-        help="Position p is predicted by the output row before it (Dream, RND1); known from the model.",
+        none="auto",
+        help="The output row before a position predicts it (Dream, RND1); known from the model.",
         panel="Model",
     )
 
@@ -222,6 +229,7 @@ class DiffusionSettings:
         None,
         "--confidence",
         choices=("clean", "sampled"),
+        none="auto",
         help="Read confidences before or after temperature and filters; known from the model.",
         panel="Diffusion",
     )
@@ -287,6 +295,7 @@ class SamplingSettings:
         minimum=0,
         maximum=2**32 - 1,
         unset=-1,
+        none="random",
         help="Seed of all random numbers; -1: another one each time.",
         panel="Sampling",
     )
@@ -545,7 +554,9 @@ def _settle_exclusions(values: dict[str, Any], sources: dict[str, str]) -> None:
     for name, known in declarations().items():
         other = known.option.excludes
         if other and sources[other] != "default" and _rank(sources[name]) < _rank(sources[other]):
-            values[name], sources[name] = None, sources[other]
+            displaced = values[name] is not None
+            values[name] = None
+            sources[name] = sources[other] if displaced else "default"
 
 
 def _rank(source: str) -> int:
@@ -671,7 +682,7 @@ def plain_number(value: float) -> str:
 def show(known: Declaration, value: Any) -> str:
     """A value as a user would type it; numbered choices with their number in front."""
     if value is None:
-        return "-"
+        return known.option.none
     if known.option.numbered:
         return f"{known.option.choices.index(value)} ({value})"
     if isinstance(value, bool):

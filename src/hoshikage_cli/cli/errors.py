@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Mapping
@@ -62,9 +63,19 @@ def _typed_wrong(error: BaseException) -> str:
     unknown = type(error).__name__ == "NoSuchOption"
     message = error.format_message().rstrip(".")
     if unknown and name:
-        message = f"no option {name}{did_you_mean(name, _flags(context))}"
+        message = f"no option {name}{_likely(name, _flags(context))}"
+    if message.startswith("No such command") and " " in message.split("'")[1]:
+        message += "; to answer a prompt, type hoshikage generate in front of it"
+    message = message.replace(". Did you", "; did you")
     where = getattr(context, "command_path", None) or "hoshikage"
     return f"{message[:1].lower()}{message[1:]} (see {where} --help)"
+
+
+def _likely(name: str, flags: list[str]) -> str:
+    """`; did you mean --X?`: dashes all look alike, so they do not count."""
+    by_word = {flag.lstrip("-"): flag for flag in flags}
+    guess = did_you_mean(name.lstrip("-"), by_word)
+    return re.sub(r"mean (.*)\?", lambda m: f"mean {by_word[m[1]]}?", guess)
 
 
 def _flags(context: object) -> list[str]:

@@ -14,8 +14,8 @@ from ..config import read_config
 from ..display.plain import PlainLines, Silent
 from ..errors import UsageError
 from ..generation import Result, Run, advice, find_model, load
-from ..gguf_header import read_header
-from ..llama.errors import DecodeAborted
+from ..gguf_header import Header, check_whole, read_header
+from ..llama.errors import DecodeAborted, ModelLoadError
 from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
 from ..settings import OutputSettings, Resolved, declarations, resolve, unknown_variables
 from .exits import Exit
@@ -28,9 +28,12 @@ from .streams import Answer, is_terminal, note, write
 class Choice:
     """The model file and the settings of a run."""
 
-    path: Path
-    kind: str
+    header: Header
     resolved: Resolved
+
+    @property
+    def kind(self) -> str:
+        return self.header.kind
 
     @property
     def output(self) -> OutputSettings:
@@ -59,10 +62,9 @@ def choose(flags: dict[str, Any]) -> Choice:
     """Settle every setting; the model's own advice needs its header and nothing more."""
     config = read_config(os.environ)
     first = resolve(flags, os.environ, config, {})
-    path = _find(first)
-    header = read_header(path)
+    header = read_header(_find(first))
     resolved = resolve(flags, os.environ, config, advice(header), header.kind)
-    return Choice(path, header.kind, resolved)
+    return Choice(header, resolved)
 
 
 def _find(resolved: Resolved) -> Path:
@@ -106,10 +108,14 @@ def streams(choice: Choice) -> bool:
 
 def _load(choice: Choice, display: Silent):
     known = choice.resolved.settings.model
-    name = choice.name if choice.name in CATALOGUE else choice.path
-    return load(
-        name if choice.name else None, gpu_layers=known.gpu_layers, on_progress=display.loading
-    )
+    path = choice.name if choice.name in CATALOGUE else choice.header.path
+    try:
+        return load(
+            path if choice.name else None, gpu_layers=known.gpu_layers, on_progress=display.loading
+        )
+    except ModelLoadError:
+        check_whole(choice.header)
+        raise
 
 
 def drive(run: Run, choice: Choice, display: Silent) -> int:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from math import prod
 from typing import Any
 
-from ..gguf_header import ArrayLength, Header, NotAModel, read_header
+from ..gguf_header import ArrayLength, Header, check_whole, read_header
 from .exits import Exit
 from .streams import write
 
@@ -94,20 +93,6 @@ def quantisation(header: Header) -> str:
     total = sum(count for _, count in counted) or 1
     shares = [(known.get(kind, f"type {kind}"), count / total) for kind, count in counted]
     return ", ".join(f"{name} {share:.0%}" for name, share in shares if share >= 0.005)
-
-
-def check_whole(header: Header) -> None:
-    """Raises NotAModel when the file ends before its last tensor does."""
-    from gguf import GGML_QUANT_SIZES
-
-    sizes = {kind.value: size for kind, size in GGML_QUANT_SIZES.items()}
-    end = 0
-    for tensor in header.tensors:
-        block, size = sizes.get(tensor.type, (1, 0))
-        end = max(end, tensor.offset + prod(tensor.shape) // block * size)
-    missing = header.data_start + end - header.path.stat().st_size
-    if missing > 0:
-        raise NotAModel(f"{header.path} is cut off: {missing:,} bytes are missing at its end")
 
 
 # ------------------------------------------------------------------------------- in words
