@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import selection
+from .cache import Cache, CachePlan
 from .denoiser import Denoiser, Query
 from .events import Commit, Step
 from .guidance import unconditional_canvas
@@ -26,6 +27,9 @@ class DiffusionPlan:
     of `schedule.SCHEDULES`. eos_policy: `natural`; `suppress` (the rule bans end tokens); `last`,
     where proposed end tokens rank behind all others. early_stop: end as soon as the answer is
     complete, which loses nothing.
+
+    threshold, factor and entropy_bound commit more than the schedule asks for where the model is
+    sure (at most one of them; see `selection`): steps are then a maximum.
     """
 
     steps: int = 50
@@ -37,7 +41,16 @@ class DiffusionPlan:
     eos_policy: str = "natural"
     end_tokens: frozenset[int] = frozenset()
     early_stop: bool = True
+    threshold: float | None = None
+    factor: float | None = None
+    entropy_bound: float | None = None
+    cache: CachePlan = field(default_factory=CachePlan)
     rule: ProposalRule = field(default_factory=ProposalRule)
+
+    @property
+    def commits_in_parallel(self) -> bool:
+        rules = (self.threshold, self.factor, self.entropy_bound)
+        return any(rule is not None for rule in rules)
 
 
 def diffuse(
@@ -76,6 +89,9 @@ class Diffusion:
         self.blocks = blocks(
             self.canvas.masked(), len(self.canvas), plan.schedule, plan.steps, plan.block_length
         )
+        mode = plan.cache if denoiser.has_cache else CachePlan()
+        self.cache = Cache(mode, len(self.canvas))
+        self.evaluated = len(self.canvas)
         self.began = time.perf_counter()
 
     def steps(self) -> Iterator[Step]:
@@ -85,7 +101,7 @@ class Diffusion:
                 positions = self.in_question(block, step, offset + step)
                 if len(positions) == 0:
                     continue
-                proposal = self.propose(positions, offset + step)
+                proposal = self.propose(positions, block, offset + step)
                 chosen = self.select(positions, proposal, block, step, offset + step)
                 yield self.commit(positions, proposal, chosen, block, offset + step)
                 if self.finished():
@@ -105,20 +121,22 @@ class Diffusion:
             share = self.schedule.share(step, block, plan.eps)
             return positions[selection.origin(share, positions, index, plan.rule.seed)]
         quota = self.schedule.quota(step, block, len(positions), plan.eps)
-        return positions if quota > 0 else positions[:0]
+        return positions if quota > 0 or plan.commits_in_parallel else positions[:0]
 
-    def propose(self, positions: NDArray[np.int64], index: int) -> Proposal:
-        rows, unconditional = self.predict(positions)
+    def propose(self, positions: NDArray[np.int64], block: Block, index: int) -> Proposal:
+        rows, unconditional = self.predict(positions, block)
         return self.proposer(rows, unconditional, positions, index, self.plan.rule)
 
-    def predict(self, positions: NDArray[np.int64]):
+    def predict(self, positions: NDArray[np.int64], block: Block):
         """Rows that predict `positions`, and their unconditional twins under guidance."""
-        queries = [Query(self.canvas.tokens, positions)]
+        window = self.cache.window(block, self.canvas.masked(block.start, block.end))
+        self.evaluated = len(self.canvas) if window is None else len(window)
+        queries = [Query(self.canvas.tokens, positions, window)]
         if self.guided:
             twin = unconditional_canvas(
                 self.canvas.tokens, self.canvas.given, self.canvas.mask_token
             )
-            queries.append(Query(twin, positions, sequence=1))
+            queries.append(Query(twin, positions, window, sequence=1))
         rows = self.denoiser.logits(queries)
         return rows[0], (rows[1] if self.guided else None)
 
@@ -142,8 +160,20 @@ class Diffusion:
                 confidence, plan.alg_temp, positions, index, plan.rule.seed
             )
         late = np.isin(proposal.tokens, self.end_tokens) if plan.eos_policy == "last" else None
+        order = selection.ranked(confidence, late)
         quota = self.schedule.quota(step, block, len(positions), plan.eps)
-        return selection.ranked(confidence, late)[:quota]
+        return order[: max(quota, self.sure(confidence[order], proposal.entropy[order]))]
+
+    def sure(self, confidence: NDArray[np.float64], entropy: NDArray[np.float32]) -> int:
+        """How many of the best, which come first, the model is sure enough of."""
+        plan = self.plan
+        if plan.threshold is not None:
+            return selection.over_threshold(confidence, plan.threshold)
+        if plan.factor is not None:
+            return selection.by_factor(confidence, plan.factor)
+        if plan.entropy_bound is not None:
+            return selection.within_entropy_bound(entropy.astype(np.float64), plan.entropy_bound)
+        return 0
 
     def commit(
         self,
@@ -154,6 +184,7 @@ class Diffusion:
         index: int,
     ) -> Step:
         self.canvas.commit(positions[chosen], proposal.tokens[chosen])
+        self.cache.committed(positions[chosen])
         commits = zip(
             positions[chosen].tolist(),
             proposal.tokens[chosen].tolist(),
@@ -169,7 +200,7 @@ class Diffusion:
             canvas=self.canvas.snapshot(),
             masked=len(self.canvas.masked()),
             block=(block.start, block.end) if self.schedule.in_blocks else None,
-            positions_decoded=evaluations * len(self.canvas),
+            positions_decoded=evaluations * self.evaluated,
             nfe=evaluations,
             elapsed=time.perf_counter() - self.began,
         )

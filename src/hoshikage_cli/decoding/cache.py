@@ -1,0 +1,90 @@
+"""Which positions a forward pass evaluates afresh; the rest keep their cached keys and values.
+
+prefix and dual are Fast-dLLM's block caches, active is diffuse-cpp's. Between full passes the
+frozen positions are stale: what they attended to has changed since. A mode is exact when it
+refreshes in every step.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .schedule import Block
+
+Positions = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class CachePlan:
+    """mode: none, prefix, dual or active. window: least number of positions to evaluate at once
+    (0: no more than needed), since a few more can be cheaper and are never worse. refresh: a full
+    pass at least every so many passes (0: only at a block's start). recent: for how many passes
+    a committed position goes on being evaluated; at least 1, or its token would never be seen."""
+
+    mode: str = "none"
+    window: int = 0
+    refresh: int = 0
+    recent: int = 1
+
+
+class Cache:
+    """Remembers what the cached keys and values were computed from."""
+
+    def __init__(self, plan: CachePlan, length: int) -> None:
+        self._plan = plan
+        self._length = length
+        self._block: Block | None = None
+        self._age = 0
+        self._recent: deque[Positions] = deque(maxlen=max(1, plan.recent))
+
+    def window(self, block: Block, masked: Positions) -> Positions | None:
+        """Positions to evaluate in this pass; None is all of them."""
+        if self._is_due(block):
+            self._block, self._age = block, 0
+            self._recent.clear()
+            return None
+        self._age += 1
+        positions = WINDOWS[self._plan.mode](self, block, masked)
+        return None if len(positions) >= self._length else positions
+
+    def committed(self, positions: Positions) -> None:
+        """Positions whose tokens have just changed."""
+        self._recent.append(positions)
+
+    def _is_due(self, block: Block) -> bool:
+        if self._plan.mode == "none" or block is not self._block:
+            return True
+        return 0 < self._plan.refresh <= self._age + 1
+
+    def _suffix(self, block: Block, masked: Positions) -> Positions:
+        return np.arange(block.start, self._length)
+
+    def _block_and_more(self, block: Block, masked: Positions) -> Positions:
+        """The block and what follows it, up to the window."""
+        end = min(self._length, max(block.end, block.start + self._plan.window))
+        start = max(0, min(block.start, end - self._plan.window))
+        return np.arange(start, end)
+
+    def _active(self, block: Block, masked: Positions) -> Positions:
+        """What is masked or has just changed, and the nearest others up to the window."""
+        active = np.unique(np.concatenate([masked, *self._recent]))
+        missing = min(self._plan.window, self._length) - len(active)
+        if missing <= 0 or len(active) == 0:
+            return active
+        others = np.setdiff1d(np.arange(self._length), active)
+        distance = np.abs(others[:, None] - active[None, :]).min(axis=1)
+        nearest = others[np.argsort(distance, kind="stable")[:missing]]
+        return np.union1d(active, nearest)
+
+
+WINDOWS: dict[str, Callable[[Cache, Block, Positions], Positions]] = {
+    "prefix": Cache._suffix,
+    "dual": Cache._block_and_more,
+    "active": Cache._active,
+}
+MODES = ("none", *WINDOWS)
