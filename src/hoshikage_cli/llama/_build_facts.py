@@ -1,4 +1,0 @@
-"""Written by build.py."""
-
-LLAMA_COMMIT = "unknown"
-VENDORED = False
