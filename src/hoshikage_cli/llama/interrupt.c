@@ -1,32 +1,28 @@
 /*
  * Stopping a forward pass from outside. libllama asks between the nodes of a graph whether to go on;
- * the answer is one flag, which costs nothing to read. An interrupt from the keyboard sets it and
- * then goes on to whoever handled interrupts before, so that Python raises KeyboardInterrupt as
- * soon as the pass has returned.
+ * the answer is two flags, which cost nothing to read: one of the context, for other threads, and one
+ * for all. An interrupt from the keyboard sets the latter and then goes on to whoever handled
+ * interrupts before, so that Python's handler runs as soon as the pass has returned.
  */
 #include "native.h"
 
 #include <signal.h>
 #include <stddef.h>
 
-static volatile sig_atomic_t should_abort = 0;
+static volatile sig_atomic_t interrupted = 0;
 static struct sigaction previous;
 
 bool hoshi_should_abort(void * data) {
-    (void) data;
-    return should_abort != 0;
+    const hoshi_abort * of_context = data;
+    return interrupted != 0 || of_context->requested;
 }
 
-void hoshi_clear_abort(void) {
-    should_abort = 0;
-}
-
-void hoshi_request_abort(void) {
-    should_abort = 1;
+void hoshi_clear_interrupt(void) {
+    interrupted = 0;
 }
 
 static void on_interrupt(int number, siginfo_t * info, void * context) {
-    should_abort = 1;
+    interrupted = 1;
     if (previous.sa_flags & SA_SIGINFO) {
         previous.sa_sigaction(number, info, context);
     } else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {

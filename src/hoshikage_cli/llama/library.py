@@ -57,6 +57,11 @@ def abort_on_interrupt() -> None:
     lib.hoshi_abort_on_interrupt()
 
 
+def error_lines() -> list[str]:
+    """Error lines of the library's log since `forget_errors`, oldest first."""
+    return list(_recent)
+
+
 def recent_errors(count: int = 2) -> str:
     """The last error lines of the library's log, for a message."""
     return "; ".join(list(_recent)[-count:])

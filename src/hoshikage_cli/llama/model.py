@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from weakref import WeakSet
 
 from . import library
 from ._native import ffi, lib
@@ -33,6 +36,7 @@ class Model:
         self.path = Path(path)
         _check_file(self.path)
         library.initialise()
+        self.children: WeakSet = WeakSet()
         self._handle = self._load(gpu_layers, vocabulary_only, on_progress)
 
     def _load(self, gpu_layers, vocabulary_only, on_progress):
@@ -44,12 +48,11 @@ class Model:
         parameters.vocab_only = vocabulary_only
         parameters.progress_callback = lib.hoshi_on_progress
         parameters.progress_callback_user_data = keep
-        handle = lib.llama_model_load_from_file(str(self.path).encode(), parameters)
+        handle = lib.llama_model_load_from_file(os.fsencode(self.path), parameters)
         if watch.error is not None:
             raise watch.error
         if handle == ffi.NULL:
-            reason = library.recent_errors(1) or "the library gives no reason"
-            raise ModelLoadError(f"cannot load {self.path.name}: {reason}")
+            raise ModelLoadError(f"cannot load {self.path.name}: {_reason(library.error_lines())}")
         return ffi.gc(handle, lib.llama_model_free, self.path.stat().st_size)
 
     def __enter__(self) -> Model:
@@ -59,7 +62,9 @@ class Model:
         self.close()
 
     def close(self) -> None:
-        """Free the weights. Contexts of the model are to be closed before."""
+        """Free the weights, and close the contexts that still use them."""
+        for child in list(self.children):
+            child.close()
         if self._handle is not None:
             ffi.release(self._handle)
             self._handle = None
@@ -170,6 +175,19 @@ class _Progress:
 @ffi.def_extern(error=False)
 def hoshi_on_progress(share: float, user_data) -> bool:
     return ffi.from_handle(user_data)(share)
+
+
+def _reason(lines: list[str]) -> str:
+    """Of the library's error lines, from the cause to the general, the one that helps."""
+    cause = next((line for line in lines if "error loading model: " in line), "")
+    cause = cause.partition("error loading model: ")[2]
+    if lines and (not cause or "failed to load model from" in cause):
+        cause = f"the file cannot be read as a GGUF: {_without_function(lines[0])}"
+    return _without_function(cause) or "the library gives no reason"
+
+
+def _without_function(line: str) -> str:
+    return re.sub(r"^(\w+: )+", "", line)
 
 
 def _check_file(path: Path) -> None:

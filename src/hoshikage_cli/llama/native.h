@@ -40,9 +40,13 @@ int hoshi_reduce_rows(const float * conditional, const float * unconditional, in
 int32_t hoshi_sample(struct llama_sampler * chain, const float * logits, int32_t n_vocab,
                      llama_token_data * candidates, float * probability);
 
+typedef struct {
+    volatile bool requested;
+} hoshi_abort;
+
+/* data: the hoshi_abort of the context that asks. */
 bool hoshi_should_abort(void * data);
-void hoshi_clear_abort(void);
-void hoshi_request_abort(void);
+void hoshi_clear_interrupt(void);
 /* Makes an interrupt from the keyboard stop the pass under way; 0, or -1 as sigaction. */
 int hoshi_abort_on_interrupt(void);
 

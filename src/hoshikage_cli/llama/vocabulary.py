@@ -20,8 +20,12 @@ class Vocabulary:
 
     def __init__(self, model: Model) -> None:
         self._model = model  # the vocabulary lives in the model's memory
-        self._vocab = lib.llama_model_get_vocab(model.handle)
         self._pieces: dict[tuple[int, bool], bytes] = {}
+
+    @property
+    def _vocab(self):
+        # Asked for anew: a closed model raises ClosedError, where a kept pointer would dangle.
+        return lib.llama_model_get_vocab(self._model.handle)
 
     def __len__(self) -> int:
         return lib.llama_vocab_n_tokens(self._vocab)
@@ -53,14 +57,16 @@ class Vocabulary:
     @cached_property
     def end_tokens(self) -> frozenset[int]:
         """Every token that ends a generation."""
-        return frozenset(t for t in range(len(self)) if lib.llama_vocab_is_eog(self._vocab, t))
+        vocab, is_end = self._vocab, lib.llama_vocab_is_eog
+        return frozenset(t for t in range(len(self)) if is_end(vocab, t))
 
     def is_control(self, token: int) -> bool:
-        return lib.llama_vocab_is_control(self._vocab, token)
+        return lib.llama_vocab_is_control(self._vocab, self._checked(token))
 
     def text(self, token: int) -> str:
         """The token as the vocabulary spells it."""
-        return ffi.string(lib.llama_vocab_get_text(self._vocab, token)).decode("utf-8", "replace")
+        spelled = lib.llama_vocab_get_text(self._vocab, self._checked(token))
+        return ffi.string(spelled).decode("utf-8", "replace")
 
     def tokenize(
         self, text: str, *, add_special: bool = False, parse_special: bool = False
@@ -93,8 +99,7 @@ class Vocabulary:
         return self._pieces[key]
 
     def _piece(self, token: int, special: bool) -> bytes:
-        if not 0 <= token < len(self):
-            raise TokenizeError(f"token {token} is outside the vocabulary of {len(self)}")
+        self._checked(token)
         room = ffi.new("char[]", 64)
         length = lib.llama_token_to_piece(self._vocab, token, room, len(room), 0, special)
         if length < 0:
@@ -105,6 +110,12 @@ class Vocabulary:
     def detokenize(self, tokens, *, special: bool = False) -> bytes:
         """The bytes of a sequence of tokens."""
         return b"".join(self.piece(int(token), special=special) for token in tokens)
+
+    def _checked(self, token: int) -> int:
+        # libllama throws through C, which ends the process.
+        if not 0 <= token < len(self):
+            raise TokenizeError(f"token {token} is outside the vocabulary of {len(self)}")
+        return token
 
     def _special(self, ask) -> int | None:
         token = ask(self._vocab)

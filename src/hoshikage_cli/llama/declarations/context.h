@@ -49,7 +49,10 @@ void llama_memory_clear(llama_memory_t mem, bool data);
 bool llama_memory_seq_rm(llama_memory_t mem, int32_t seq_id, int32_t p0, int32_t p1);
 int32_t llama_memory_seq_pos_max(llama_memory_t mem, int32_t seq_id);
 
+typedef struct {
+    bool requested;
+} hoshi_abort;
+
 bool hoshi_should_abort(void * data);
-void hoshi_clear_abort(void);
-void hoshi_request_abort(void);
+void hoshi_clear_interrupt(void);
 int hoshi_abort_on_interrupt(void);
