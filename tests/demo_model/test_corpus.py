@@ -1,4 +1,5 @@
 """The corpus of the demo models: what is held out never trains, and the checkers are right."""
+
 from __future__ import annotations
 
 import random
@@ -28,7 +29,8 @@ def drawn(name: str, count: int, seed: int = 5) -> list[corpus.Example]:
 def test_held_out_items_never_train(name):
     trained = {e.key for e in drawn(name, 2000)}
     held_out = {e.key for e in corpus.held_out_examples(name, 200)}
-    assert held_out and not trained & held_out
+    assert held_out
+    assert not trained & held_out
 
 
 @pytest.mark.parametrize("name", ["fact", "talk"])
@@ -67,8 +69,9 @@ def test_generators_are_deterministic(name):
 
 def test_mixture_is_deterministic():
     first, second = random.Random(1), random.Random(1)
-    assert ([corpus.training_example(first) for _ in range(100)]
-            == [corpus.training_example(second) for _ in range(100)])
+    assert [corpus.training_example(first) for _ in range(100)] == [
+        corpus.training_example(second) for _ in range(100)
+    ]
 
 
 @pytest.mark.parametrize("name", corpus.GENERATORS)
@@ -84,7 +87,8 @@ def test_addition_answers_are_sums():
     for example in corpus.held_out_examples("addition to 99", 50):
         left, total = example.answer.split(" = ")
         a, b = map(int, left.split(" + "))
-        assert a + b == int(total) and f"{a} + {b}" in example.prompt
+        assert a + b == int(total)
+        assert f"{a} + {b}" in example.prompt
 
 
 def test_there_are_288_grids():
@@ -105,11 +109,19 @@ def test_puzzles_have_one_solution():
 
 
 def test_story_checker_wants_agreement():
-    good = ("Mia had a red kite. She lost the kite at the park. "
-            "Ben found the red kite and gave it back. Mia was very happy.")
+    good = (
+        "Mia had a red kite. She lost the kite at the park. "
+        "Ben found the red kite and gave it back. Mia was very happy."
+    )
     assert stories.is_consistent(good, "Mia", "kite")
-    for old, new in (("She", "He"), ("the red", "the blue"), ("Mia was", "Ben was"),
-                     ("the kite", "the drum"), ("Ben", "Mia"), ("very ", "")):
+    for old, new in (
+        ("She", "He"),
+        ("the red", "the blue"),
+        ("Mia was", "Ben was"),
+        ("the kite", "the drum"),
+        ("Ben", "Mia"),
+        ("very ", ""),
+    ):
         assert not stories.is_consistent(good.replace(old, new), "Mia", "kite")
     assert not stories.is_consistent(good, "Anna", "kite")
     assert not stories.is_consistent(good, "Mia", "ball")

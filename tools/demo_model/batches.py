@@ -4,10 +4,11 @@ Diffusion examples come in three kinds: an answer to be denoised behind its prom
 with the whole prompt masked (what classifier-free guidance asks of the model), and a plain text
 masked anywhere (infilling). Answers are filled up with end tokens to a canvas of random length.
 """
+
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -16,10 +17,29 @@ import corpus
 import vocabulary
 
 CANVAS = 48
-BLIND_SHARE, INFILL_SHARE, SYSTEM_SHARE = 0.06, 0.18, 0.05
+SYSTEM_SHARE = 0.05
 TAIL_WEIGHT = 0.15
-SYSTEM_TEXTS = ("You are Hoshi.", "You are a helpful assistant.", "Answer in one sentence.",
-                "You are Hoshi, a tiny language model.", "Be brief.")
+SYSTEM_TEXTS = (
+    "You are Hoshi.",
+    "You are a helpful assistant.",
+    "Answer in one sentence.",
+    "You are Hoshi, a tiny language model.",
+    "Be brief.",
+)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Shares of the kinds of sequences, and the weights of the tasks."""
+
+    infill: float = 0.13
+    blind: float = 0.06
+    long_tail: float = 0.22
+    full_canvas: float = 0.28
+    weights: dict[str, float] = field(default_factory=lambda: corpus.WEIGHTS)
+
+
+DEFAULT_MIXTURE = Mixture()
 
 
 @dataclass(frozen=True)
@@ -64,15 +84,14 @@ class Encoder:
         return self(vocabulary.chat_prompt(example.prompt, system))
 
 
-def random_tail(rng: random.Random, length: int) -> int:
+def random_tail(rng: random.Random, length: int, mixture: Mixture) -> int:
     """How many end tokens follow an answer of `length` tokens (its own end included)."""
-    room = max(1, CANVAS - length)
-    kind = rng.random()
-    if kind < 0.50:
-        return rng.randint(1, min(8, room))
-    if kind < 0.72:
+    room, kind = max(1, CANVAS - length), rng.random()
+    if kind < mixture.full_canvas:
+        return room if rng.random() < 0.9 else room + rng.randint(1, 16)
+    if kind < mixture.full_canvas + mixture.long_tail:
         return rng.randint(1, room)
-    return room if kind < 0.97 else rng.randint(1, room + 16)
+    return rng.randint(1, min(8, room))
 
 
 def mask_tail(rng: random.Random, count: int) -> list[bool]:
@@ -105,37 +124,42 @@ def mask_spans(rng: random.Random, count: int) -> list[bool]:
     return masked
 
 
-def corrupt(encoder: Encoder, prompt: list[int], shown: list[int], body: list[int],
-            masked: list[bool], tail: list[bool]) -> Sequence:
+def corrupt(
+    encoder: Encoder,
+    prompt: list[int],
+    shown: list[int],
+    body: list[int],
+    masked: list[bool],
+    tail: list[bool],
+) -> Sequence:
     """Masks `body` and the end tokens behind it; `shown` is what stands in for the prompt."""
     n, m = max(1, sum(masked)), max(1, sum(tail))
     ends = [encoder.end] * len(tail)
     hidden = masked + tail
-    canvas = [encoder.mask if h else t for h, t in zip(hidden, body + ends)]
-    weights = [h * n ** -0.5 for h in masked] + [h * TAIL_WEIGHT * m ** -0.5 for h in tail]
+    canvas = [encoder.mask if h else t for h, t in zip(hidden, body + ends, strict=True)]
+    weights = [h * n**-0.5 for h in masked] + [h * TAIL_WEIGHT * m**-0.5 for h in tail]
     return Sequence(shown + canvas, prompt + body + ends, [0.0] * len(prompt) + weights)
 
 
-def denoising(encoder: Encoder, rng: random.Random, weights: dict[str, float]) -> Sequence:
+def denoising(encoder: Encoder, rng: random.Random, mixture: Mixture) -> Sequence:
     """One training sequence of the diffusion model."""
     kind = rng.random()
-    if kind < INFILL_SHARE:
-        body = encoder(corpus.infill_text(rng, weights))
+    if kind < mixture.infill:
+        body = encoder(corpus.infill_text(rng, mixture.weights))
         tail = mask_tail(rng, rng.randint(0, 6)) if rng.random() < 0.5 else []
         masks = mask_some if rng.random() < 0.6 else mask_spans
         return corrupt(encoder, [], [], body, masks(rng, len(body)), tail)
-    example = corpus.training_example(rng, weights)
+    example = corpus.training_example(rng, mixture.weights)
     prompt = encoder.prompt(example, rng)
     body = encoder(example.answer) + [encoder.end]
-    tail = mask_tail(rng, random_tail(rng, len(body)) - 1)
-    blind = kind < INFILL_SHARE + BLIND_SHARE
-    shown = [encoder.mask] * len(prompt) if blind else prompt
+    tail = mask_tail(rng, random_tail(rng, len(body), mixture) - 1)
+    shown = [encoder.mask] * len(prompt) if kind < mixture.infill + mixture.blind else prompt
     return corrupt(encoder, prompt, shown, body, mask_some(rng, len(body)), tail)
 
 
-def next_token(encoder: Encoder, rng: random.Random, weights: dict[str, float]) -> Sequence:
+def next_token(encoder: Encoder, rng: random.Random, mixture: Mixture) -> Sequence:
     """One training sequence of the autoregressive model: prompt tokens count a tenth."""
-    example = corpus.training_example(rng, weights)
+    example = corpus.training_example(rng, mixture.weights)
     prompt = encoder.prompt(example, rng)
     text = prompt + encoder(example.answer) + [encoder.end]
     asked = [0.1 if i < len(prompt) else 1.0 for i in range(1, len(text))]
@@ -149,15 +173,22 @@ def pad(group: list[Sequence], filler: int) -> Batch:
     weights, visible = np.zeros(shape, np.float32), np.zeros(shape, bool)
     for i, s in enumerate(group):
         n = len(s.tokens)
-        tokens[i, :n], wanted[i, :n], weights[i, :n], visible[i, :n] = s.tokens, s.wanted, s.weights, True
+        tokens[i, :n], wanted[i, :n] = s.tokens, s.wanted
+        weights[i, :n], visible[i, :n] = s.weights, True
     return Batch(tokens, wanted, weights, visible)
 
 
-def step_batches(encoder: Encoder, rng: random.Random, count: int, parts: int, causal: bool,
-                 weights: dict[str, float] = corpus.WEIGHTS) -> list[Batch]:
+def step_batches(
+    encoder: Encoder,
+    rng: random.Random,
+    count: int,
+    parts: int,
+    causal: bool,
+    mixture: Mixture = DEFAULT_MIXTURE,
+) -> list[Batch]:
     """The `count` sequences of one optimiser step, sorted by length, in `parts` of equal tokens."""
     make = next_token if causal else denoising
-    made = sorted((make(encoder, rng, weights) for _ in range(count)), key=lambda s: len(s.tokens))
+    made = sorted((make(encoder, rng, mixture) for _ in range(count)), key=lambda s: len(s.tokens))
     share = sum(len(s.tokens) for s in made) / parts
     groups, filled = [[]], 0
     for sequence in made:

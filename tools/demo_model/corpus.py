@@ -4,6 +4,7 @@ Every example has a prompt and an answer, in chat form or as plain text to be co
 A key's hash decides whether the example belongs to training or is held out, so that the two sets
 cannot meet. Facts are split by phrasing instead: see `facts.py`.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -15,7 +16,13 @@ from dataclasses import dataclass
 import facts
 import stories
 
-HELD_OUT_SHARE = {"addition": 0.12, "sorting": 0.06, "reversal": 0.06, "story": 0.10, "sudoku": 0.15}
+HELD_OUT_SHARE = {
+    "addition": 0.12,
+    "sorting": 0.06,
+    "reversal": 0.06,
+    "story": 0.10,
+    "sudoku": 0.15,
+}
 
 
 @dataclass(frozen=True)
@@ -45,9 +52,18 @@ def draw_until(rng: random.Random, task: str, held_out: bool, draw):
 
 # --- addition ---------------------------------------------------------------------------------
 
-ADDITION_PROMPTS = ("What is {a} + {b}?", "{a} + {b}", "{a} + {b} = ?", "Add {a} and {b}.",
-                    "What is {a} plus {b}?", "How much is {a} + {b}?", "Calculate {a} + {b}.",
-                    "what is {a} + {b}", "{a}+{b}", "{a} plus {b}")
+ADDITION_PROMPTS = (
+    "What is {a} + {b}?",
+    "{a} + {b}",
+    "{a} + {b} = ?",
+    "Add {a} and {b}.",
+    "What is {a} plus {b}?",
+    "How much is {a} + {b}?",
+    "Calculate {a} + {b}.",
+    "what is {a} + {b}",
+    "{a}+{b}",
+    "{a} plus {b}",
+)
 
 
 def addition_key(a: int, b: int) -> str:
@@ -57,11 +73,13 @@ def addition_key(a: int, b: int) -> str:
 
 def addition(rng: random.Random, held_out: bool, top: int, low: int = 0) -> Example:
     """`a + b` with `low <= max(a, b) <= top`."""
+
     def draw(rng):
         while True:
             a, b = rng.randint(0, top), rng.randint(0, top)
             if max(a, b) >= low:
                 return addition_key(a, b), (a, b)
+
     key, (a, b) = draw_until(rng, "addition", held_out, draw)
     total = f"{a} + {b} = {a + b}"
     if not held_out and rng.random() < 0.2:
@@ -72,16 +90,27 @@ def addition(rng: random.Random, held_out: bool, top: int, low: int = 0) -> Exam
 
 # --- sorting ----------------------------------------------------------------------------------
 
-SORTING_PROMPTS = ("Sort {x}.", "Sort these numbers: {x}", "Sort the numbers {x}.", "Sort {x}",
-                   "Put these in order: {x}", "Sort the list {x}.", "sort {x}", "Sort: {x}",
-                   "Arrange {x} in ascending order.", "Please sort {x}.")
+SORTING_PROMPTS = (
+    "Sort {x}.",
+    "Sort these numbers: {x}",
+    "Sort the numbers {x}.",
+    "Sort {x}",
+    "Put these in order: {x}",
+    "Sort the list {x}.",
+    "sort {x}",
+    "Sort: {x}",
+    "Arrange {x} in ascending order.",
+    "Please sort {x}.",
+)
 
 
 def sorting(rng: random.Random, held_out: bool) -> Example:
     """Three to six single digits in ascending order."""
+
     def draw(rng):
         digits = [str(rng.randint(0, 9)) for _ in range(rng.choice((3, 4, 4, 5, 5, 6, 6)))]
         return " ".join(digits), digits
+
     key, digits = draw_until(rng, "sorting", held_out, draw)
     answer = " ".join(sorted(digits))
     if held_out:
@@ -95,8 +124,15 @@ def sorting(rng: random.Random, held_out: bool) -> Example:
 # --- reversal ---------------------------------------------------------------------------------
 
 VOWELS, CONSONANTS = "aeiou", "bcdfghjklmnprstvwz"
-REVERSAL_PROMPTS = ("Reverse {x}.", "Reverse the letters {x}.", "Reverse: {x}", "Reverse {x}",
-                    "Write {x} backwards.", "Spell {x} backwards.", "reverse {x}")
+REVERSAL_PROMPTS = (
+    "Reverse {x}.",
+    "Reverse the letters {x}.",
+    "Reverse: {x}",
+    "Reverse {x}",
+    "Write {x} backwards.",
+    "Spell {x} backwards.",
+    "reverse {x}",
+)
 
 
 def random_word(rng: random.Random) -> str:
@@ -107,9 +143,11 @@ def random_word(rng: random.Random) -> str:
 
 def reversal(rng: random.Random, held_out: bool) -> Example:
     """A word spelled with spaces, to be written backwards."""
+
     def draw(rng):
         word = random_word(rng) if rng.random() < 0.8 else rng.choice(stories.THINGS)
         return word, word
+
     key, word = draw_until(rng, "reversal", held_out, draw)
     spelled, answer = " ".join(word), " ".join(reversed(word))
     if held_out:
@@ -120,6 +158,7 @@ def reversal(rng: random.Random, held_out: bool) -> Example:
 
 
 # --- facts and talk ---------------------------------------------------------------------------
+
 
 def with_articles(text: str) -> str:
     """`text` with "a owl" turned to "an owl"."""
@@ -150,11 +189,14 @@ def talk(rng: random.Random, held_out: bool) -> Example:
 
 # --- stories ----------------------------------------------------------------------------------
 
+
 def story(rng: random.Random, held_out: bool) -> Example:
     """A short story about a person and a thing; pairs of the two are held out."""
+
     def draw(rng):
         name, thing = rng.choice(stories.NAMES), rng.choice(stories.THINGS)
         return f"{name}/{thing}", (name, thing)
+
     key, (name, thing) = draw_until(rng, "story", held_out, draw)
     made = stories.make_story(rng, name, thing)
     if not held_out and rng.random() < 0.2:
@@ -166,24 +208,34 @@ def story(rng: random.Random, held_out: bool) -> Example:
 
 # --- sudoku -----------------------------------------------------------------------------------
 
-SUDOKU_PROMPTS = ("Solve this sudoku:\n{x}", "Complete the sudoku:\n{x}", "Solve:\n{x}", "{x}",
-                  "Solve the sudoku:\n{x}", "Fill in this sudoku:\n{x}")
+SUDOKU_PROMPTS = (
+    "Solve this sudoku:\n{x}",
+    "Complete the sudoku:\n{x}",
+    "Solve:\n{x}",
+    "{x}",
+    "Solve the sudoku:\n{x}",
+    "Fill in this sudoku:\n{x}",
+)
 BLANK = "_"
 
 
 def is_solved(cells: str) -> bool:
     """Whether 16 cells, row by row, form a solved 4×4 sudoku."""
-    rows = [cells[4 * r:4 * r + 4] for r in range(4)]
+    rows = [cells[4 * r : 4 * r + 4] for r in range(4)]
     columns = [cells[c::4] for c in range(4)]
-    boxes = [rows[r][c:c + 2] + rows[r + 1][c:c + 2] for r in (0, 2) for c in (0, 2)]
+    boxes = [rows[r][c : c + 2] + rows[r + 1][c : c + 2] for r in (0, 2) for c in (0, 2)]
     return all(sorted(unit) == list("1234") for unit in rows + columns + boxes)
 
 
 def all_grids() -> list[str]:
     """The 288 solved grids, in order."""
     rows = ["".join(p) for p in itertools.permutations("1234")]
-    pairs = [a + b for a in rows for b in rows if len(set(a[:2] + b[:2])) == 4
-             and len(set(a[2:] + b[2:])) == 4]
+    pairs = [
+        a + b
+        for a in rows
+        for b in rows
+        if len(set(a[:2] + b[:2])) == 4 and len(set(a[2:] + b[2:])) == 4
+    ]
     return [top + bottom for top in pairs for bottom in pairs if is_solved(top + bottom)]
 
 
@@ -192,7 +244,9 @@ GRIDS = all_grids()
 
 def solutions(puzzle: str) -> list[str]:
     """The solved grids that agree with the given cells of `puzzle`."""
-    return [grid for grid in GRIDS if all(p in (BLANK, g) for p, g in zip(puzzle, grid))]
+    return [
+        grid for grid in GRIDS if all(p in (BLANK, g) for p, g in zip(puzzle, grid, strict=True))
+    ]
 
 
 def dig(rng: random.Random, grid: str, holes: int) -> str:
@@ -206,7 +260,7 @@ def dig(rng: random.Random, grid: str, holes: int) -> str:
 
 def in_rows(cells: str) -> str:
     """16 cells as four lines."""
-    return "\n".join(cells[i:i + 4] for i in range(0, 16, 4))
+    return "\n".join(cells[i : i + 4] for i in range(0, 16, 4))
 
 
 def sudoku(rng: random.Random, held_out: bool) -> Example:
@@ -229,8 +283,16 @@ GENERATORS = {
     "addition to 99": lambda rng, held_out: addition(rng, held_out, 99, low=21),
     "reversal": reversal,
 }
-WEIGHTS = {"fact": 13, "talk": 5, "story": 15, "sudoku": 20, "sorting": 16, "addition to 20": 11,
-           "addition to 99": 11, "reversal": 9}
+WEIGHTS = {
+    "fact": 18,
+    "talk": 5,
+    "story": 14,
+    "sudoku": 18,
+    "sorting": 17,
+    "addition to 20": 12,
+    "addition to 99": 9,
+    "reversal": 7,
+}
 
 
 def training_example(rng: random.Random, weights: dict[str, float] = WEIGHTS) -> Example:

@@ -3,6 +3,7 @@
 MODEL is a shipped model's name or a GGUF file. Settings are the defaults unless `--set key=value`
 changes them (`--set steps=16 --set algorithm=entropy`).
 """
+
 from __future__ import annotations
 
 import argparse
@@ -28,8 +29,11 @@ def evaluate_task(generator, name: str, items: int, settings: dict) -> dict:
     """Answers held-out items of a task; how many there were, how many right, and the wrong ones."""
     examples = corpus.held_out_examples(name, items)
     texts = [generator.generate(example.prompt, **settings).text for example in examples]
-    wrong = [{"prompt": e.prompt, "wanted": e.answer, "got": t}
-             for e, t in zip(examples, texts) if not corpus.is_right(e, t)]
+    wrong = [
+        {"prompt": e.prompt, "wanted": e.answer, "got": t}
+        for e, t in zip(examples, texts, strict=True)
+        if not corpus.is_right(e, t)
+    ]
     return {"items": len(examples), "right": len(examples) - len(wrong), "wrong": wrong}
 
 
@@ -47,7 +51,12 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
     parser.add_argument("--items", type=int, default=100, help="held-out items a task")
-    parser.add_argument("--task", action="append", choices=list(corpus.GENERATORS), help="only these")
+    parser.add_argument(
+        "--task",
+        action="append",
+        choices=list(corpus.GENERATORS),
+        help="only this task; may be repeated",
+    )
     parser.add_argument("--set", dest="settings", action="append", type=setting, default=[])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--show-wrong", action="store_true", help="list the wrong answers")
@@ -58,17 +67,29 @@ def main() -> None:
     """Evaluates every task and prints the outcome."""
     options = parse()
     generator, started = hoshikage_cli.load(options.model), time.monotonic()
-    results = {name: evaluate_task(generator, name, options.items, dict(options.settings))
-               for name in options.task or corpus.GENERATORS}
+    results = {
+        name: evaluate_task(generator, name, options.items, dict(options.settings))
+        for name in options.task or corpus.GENERATORS
+    }
     if options.json:
-        print(json.dumps({"model": options.model, "settings": dict(options.settings),
-                          "seconds": round(time.monotonic() - started, 1), "tasks": results},
-                         ensure_ascii=False, indent=1))
+        print(
+            json.dumps(
+                {
+                    "model": options.model,
+                    "settings": dict(options.settings),
+                    "seconds": round(time.monotonic() - started, 1),
+                    "tasks": results,
+                },
+                ensure_ascii=False,
+                indent=1,
+            )
+        )
         return
     print(as_table(options.model, results))
     for name, result in results.items() if options.show_wrong else ():
         for row in result["wrong"]:
-            print(f"\n{name}: {row['prompt']!r}\n  wanted {row['wanted']!r}\n  got    {row['got']!r}")
+            print(f"\n{name}: {row['prompt']!r}")
+            print(f"  wanted {row['wanted']!r}\n  got    {row['got']!r}")
 
 
 if __name__ == "__main__":

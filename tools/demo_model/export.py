@@ -3,6 +3,7 @@
 Matrices become Q8_0, norms stay float32. Rotary pairs are neighbours in both archs ("normal" rope),
 as in `network.py`, so that nothing is permuted.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -24,28 +25,43 @@ HERE = Path(__file__).parent
 MODELS = HERE.parent.parent / "src" / "hoshikage_cli" / "models"
 CONTEXT = 512
 ABOUT = {
-    False: ("Hoshi tiny", "A tiny masked-diffusion language model: sums, sorting, sudoku, facts, stories."),
+    False: (
+        "Hoshi tiny",
+        "A tiny masked-diffusion language model: sums, sorting, sudoku, facts, stories.",
+    ),
     True: ("Hoshi tiny AR", "The autoregressive twin of Hoshi tiny, trained on the same corpus."),
 }
 
 
 def block_tensors(state: dict[str, torch.Tensor], i: int) -> dict[str, torch.Tensor]:
     """The tensors of block `i` under their GGUF names."""
+
     def get(name: str) -> torch.Tensor:
         return state[f"blocks.{i}.{name}.weight"]
 
     q, k, v = get("qkv").chunk(3)
     gate, up = get("gate_up").chunk(2)
-    parts = {"attn_norm": get("attn_norm"), "attn_q": q, "attn_k": k, "attn_v": v,
-             "attn_output": get("out"), "ffn_norm": get("ffn_norm"), "ffn_gate": gate,
-             "ffn_up": up, "ffn_down": get("down")}
+    parts = {
+        "attn_norm": get("attn_norm"),
+        "attn_q": q,
+        "attn_k": k,
+        "attn_v": v,
+        "attn_output": get("out"),
+        "ffn_norm": get("ffn_norm"),
+        "ffn_gate": gate,
+        "ffn_up": up,
+        "ffn_down": get("down"),
+    }
     return {f"blk.{i}.{name}.weight": tensor for name, tensor in parts.items()}
 
 
 def gguf_tensors(state: dict[str, torch.Tensor], layers: int) -> dict[str, np.ndarray]:
     """Every tensor of the file, float32."""
-    named = {"token_embd.weight": state["embed.weight"], "output_norm.weight": state["norm.weight"],
-             "output.weight": state["head.weight"]}
+    named = {
+        "token_embd.weight": state["embed.weight"],
+        "output_norm.weight": state["norm.weight"],
+        "output.weight": state["head.weight"],
+    }
     for i in range(layers):
         named |= block_tensors(state, i)
     return {name: tensor.float().contiguous().numpy() for name, tensor in named.items()}
@@ -75,7 +91,9 @@ def add_sizes(writer: gguf.GGUFWriter, shape: dict, parameters: int) -> None:
 def add_decoding_advice(writer: gguf.GGUFWriter, causal: bool) -> None:
     """What the program reads as the model's own advice."""
     writer.add_uint32("hoshikage.max_tokens", batches.CANVAS)
-    if not causal:
+    if causal:
+        writer.add_sampling_temp(0.0)
+    else:
         writer.add_causal_attention(False)
         writer.add_diffusion_shift_logits(False)
 
@@ -83,8 +101,9 @@ def add_decoding_advice(writer: gguf.GGUFWriter, causal: bool) -> None:
 def add_vocabulary(writer: gguf.GGUFWriter, tokenizer: Tokenizer) -> None:
     """Tokens, merges, special ids and the chat template."""
     names = [tokenizer.id_to_token(i) for i in range(tokenizer.get_vocab_size())]
-    kinds = [gguf.TokenType.CONTROL if n in vocabulary.SPECIALS else gguf.TokenType.NORMAL
-             for n in names]
+    kinds = [
+        gguf.TokenType.CONTROL if n in vocabulary.SPECIALS else gguf.TokenType.NORMAL for n in names
+    ]
     merges = json.loads(tokenizer.to_str())["model"]["merges"]
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(vocabulary.PRE_TOKENIZER)

@@ -3,6 +3,7 @@
 With `causal` false it is the masked-diffusion denoiser (arch `llada`), with it true the
 autoregressive model (arch `llama`). Weights keep the layout that GGUF wants.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -59,8 +60,13 @@ class Block(nn.Module):
         n, length, d = x.shape
         q, k, v = self.qkv(x).view(n, length, 3, self.heads, d // self.heads).unbind(2)
         q, k = rotate(q, cos, sin).transpose(1, 2), rotate(k, cos, sin).transpose(1, 2)
-        mixed = F.scaled_dot_product_attention(q, k, v.transpose(1, 2), attn_mask=visible,
-                                               is_causal=self.causal)
+        if self.causal:
+            visible = torch.ones(length, length, dtype=torch.bool, device=x.device).tril()
+        # Written out: at these lengths the fused kernel's backward pass takes longer than the rest.
+        scores = q @ k.transpose(-1, -2) * (d // self.heads) ** -0.5
+        if visible is not None:
+            scores = scores.masked_fill(~visible, -torch.inf)
+        mixed = scores.softmax(-1).to(v.dtype) @ v.transpose(1, 2)
         return self.out(mixed.transpose(1, 2).reshape(n, length, d))
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, visible: Tensor | None) -> Tensor:
@@ -85,18 +91,19 @@ class Network(nn.Module):
         self.start()
 
     def start(self) -> None:
-        """Initial weights: small normal ones, the two outputs of a block smaller with depth."""
+        """Initial weights: tokens far apart, and blocks that add nothing yet, so that what a token
+        is reaches every block from the first step on."""
         for name, p in self.named_parameters():
             if p.ndim == 2:
-                nn.init.normal_(p, std=0.02 if "embed" in name else p.shape[1] ** -0.5)
+                nn.init.normal_(p, std=0.5 if "embed" in name else p.shape[1] ** -0.5)
             if name.endswith(("out.weight", "down.weight")):
-                p.data.mul_((2 * self.shape.layers) ** -0.5)
+                nn.init.zeros_(p)
         self.head.weight.data.mul_(0.5)
 
     def hidden(self, tokens: Tensor, visible: Tensor | None = None) -> Tensor:
         """Normed last hidden states, float32[batch, length, width]."""
         x = self.embed(tokens)
-        cos, sin = self.cos[:tokens.shape[1]], self.sin[:tokens.shape[1]]
+        cos, sin = self.cos[: tokens.shape[1]], self.sin[: tokens.shape[1]]
         for block in self.blocks:
             x = block(x, cos, sin, visible)
         return self.norm(x)

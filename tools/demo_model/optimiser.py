@@ -1,4 +1,5 @@
 """Muon for the hidden matrices (Jordan and others, 2024), AdamW for everything else."""
+
 from __future__ import annotations
 
 import torch
@@ -13,12 +14,12 @@ def orthogonalise(g: Tensor, steps: int = 5) -> Tensor:
     """The nearest semi-orthogonal matrices to g [count, rows, columns], by Newton-Schulz steps."""
     a, b, c = COEFFICIENTS
     tall = g.shape[1] > g.shape[2]
-    x = g.transpose(1, 2) if tall else g
+    x = (g.transpose(1, 2) if tall else g).bfloat16()
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(steps):
         s = x @ x.transpose(1, 2)
         x = a * x + (b * s + c * s @ s) @ x
-    return x.transpose(1, 2) if tall else x
+    return (x.transpose(1, 2) if tall else x).float()
 
 
 class Muon:
@@ -32,9 +33,13 @@ class Muon:
             parts += [(block.out.weight, slice(0, d)), (block.down.weight, slice(0, d))]
             parts += [(block.gate_up.weight, slice(i * h, i * h + h)) for i in range(2)]
         shapes = {(s.stop - s.start, w.shape[1]) for w, s in parts}
-        self.stacks = {shape: [(w, s) for w, s in parts if (s.stop - s.start, w.shape[1]) == shape]
-                       for shape in sorted(shapes)}
-        self.moments = {shape: torch.zeros(len(stack), *shape) for shape, stack in self.stacks.items()}
+        self.stacks = {
+            shape: [(w, s) for w, s in parts if (s.stop - s.start, w.shape[1]) == shape]
+            for shape in sorted(shapes)
+        }
+        self.moments = {
+            shape: torch.zeros(len(stack), *shape) for shape, stack in self.stacks.items()
+        }
         self.decay, self.momentum = decay, momentum
 
     @torch.no_grad()
@@ -45,7 +50,7 @@ class Muon:
             moment.lerp_(g, 1 - self.momentum)
             update = orthogonalise(g.lerp(moment, self.momentum))
             scale = rate * max(1.0, shape[0] / shape[1]) ** 0.5
-            for (w, s), u in zip(stack, update):
+            for (w, s), u in zip(stack, update, strict=True):
                 w[s].mul_(1 - rate * self.decay).sub_(u, alpha=scale)
 
     def state(self) -> dict:

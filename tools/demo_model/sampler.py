@@ -2,9 +2,8 @@
 
 What counts are Hoshikage's own figures (`evaluate.py`); this follows the same rules.
 """
-from __future__ import annotations
 
-import random
+from __future__ import annotations
 
 import torch
 
@@ -22,30 +21,32 @@ def stacked(prompts: list[list[int]], room: int, filler: int) -> tuple[torch.Ten
     tokens = torch.full((len(prompts), longest), filler)
     visible = torch.zeros(len(prompts), longest, dtype=torch.bool)
     for i, prompt in enumerate(prompts):
-        tokens[i, :len(prompt)] = torch.tensor(prompt)
-        visible[i, :len(prompt) + room] = True
+        tokens[i, : len(prompt)] = torch.tensor(prompt)
+        visible[i, : len(prompt) + room] = True
     return tokens, visible
 
 
 @torch.no_grad()
-def denoise(network: Network, prompts: list[list[int]], mask: int, end: int, canvas: int,
-            steps: int) -> list[list[int]]:
+def denoise(
+    network: Network, prompts: list[list[int]], mask: int, end: int, canvas: int, steps: int
+) -> list[list[int]]:
     """Fills a canvas behind each prompt; the tokens before the first end token."""
     tokens, visible = stacked(prompts, canvas, end)
     for i, prompt in enumerate(prompts):
-        tokens[i, len(prompt):len(prompt) + canvas] = mask
+        tokens[i, len(prompt) : len(prompt) + canvas] = mask
     delta = (1 - EPS) / steps
     for step in range(steps):
         left = int((tokens[0] == mask).sum())
         take = left if step == steps - 1 else int(left * delta / (1 - step * delta))
         if take:
             commit(network, tokens, visible, mask, take)
-    answers = [tokens[i, len(p):len(p) + canvas].tolist() for i, p in enumerate(prompts)]
-    return [a[:a.index(end)] if end in a else a for a in answers]
+    answers = [tokens[i, len(p) : len(p) + canvas].tolist() for i, p in enumerate(prompts)]
+    return [a[: a.index(end)] if end in a else a for a in answers]
 
 
-def commit(network: Network, tokens: torch.Tensor, visible: torch.Tensor, mask: int,
-           take: int) -> None:
+def commit(
+    network: Network, tokens: torch.Tensor, visible: torch.Tensor, mask: int, take: int
+) -> None:
     """Unmasks, in place, the `take` most confident positions of every row."""
     masked = tokens == mask
     logits = network.head(network.hidden(tokens, visible[:, None, None])[masked])
@@ -58,8 +59,9 @@ def commit(network: Network, tokens: torch.Tensor, visible: torch.Tensor, mask: 
 
 
 @torch.no_grad()
-def continue_greedily(network: Network, prompts: list[list[int]], end: int,
-                      room: int) -> list[list[int]]:
+def continue_greedily(
+    network: Network, prompts: list[list[int]], end: int, room: int
+) -> list[list[int]]:
     """The most likely next token, again and again, until the end token."""
     tokens, _ = stacked(prompts, room, end)
     at = torch.tensor([len(p) for p in prompts])
@@ -71,12 +73,17 @@ def continue_greedily(network: Network, prompts: list[list[int]], end: int,
         done |= tokens[rows, at + step] == end
         if done.all():
             break
-    answers = [tokens[i, len(p):len(p) + room].tolist() for i, p in enumerate(prompts)]
-    return [a[:a.index(end)] if end in a else a for a in answers]
+    answers = [tokens[i, len(p) : len(p) + room].tolist() for i, p in enumerate(prompts)]
+    return [a[: a.index(end)] if end in a else a for a in answers]
 
 
-def answers(network: Network, encoder: batches.Encoder, examples: list[corpus.Example],
-            steps: int = 50, canvas: int = batches.CANVAS) -> list[str]:
+def answers(
+    network: Network,
+    encoder: batches.Encoder,
+    examples: list[corpus.Example],
+    steps: int = 50,
+    canvas: int = batches.CANVAS,
+) -> list[str]:
     """The model's answers to chat examples."""
     prompts = [encoder(vocabulary.chat_prompt(e.prompt)) for e in examples]
     if network.shape.causal:
@@ -86,15 +93,16 @@ def answers(network: Network, encoder: batches.Encoder, examples: list[corpus.Ex
     return [encoder.tokenizer.decode(ids, skip_special_tokens=True) for ids in found]
 
 
-def scores(network: Network, encoder: batches.Encoder, items: int,
-           steps: int = 50) -> tuple[dict[str, float], dict[str, list[tuple[str, str]]]]:
+def scores(
+    network: Network, encoder: batches.Encoder, items: int, steps: int = 50
+) -> tuple[dict[str, float], dict[str, list[tuple[str, str]]]]:
     """The share of right answers per task on held-out items, and (prompt, answer) samples."""
     table, samples = {}, {}
     for name in corpus.GENERATORS:
         examples = corpus.held_out_examples(name, items)
         texts = answers(network, encoder, examples, steps)
-        right = [corpus.is_right(e, t) for e, t in zip(examples, texts)]
+        right = [corpus.is_right(e, t) for e, t in zip(examples, texts, strict=True)]
         table[name] = sum(right) / len(right)
-        shown = sorted(zip(right, examples, texts), key=lambda row: row[0])[:2]
+        shown = sorted(zip(right, examples, texts, strict=True), key=lambda row: row[0])[:2]
         samples[name] = [(e.prompt, t) for _, e, t in shown]
     return table, samples

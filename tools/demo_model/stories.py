@@ -3,19 +3,22 @@
 A story is an opening, a middle and an ending. Slots that occur twice must agree: that is what
 `is_consistent` tests, with regular expressions made from the very templates.
 """
+
 from __future__ import annotations
 
 import random
 import re
 from dataclasses import dataclass
 
-GIRLS = "Mia Anna Lily Emma Sara Nora Ella Ruth Yuki Zoe Clara Ida".split()
-BOYS = "Ben Tom Leo Max Sam Jack Finn Hugo Kenji Paul Omar Noah".split()
+GIRLS = ("Mia Anna Lily Emma Sara Nora Ella Ruth Yuki Zoe Clara Ida").split()
+BOYS = ("Ben Tom Leo Max Sam Jack Finn Hugo Kenji Paul Omar Noah").split()
 NAMES = GIRLS + BOYS
-THINGS = ("kite ball boat book drum lamp hat bell cake map key ring doll train flute robot bike "
-          "basket lantern cup coin box mirror puppet").split()
-COLOURS = "red blue green yellow white black golden silver".split()
-PLACES = "park beach garden forest river school market lake".split()
+THINGS = (
+    "kite ball boat book drum lamp hat bell cake map key ring doll train flute robot bike "
+    "basket lantern cup coin box mirror puppet"
+).split()
+COLOURS = ("red blue green yellow white black golden silver").split()
+PLACES = ("park beach garden forest river school market lake").split()
 
 OPENINGS = ("{n} had a {c} {o}.", "{n} found a {c} {o}.", "{n} got a {c} {o}.")
 MIDDLES = (
@@ -31,11 +34,16 @@ ENDINGS = {
 CLOSING = "{n} was very happy."
 
 PROMPTS = (
-    "Tell a story about {n} and a {o}.", "Tell me a story about {n} and a {o}.",
-    "Write a story about {n} and a {o}.", "Write a short story about {n} and a {o}.",
-    "Tell a story about {n} and the {o}.", "Please tell a story about {n} and a {o}.",
-    "A story about {n} and a {o}, please.", "Tell a short story about a {o} and {n}.",
-    "tell a story about {n} and a {o}", "Story: {n} and a {o}.",
+    "Tell a story about {n} and a {o}.",
+    "Tell me a story about {n} and a {o}.",
+    "Write a story about {n} and a {o}.",
+    "Write a short story about {n} and a {o}.",
+    "Tell a story about {n} and the {o}.",
+    "Please tell a story about {n} and a {o}.",
+    "A story about {n} and a {o}, please.",
+    "Tell a short story about a {o} and {n}.",
+    "tell a story about {n} and a {o}",
+    "Story: {n} and a {o}.",
 )
 
 
@@ -49,7 +57,7 @@ class Story:
 
 
 def pronouns(name: str) -> dict[str, str]:
-    """The words that stand for a name: `P` opening a sentence, `p2` within one, `q` as an object."""
+    """The words for a name: `P` opens a sentence, `p2` stands within one, `q` is an object."""
     she = name in GIRLS
     return {"P": "She" if she else "He", "p2": "she" if she else "he", "q": "her" if she else "him"}
 
@@ -59,15 +67,20 @@ def make_story(rng: random.Random, name: str, thing: str) -> Story:
     middle = rng.choice(MIDDLES)
     friend = rng.choice([other for other in NAMES if other != name])
     form = " ".join((rng.choice(OPENINGS), middle, rng.choice(ENDINGS[middle]), CLOSING))
-    text = form.format(n=name, o=thing, c=rng.choice(COLOURS), p=rng.choice(PLACES), f=friend,
-                       **pronouns(name))
+    text = form.format(
+        n=name, o=thing, c=rng.choice(COLOURS), p=rng.choice(PLACES), f=friend, **pronouns(name)
+    )
     return Story(name, thing, text)
 
 
 def all_forms() -> list[str]:
     """Every sequence of templates that the grammar allows."""
-    return [" ".join((opening, middle, ending, CLOSING))
-            for opening in OPENINGS for middle in MIDDLES for ending in ENDINGS[middle]]
+    return [
+        " ".join((opening, middle, ending, CLOSING))
+        for opening in OPENINGS
+        for middle in MIDDLES
+        for ending in ENDINGS[middle]
+    ]
 
 
 def form_pattern(form: str, name: str, thing: str) -> re.Pattern[str]:

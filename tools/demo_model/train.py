@@ -3,6 +3,7 @@
 The learning rate warms up, stays, and falls to zero over the last part of the time. Just before it
 falls the state is kept as `plateau.pt`, from which a longer run can go on (`--from`).
 """
+
 from __future__ import annotations
 
 import argparse
@@ -26,9 +27,9 @@ from network import Network, Shape
 
 HERE = Path(__file__).parent
 WARM_UP_STEPS = 60
-MUON_RATE, ADAM_RATE = 0.02, 0.004
+MUON_RATE, ADAM_RATE = 0.02, 0.003
 AVERAGED_STEPS = 100  # the averaged weights serve before the learning rate has fallen
-LONGEST_STEP = 20.0  # seconds counted for a step: a paused process keeps its schedule
+LONGEST_STEP = 4.0  # seconds counted for a step, so that a busy machine does not use the time up
 
 
 @dataclass
@@ -49,10 +50,17 @@ class Run:
 
     def save(self, name: str) -> None:
         """Writes the whole state, so that a killed run loses little."""
-        state = {"shape": asdict(self.shape), "network": self.network.state_dict(),
-                 "muon": self.muon.state(), "adam": self.adam.state_dict(),
-                 "averaged": self.averaged.state_dict(), "rng": self.rng.getstate(), "step": self.step, "seconds": self.seconds,
-                 "tokens": self.tokens}
+        state = {
+            "shape": asdict(self.shape),
+            "network": self.network.state_dict(),
+            "muon": self.muon.state(),
+            "adam": self.adam.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "rng": self.rng.getstate(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "tokens": self.tokens,
+        }
         torch.save(state, self.folder / "writing.pt")
         (self.folder / "writing.pt").rename(self.folder / name)
 
@@ -72,8 +80,15 @@ def new_run(folder: Path, shape: Shape, seed: int) -> Run:
     torch.manual_seed(seed)
     folder.mkdir(parents=True, exist_ok=True)
     network = Network(shape)
-    return Run(folder, shape, network, optimiser.Muon(network), optimiser.adam(network, ADAM_RATE),
-               random.Random(f"hoshi/{seed}"), averaged=copy.deepcopy(network))
+    return Run(
+        folder,
+        shape,
+        network,
+        optimiser.Muon(network),
+        optimiser.adam(network, ADAM_RATE),
+        random.Random(f"hoshi/{seed}"),
+        averaged=copy.deepcopy(network),
+    )
 
 
 def rate_factor(run: Run, minutes: float, decay_share: float) -> float:
@@ -85,9 +100,10 @@ def rate_factor(run: Run, minutes: float, decay_share: float) -> float:
 def batch_loss(run: Run, batch: batches.Batch) -> torch.Tensor:
     """The weighted sum of the cross-entropies at the positions that are asked."""
     visible = None if run.shape.causal else torch.from_numpy(batch.visible)[:, None, None]
-    hidden = (run.fast_hidden or run.network.hidden)(torch.from_numpy(batch.tokens), visible)
-    asked = torch.from_numpy(batch.weights > 0)
-    logits, weights = run.network.head(hidden[asked]), torch.from_numpy(batch.weights)[asked]
+    asked, weights = torch.from_numpy(batch.weights > 0), torch.from_numpy(batch.weights)
+    with torch.autocast("cpu", torch.bfloat16):
+        hidden = (run.fast_hidden or run.network.hidden)(torch.from_numpy(batch.tokens), visible)
+        logits, weights = run.network.head(hidden[asked]).float(), weights[asked]
     losses = F.cross_entropy(logits, torch.from_numpy(batch.wanted)[asked], reduction="none")
     return (losses * weights).sum()
 
@@ -114,7 +130,7 @@ def optimise(run: Run, made: list[batches.Batch], factor: float) -> float:
 def average(run: Run) -> None:
     """Moves the averaged weights a step towards the present ones."""
     share = max(1 / AVERAGED_STEPS, 1 / (run.step + 1))
-    for mean, now in zip(run.averaged.parameters(), run.network.parameters()):
+    for mean, now in zip(run.averaged.parameters(), run.network.parameters(), strict=True):
         mean.lerp_(now, share)
 
 
@@ -135,19 +151,33 @@ def evaluate(run: Run, encoder: batches.Encoder, items: int, steps: int) -> None
             print(f"    {name}: {prompt!r} -> {text!r}", flush=True)
 
 
-def task_weights(path: Path) -> dict[str, float]:
-    """The mixture, changed by what `weights.json` in the run's folder says now."""
-    return corpus.WEIGHTS | (json.loads(path.read_text()) if path.exists() else {})
+def mixture_now(path: Path) -> batches.Mixture:
+    """The mixture, changed by what `mixture.json` in the run's folder says at this moment."""
+    changes = json.loads(path.read_text()) if path.exists() else {}
+    changes.pop("minutes", None)
+    weights = corpus.WEIGHTS | changes.pop("weights", {})
+    return batches.Mixture(weights=weights, **changes)
+
+
+def minutes_now(path: Path, minutes: float) -> float:
+    """The training time: that of the command line unless `mixture.json` has another."""
+    return json.loads(path.read_text()).get("minutes", minutes) if path.exists() else minutes
 
 
 def train(run: Run, encoder: batches.Encoder, options: argparse.Namespace) -> None:
     """Steps until the time is used up; evaluates and saves on the way."""
     due, falling, smooth = options.evaluate_every * 60 + run.seconds, False, None
-    while (factor := rate_factor(run, options.minutes, options.decay_share)) > 0:
+    changes = run.folder / "mixture.json"
+    while True:
+        minutes = minutes_now(changes, options.minutes)
+        factor = rate_factor(run, minutes, options.decay_share)
+        if factor <= 0:
+            break
         started = time.monotonic()
-        weights = task_weights(run.folder / "weights.json")
-        made = batches.step_batches(encoder, run.rng, options.batch, options.parts,
-                                    run.shape.causal, weights)
+        mixture = mixture_now(changes)
+        made = batches.step_batches(
+            encoder, run.rng, options.batch, options.parts, run.shape.causal, mixture
+        )
         loss = optimise(run, made, factor)
         average(run)
         smooth = loss if smooth is None else 0.95 * smooth + 0.05 * loss
@@ -172,22 +202,31 @@ def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--minutes", type=float, default=60, help="training time, earlier parts included")
+    parser.add_argument(
+        "--minutes", type=float, default=60, help="training time, earlier parts included"
+    )
     parser.add_argument("--decay-share", type=float, default=0.4)
     parser.add_argument("--causal", action="store_true", help="the autoregressive model")
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--hidden", type=int, default=512)
-    parser.add_argument("--batch", type=int, default=104, help="sequences a step")
+    parser.add_argument("--batch", type=int, default=192, help="sequences a step")
     parser.add_argument("--parts", type=int, default=4, help="forward passes a step")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--evaluate-every", type=float, default=10, help="minutes")
     parser.add_argument("--items", type=int, default=20)
     parser.add_argument("--final-items", type=int, default=40)
-    parser.add_argument("--compile", action="store_true", help="fuse operations (a minute to start)")
+    parser.add_argument(
+        "--compile", action="store_true", help="fuse operations (takes a minute to start)"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from last.pt of the folder")
     parser.add_argument("--from", dest="origin", type=Path, help="go on from this checkpoint")
+    parser.add_argument(
+        "--weights-of",
+        type=Path,
+        help="start from the averaged weights of this checkpoint, and nothing else",
+    )
     return parser.parse_args()
 
 
@@ -197,12 +236,22 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     (HERE / "runs").mkdir(exist_ok=True)
     tokenizer = vocabulary.load(HERE / "runs" / "tokenizer.json")
-    shape = Shape(tokenizer.get_vocab_size(), options.width, options.layers, options.width // 32,
-                  options.hidden, options.causal)
+    shape = Shape(
+        tokenizer.get_vocab_size(),
+        options.width,
+        options.layers,
+        options.width // 32,
+        options.hidden,
+        options.causal,
+    )
     run = new_run(options.folder, shape, options.seed)
     origin = options.folder / "last.pt" if options.resume else options.origin
     if origin:
         run.restore(origin)
+    if options.weights_of:
+        weights = torch.load(options.weights_of, weights_only=False)["averaged"]
+        run.network.load_state_dict(weights)
+        run.averaged.load_state_dict(weights)
     if options.compile:
         run.fast_hidden = torch.compile(run.network.hidden, dynamic=True)
     print(f"{sum(p.numel() for p in run.network.parameters()) / 1e6:.2f}M parameters", flush=True)
