@@ -96,7 +96,9 @@ def test_rows_are_not_written_to() -> None:
     np.testing.assert_array_equal(logits, before)
 
 
-@pytest.mark.parametrize("options", [{}, {"temperature": 0.7}, {"temperature": 0.7, "gumbel": True}])
+@pytest.mark.parametrize(
+    "options", [{}, {"temperature": 0.7}, {"temperature": 0.7, "gumbel": True}]
+)
 def test_the_result_does_not_depend_on_the_thread_count(options) -> None:
     logits = np.random.default_rng(1).normal(size=(13, 30000)).astype(np.float32)
     results = [
@@ -140,6 +142,6 @@ def test_adversarial_rows(rows, top_k, top_p, temperature, confidence) -> None:
 def test_shapes_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="positions"):
         reduce_rows(np.zeros((2, 5), np.float32), None, np.arange(3), 0, RowRule())
+    rows = np.zeros((2, 5), np.float32)
     with pytest.raises(ValueError, match="one shape"):
-        rows = np.zeros((2, 5), np.float32)
         reduce_rows(rows, rows[:1], np.arange(2), 0, RowRule(guidance=1.0))

@@ -1,0 +1,110 @@
+"""The program around `generate`: versions, help, completion, inspect."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from hoshikage_cli import __version__
+from hoshikage_cli.settings import declarations
+
+
+def test_version_names_llama_cpp_and_its_backends(hoshikage):
+    result = hoshikage("--version")
+    assert result.returncode == 0
+    first, second, third = result.stdout.splitlines()
+    assert first == f"hoshikage {__version__}"
+    assert "commit" in second
+    assert "CPU" in third
+
+
+@pytest.mark.parametrize("flag", ["-V", "--version"])
+def test_version_does_not_wait_for_the_command_line(environment, flag):
+    program = (
+        f"import sys; sys.argv = ['hoshikage', '{flag}']\n"
+        "from hoshikage_cli.__main__ import main\n"
+        "try: main()\n"
+        "except SystemExit: print([m for m in ('typer', 'rich', 'jinja2') if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment
+    )
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_package_imports_nothing_heavy(environment):
+    heavy = "('numpy', 'rich', 'cffi', 'typer', 'jinja2', '_cffi_backend')"
+    program = f"import sys, hoshikage_cli; print([m for m in {heavy} if m in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment
+    )
+    assert result.stdout.strip() == "[]"
+
+
+def test_help_shows_every_setting_and_examples(hoshikage):
+    result = hoshikage("generate", "--help", COLUMNS="80")
+    assert result.returncode == 0
+    for known in declarations().values():
+        assert f"--{known.long_name}" in result.stdout
+    assert "Examples:" in result.stdout
+    assert max(len(line) for line in result.stdout.splitlines()) <= 80
+
+
+def test_help_of_the_program(hoshikage):
+    for arguments in ((), ("--help",), ("-h",)):
+        result = hoshikage(*arguments)
+        assert "generate" in result.stdout + result.stderr
+        assert "inspect" in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("hoshikage gen", ["generate"]),
+        ("hoshikage generate --algorithm e", ["entropy"]),
+        ("hoshikage generate --schedule b", ["block"]),
+        ("hoshikage generate -m hoshi", ["hoshi-tiny", "hoshi-tiny-ar"]),
+        ("hoshikage inspect hoshi-tiny-", ["hoshi-tiny-ar"]),
+    ],
+)
+def test_completion_in_bash(hoshikage, words, expected):
+    result = hoshikage(
+        _HOSHIKAGE_COMPLETE="complete_bash",
+        COMP_WORDS=words,
+        COMP_CWORD=str(len(words.split()) - 1),
+    )
+    assert result.stdout.split() == expected
+
+
+def test_inspect_tells_what_matters(hoshikage):
+    result = hoshikage("inspect", "hoshi-tiny")
+    assert result.returncode == 0
+    told = {line[:14].strip(): line[14:].strip() for line in result.stdout.splitlines()}
+    assert told["architecture"] == "llada"
+    assert told["kind"] == "diffusion"
+    assert told["shift logits"] == "no"
+    assert told["chat template"] == "yes"
+    assert "hoshikage.max_tokens" in told["advice"]
+
+
+def test_inspect_as_json(hoshikage):
+    told = json.loads(hoshikage("inspect", "hoshi-tiny", "--json").stdout)
+    assert told["kind"] == "diffusion"
+    assert told["mask_token"] is not None
+    assert told["parameters"] > 1_000_000
+    assert "Q8_0" in told["quantisation"]
+    assert told["block_cache"] in (True, False)
+
+
+def test_inspect_of_what_is_no_model(hoshikage, tmp_path):
+    file = tmp_path / "x.gguf"
+    for content, words in ((b"", "empty"), (b"PK\3\4", "zip"), (b"GGUF\3\0\0\0", "not whole")):
+        file.write_bytes(content)
+        result = hoshikage("inspect", file)
+        assert result.returncode == 1
+        assert words in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+    assert hoshikage("inspect", "nowhere").returncode == 2

@@ -1,0 +1,140 @@
+"""What happens on a terminal: the live view, the progress bar, Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import threading
+import time
+
+import pyte
+import pytest
+
+from cli.conftest import PROGRAM
+
+HIDE_CURSOR, SHOW_CURSOR = b"\x1b[?25l", b"\x1b[?25h"
+SHORT = ("--steps", "4", "-n", "8")
+LONG = ("-m", "hoshi-tiny", "-n", "400", "--steps", "400", "--eos-policy", "suppress")
+
+
+class Terminal:
+    """A program whose stderr is a terminal of 80 × 24, and what it wrote there."""
+
+    def __init__(self, arguments, environment, stdout=subprocess.PIPE):
+        self.master, slave = pty.openpty()
+        os.set_blocking(self.master, True)
+        self.seen = b""
+        self.process = subprocess.Popen(
+            [*PROGRAM, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=slave if stdout is None else stdout,
+            stderr=slave,
+            env={**environment, "COLUMNS": "80", "LINES": "24"},
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.reader = threading.Thread(target=self._read)
+        self.reader.start()
+
+    def _read(self):
+        while True:
+            try:
+                data = os.read(self.master, 65536)
+            except OSError:
+                return
+            if not data:
+                return
+            self.seen += data
+
+    def wait_for(self, marker):
+        for _ in range(3000):
+            if marker in self.seen:
+                return
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.02)
+        raise AssertionError(f"{marker!r} never came: {self.seen[-500:]!r}")
+
+    def end(self):
+        output = self.process.communicate(timeout=300)[0]
+        self.reader.join(timeout=10)
+        os.close(self.master)
+        return self.process.returncode, output
+
+    def screen(self):
+        screen = pyte.Screen(80, 24)
+        pyte.ByteStream(screen).feed(self.seen)
+        return [line.rstrip() for line in screen.display if line.strip()]
+
+
+def test_visual_shows_masks_and_leaves_a_summary(environment, hoshikage):
+    options = ("generate", "Tell a story.", "-m", "hoshi-tiny", *SHORT)
+    terminal = Terminal([*options, "--visual"], environment)
+    code, output = terminal.end()
+    assert code == 0
+    assert "▁".encode() in terminal.seen
+    assert terminal.seen.count(HIDE_CURSOR) == terminal.seen.count(SHOW_CURSOR) > 0
+    assert len(terminal.screen()) == 1
+    assert "8 tokens · 4 steps" in terminal.screen()[0]
+    assert output == hoshikage(*options, text=False).stdout
+
+
+def test_the_answer_follows_the_view_on_the_same_terminal(environment, hoshikage):
+    options = ("generate", "Tell a story.", "-m", "hoshi-tiny", *SHORT)
+    terminal = Terminal([*options, "--visual"], environment, stdout=None)
+    assert terminal.end()[0] == 0
+    answer = hoshikage(*options).stdout.strip()
+    shown = " ".join(terminal.screen()[1:])
+    assert shown.split() == answer.split()
+
+
+def test_a_progress_bar_without_visual(environment):
+    terminal = Terminal(["generate", "hi", "-m", "hoshi-tiny", *SHORT], environment)
+    assert terminal.end()[0] == 0
+    assert len(terminal.screen()) == 1
+    assert terminal.seen.count(HIDE_CURSOR) == terminal.seen.count(SHOW_CURSOR) > 0
+
+
+def test_quiet_says_nothing(environment):
+    terminal = Terminal(["generate", "hi", "-q", *SHORT], environment)
+    assert terminal.end()[0] == 0
+    assert terminal.seen == b""
+
+
+def test_no_color_leaves_no_colour(environment):
+    variables = {**environment, "NO_COLOR": "1"}
+    terminal = Terminal(["generate", "hi", "--visual", *SHORT], variables)
+    assert terminal.end()[0] == 0
+    assert b"\x1b[32m" not in terminal.seen
+    assert b";32m" not in terminal.seen
+
+
+def test_a_dumb_terminal_gets_plain_lines(environment):
+    terminal = Terminal(["generate", "hi", "--visual", *SHORT], {**environment, "TERM": "dumb"})
+    assert terminal.end()[0] == 0
+    assert b"\x1b" not in terminal.seen
+    assert b"step 4/4" in terminal.seen
+
+
+@pytest.mark.parametrize("visual", [[], ["--visual"]])
+def test_ctrl_c_prints_the_text_so_far(environment, visual):
+    terminal = Terminal(["generate", "Tell a story.", *LONG, *visual], environment)
+    terminal.wait_for(b"masked")
+    terminal.process.send_signal(signal.SIGINT)
+    code, output = terminal.end()
+    assert code == 130
+    assert "▁" not in output.decode()
+    assert output.endswith(b"\n")
+    assert "interrupted after" in terminal.screen()[-1]
+    assert terminal.seen.count(HIDE_CURSOR) == terminal.seen.count(SHOW_CURSOR) > 0
+
+
+def test_a_terminated_run_gives_the_cursor_back(environment):
+    terminal = Terminal(["generate", "Tell a story.", *LONG, "--visual"], environment)
+    terminal.wait_for(b"masked")
+    terminal.process.terminate()
+    code, _ = terminal.end()
+    assert code == 143
+    assert terminal.seen.count(HIDE_CURSOR) == terminal.seen.count(SHOW_CURSOR) > 0

@@ -1,0 +1,78 @@
+"""Wrapping on a grid of cells."""
+
+from __future__ import annotations
+
+import pytest
+from rich.cells import cell_len
+
+from hoshikage_cli.display.layout import Line, printable, shorten, window, wrap
+from hoshikage_cli.display.plain import one_line
+
+
+def rows(text, width):
+    return ["".join(part for part, _ in line.runs) for line in wrap([(text, "", False)], width)]
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "expected"),
+    [
+        ("", 5, [""]),
+        ("abcdefg", 3, ["abc", "def", "g"]),
+        ("ab\ncd\n", 5, ["ab", "cd", ""]),
+        ("a\tb", 10, ["a   b"]),
+        ("東京都", 5, ["東京", "都"]),
+        ("a東京", 2, ["a", "東", "京"]),
+        ("e\u0301e\u0301", 1, ["e\u0301", "e\u0301"]),
+        ("a\x1b[31mb", 20, ["a·[31mb"]),
+        ("a\u202eb", 20, ["ab"]),
+    ],
+)
+def test_wrap(text, width, expected):
+    assert rows(text, width) == expected
+
+
+WIDE = ["星影は🌠とかげ", "a👩‍🚀b" * 9, "\x00\x07\x1b\x7f\x9b", "é\u0301" * 30]
+
+
+@pytest.mark.parametrize("text", WIDE)
+@pytest.mark.parametrize("width", [2, 7, 40])
+def test_no_row_is_wider_than_the_screen(text, width):
+    assert all(cell_len(row) <= width for row in rows(text, width))
+
+
+def test_nothing_that_steers_a_terminal_comes_through():
+    every = [chr(code) for code in (*range(0x300), *range(0x2000, 0x2070), 0xFEFF)]
+    kept = "".join(printable(c) for c in every)
+    assert not any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 for c in kept)
+    assert "\u202e" not in kept
+
+
+def test_one_line_is_one_line():
+    assert one_line("a\nb\tc\x1b[2J") == "a⏎b c·[2J"
+
+
+def test_styles_of_neighbours_stay_apart():
+    (line,) = wrap([("ab", "x", False), ("c", "x", False), ("d", "y", True)], 9)
+    assert line.runs == [("abc", "x"), ("d", "y")]
+    assert line.active
+
+
+def numbered(count, active=None):
+    return [Line([(str(i), "")], 1, i == active) for i in range(count)]
+
+
+def names(lines):
+    return [line.runs[0][0] for line in lines]
+
+
+def test_shorten_leaves_out_the_middle():
+    assert names(shorten(numbered(4), 4, "")) == ["0", "1", "2", "3"]
+    assert names(shorten(numbered(9), 4, "")) == ["0", "1", "…", "8"]
+    assert names(shorten(numbered(9), 5, "")) == ["0", "1", "…", "7", "8"]
+
+
+def test_window_follows_what_is_active():
+    assert names(window(numbered(3), 5)) == ["0", "1", "2"]
+    assert names(window(numbered(9), 3)) == ["0", "1", "2"]
+    assert names(window(numbered(9, active=5), 3)) == ["4", "5", "6"]
+    assert names(window(numbered(9, active=8), 3)) == ["6", "7", "8"]

@@ -1,0 +1,55 @@
+"""A wrong declaration shows at first use only: use every one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hoshikage_cli.llama._native import ffi, lib
+
+from hoshikage_cli.llama import build
+
+FOLDER = Path(build.__file__).parent / "declarations"
+TEXT = "\n".join((FOLDER / f"{name}.h").read_text() for name in build.DECLARATIONS)
+
+
+def declared_functions() -> list[str]:
+    plain = re.sub(r"^typedef [^;{]*;", "", TEXT, flags=re.MULTILINE)
+    return re.findall(r"^[\w \"*]*?\b(\w+)\([^;{]*\);", plain, re.MULTILINE)
+
+
+def declared_constants() -> list[str]:
+    listed = [
+        name for body in re.findall(r"enum[\w ]*\{([^}]*)\}", TEXT) for name in body.split(",")
+    ]
+    names = [name.split("=")[0].strip() for name in listed]
+    return [n for n in names if n.isidentifier()] + re.findall(r"^#define (\w+) \.\.\.", TEXT, re.M)
+
+
+def test_every_file_is_read():
+    assert {path.stem for path in FOLDER.glob("*.h")} == set(build.DECLARATIONS)
+
+
+@pytest.mark.parametrize("name", declared_functions())
+def test_function(name):
+    assert ffi.typeof(getattr(lib, name)).kind == "function"
+
+
+@pytest.mark.parametrize("name", declared_constants())
+def test_constant(name):
+    assert isinstance(getattr(lib, name), int)
+
+
+COMPLETE = re.findall(r"\b(struct \w+) \{", TEXT) + re.findall(r"^\} (\w+);", TEXT, re.M)
+
+
+@pytest.mark.parametrize("name", COMPLETE)
+def test_struct(name):
+    instance = ffi.new(f"{name} *")
+    for field, _ in ffi.typeof(name).fields:
+        getattr(instance, field)
+
+
+def test_structs_are_found():
+    assert {"struct llama_batch", "struct llama_context_params", "hoshi_rule"} <= set(COMPLETE)
