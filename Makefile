@@ -41,7 +41,7 @@ test: build $(TESTABLE) ## run the tests
 
 lint: $(TESTABLE) ## check the style of the sources
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check src tests benchmarks vendor
+	$(BIN)/ruff format --check .
 
 peer: $(PEER) ## build llama-diffusion-cli and llama-bench, unpatched, for comparisons
 

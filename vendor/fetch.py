@@ -21,7 +21,16 @@ from pathlib import Path, PurePosixPath
 
 HERE = Path(__file__).resolve().parent
 
-LIBRARY_PARTS = ("CMakeLists.txt", "LICENSE", "cmake", "ggml", "include", "licenses", "src", "vendor")
+LIBRARY_PARTS = (
+    "CMakeLists.txt",
+    "LICENSE",
+    "cmake",
+    "ggml",
+    "include",
+    "licenses",
+    "src",
+    "vendor",
+)
 VOCABULARIES = re.compile(r"models/ggml-vocab-(qwen2|llama-bpe|gpt-2)\.gguf(\.inp|\.out)?$")
 NOT_FOR_PEER = ("docs", "media", "models", "app", "gguf-py", "ci", "benches")
 

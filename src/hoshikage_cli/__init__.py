@@ -30,9 +30,16 @@ _HOMES = {
 __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
-    from .decoding.events import Commit, Step
-    from .errors import HoshikageError, RunError, UsageError
-    from .generation import Generator, Result, Run, TextEvent, load
+    from .decoding.events import Commit as Commit
+    from .decoding.events import Step as Step
+    from .errors import HoshikageError as HoshikageError
+    from .errors import RunError as RunError
+    from .errors import UsageError as UsageError
+    from .generation import Generator as Generator
+    from .generation import Result as Result
+    from .generation import Run as Run
+    from .generation import TextEvent as TextEvent
+    from .generation import load as load
 
 
 def __getattr__(name: str) -> Any:

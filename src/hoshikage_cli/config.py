@@ -1,6 +1,7 @@
-"""The config file: `config.toml` in the platform's config directory, or where HOSHIKAGE_CONFIG says.
+"""The config file: `config.toml` in the platform's config directory.
 
 Its keys are the long option names: `steps = 32`, `model = "~/models/dream.gguf"`.
+HOSHIKAGE_CONFIG names another file.
 """
 
 from __future__ import annotations

@@ -318,7 +318,9 @@ class Run:
         if self.mask_token is not None:
             return ""
         tokens = (commit.token for commit in step.commits)
-        return "".join(self._new_text.push(self._piece(t)) for t in tokens if t not in self._end_tokens)
+        return "".join(
+            self._new_text.push(self._piece(t)) for t in tokens if t not in self._end_tokens
+        )
 
     def _answer_tokens(self, canvas: NDArray[np.int32]) -> list[int]:
         answer = until_end(canvas[self.prompt_length :].tolist(), self._end_tokens)
@@ -409,7 +411,9 @@ def _mask_token(model: Model, settings: Settings) -> int:
             "give its id with --mask-token"
         )
     if not 0 <= chosen < model.n_vocab:
-        raise UsageError(f"--mask-token {chosen} is outside the vocabulary (0 to {model.n_vocab - 1})")
+        raise UsageError(
+            f"--mask-token {chosen} is outside the vocabulary (0 to {model.n_vocab - 1})"
+        )
     return chosen
 
 

@@ -17,7 +17,8 @@ from typing import Any, BinaryIO
 from .errors import RunError
 
 MAGIC = b"GGUF"
-SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+# struct's letters for the types of the format, by number: 8 is a string, 9 an array.
+SCALARS = dict(enumerate("BbHhIif?")) | dict(enumerate("Qqd", start=10))
 STRING, ARRAY = 8, 9
 DIFFUSION_ARCHITECTURES = ("dream", "llada", "llada-moe", "rnd1")
 NEEDED_KEY = "general.architecture"
@@ -58,7 +59,7 @@ class Header:
 
     @property
     def kind(self) -> str:
-        """"diffusion" or "autoregressive"."""
+        """Of the model: "diffusion" or "autoregressive"."""
         return "diffusion" if self.architecture in DIFFUSION_ARCHITECTURES else "autoregressive"
 
     @property

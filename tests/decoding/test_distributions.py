@@ -76,7 +76,9 @@ def test_origin_unmasks_each_position_independently() -> None:
     correlation = np.corrcoef(chosen.T) - np.eye(6)
     assert np.abs(correlation).max() < 0.03
     counts = np.bincount(chosen.sum(1), minlength=7)
-    binomial = [1, 6, 15, 20, 15, 6, 1] * share ** np.arange(7) * (1 - share) ** np.arange(6, -1, -1)
+    binomial = (
+        [1, 6, 15, 20, 15, 6, 1] * share ** np.arange(7) * (1 - share) ** np.arange(6, -1, -1)
+    )
     assert chi_square(counts, binomial) < 25
 
 

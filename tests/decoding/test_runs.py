@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fakes import TableDenoiser
 
+from fakes import TableDenoiser
 from hoshikage_cli.decoding.autoregressive import extend
 from hoshikage_cli.decoding.cache import MODES, CachePlan
 from hoshikage_cli.decoding.diffusion import DiffusionPlan, diffuse

@@ -148,9 +148,7 @@ def test_guidance() -> None:
     np.testing.assert_allclose(softmax(strong), [0.013945, 0.008458, 0.977597], **CLOSE)
 
 
-@pytest.mark.parametrize(
-    ("confidence", "taken"), [([0.95, 0.92, 0.5], 2), ([0.5, 0.4, 0.3], 1)]
-)
+@pytest.mark.parametrize(("confidence", "taken"), [([0.95, 0.92, 0.5], 2), ([0.5, 0.4, 0.3], 1)])
 def test_threshold(confidence, taken) -> None:
     assert selection.over_threshold(np.array(confidence), 0.9) == taken
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fakes import TableDenoiser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fakes import TableDenoiser
 from hoshikage_cli.decoding.diffusion import DiffusionPlan, diffuse
 from hoshikage_cli.decoding.proposal import ProposalRule
 from hoshikage_cli.decoding.randomness import Stream, keys, uniform
@@ -83,9 +83,7 @@ def test_every_setting(
 ) -> None:
     denoiser = TableDenoiser(shift=shift, seed=seed)
     tokens = canvas_of(denoiser, prompt, generated, holes)
-    compare(
-        denoiser, tokens, prompt, algorithm, schedule, steps, block_length, scale, seed
-    )
+    compare(denoiser, tokens, prompt, algorithm, schedule, steps, block_length, scale, seed)
 
 
 @pytest.mark.parametrize("shift", [False, True])

@@ -86,9 +86,7 @@ def _quantisation(tensor: Tensor, shape: Shape) -> gguf.GGMLQuantizationType:
     return wanted if tensor.shape[-1] % block == 0 else gguf.GGMLQuantizationType.F16
 
 
-def _announce(
-    writer: gguf.GGUFWriter, tensor: Tensor, kind: gguf.GGMLQuantizationType
-) -> None:
+def _announce(writer: gguf.GGUFWriter, tensor: Tensor, kind: gguf.GGMLQuantizationType) -> None:
     block, size = gguf.GGML_QUANT_SIZES[kind]
     n_bytes = int(np.prod(tensor.shape)) // block * size
     stored = (*tensor.shape[:-1], tensor.shape[-1] // block * size)

@@ -135,7 +135,7 @@ def run(arguments: list[str]) -> int:
     try:
         result = app(_with_command(arguments), prog_name="hoshikage", standalone_mode=False)
         return result if isinstance(result, int) else Exit.OK
-    except Exception as error:  # noqa: BLE001 - the one place where errors become words
+    except Exception as error:
         return report(error, arguments)
     except KeyboardInterrupt as error:
         return report(error, arguments)

@@ -80,7 +80,9 @@ def _likely(name: str, flags: list[str]) -> str:
 
 def _flags(context: object) -> list[str]:
     parameters = getattr(getattr(context, "command", None), "params", [])
-    return [flag for parameter in parameters for flag in (*parameter.opts, *parameter.secondary_opts)]
+    return [
+        flag for parameter in parameters for flag in (*parameter.opts, *parameter.secondary_opts)
+    ]
 
 
 def _verbose(arguments: list[str], environ: Mapping[str, str]) -> bool:

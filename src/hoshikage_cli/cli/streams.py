@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 from ..errors import RunError
 
@@ -14,10 +15,9 @@ class ClosedPipe(RunError):
 
 def note(message: str) -> None:
     """One line on stderr."""
-    try:
+    # A stderr that cannot be written to leaves nobody to tell.
+    with suppress(OSError, ValueError):
         print(f"hoshikage: {message}", file=sys.stderr, flush=True)
-    except (OSError, ValueError):
-        pass  # A stderr that cannot be written to leaves nobody to tell.
 
 
 def write(text: str) -> None:

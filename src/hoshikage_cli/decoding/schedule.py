@@ -74,7 +74,9 @@ def one_a_step(name: str) -> Schedule:
     return replace(SCHEDULES[name], quota=even_quota, share=even_share)
 
 
-def blocks(masked: NDArray[np.int64], length: int, schedule: str, steps: int, size: int) -> list[Block]:
+def blocks(
+    masked: NDArray[np.int64], length: int, schedule: str, steps: int, size: int
+) -> list[Block]:
     """The blocks of a canvas of `length` positions whose `masked` positions (ascending) are given.
 
     Blocks of `size` positions begin at the first masked one; the last may be shorter, and a block
@@ -89,7 +91,9 @@ def blocks(masked: NDArray[np.int64], length: int, schedule: str, steps: int, si
     counts = np.bincount((masked - first) // size)
     share = -(-steps // int(np.count_nonzero(counts)))
     return [
-        Block(first + i * size, min(first + (i + 1) * size, length), share or int(count), int(count))
+        Block(
+            first + i * size, min(first + (i + 1) * size, length), share or int(count), int(count)
+        )
         for i, count in enumerate(counts)
         if count
     ]

@@ -88,7 +88,9 @@ def kl_divergence(p: Floats, q: Floats) -> Floats:
     return terms.sum(-1)
 
 
-def stable(confidence: Floats, divergences: Floats, least: float = 0.9, most: float = 0.01) -> Indices:
+def stable(
+    confidence: Floats, divergences: Floats, least: float = 0.9, most: float = 0.01
+) -> Indices:
     """Positions that are confident and whose distribution has not moved in the last steps
     (KLASS). divergences: (steps, n), in nats. Empty: fall back to the quota."""
     return np.flatnonzero((confidence > least) & (divergences < most).all(axis=0))

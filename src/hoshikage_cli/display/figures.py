@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from ..generation import Result, TextEvent
 
-REASONS = {"end": "", "length": ", as long as allowed", "interrupted": ", interrupted"}
-
 
 def step_count(event: TextEvent) -> str:
     total = event.step.total
@@ -50,11 +48,14 @@ def progress_facts(event: TextEvent) -> list[str]:
 
 
 def summary(result: Result) -> str:
-    """One line about a finished run."""
-    timings = result.timings
-    seconds = timings["generate"]
-    return (
-        f"{result.completion_tokens} tokens in {result.steps} steps (NFE {result.nfe}), "
-        f"{seconds:.2f} s, {speed(timings['tokens_per_second'])}, "
-        f"seed {result.seed}{REASONS[result.stop_reason]}"
-    )
+    """One line about a run that is over, short enough for 80 columns."""
+    facts = [
+        f"{result.completion_tokens} tokens",
+        f"{result.steps} steps",
+        f"NFE {result.nfe}",
+        f"{result.timings['generate']:.2f} s",
+        speed(result.timings["tokens_per_second"]),
+        f"seed {result.seed}",
+    ]
+    # "end" is what one expects: only the others are worth a word.
+    return " · ".join(facts if result.stop_reason == "end" else [*facts, result.stop_reason])

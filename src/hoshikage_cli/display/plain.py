@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 from ..generation import Result, TextEvent
 from .figures import step_count, summary
@@ -44,7 +45,6 @@ def one_line(text: str) -> str:
 
 
 def _line(text: str) -> None:
-    try:
+    # Perhaps nobody watches any more; the answer still goes to stdout.
+    with suppress(OSError, ValueError):
         print(text, file=sys.stderr, flush=True)
-    except (OSError, ValueError):
-        pass  # Nobody watches any more; the answer still goes to stdout.

@@ -42,9 +42,9 @@ class Context:
     everything. For an autoregressive model: `prefill`, `append`, `last_logits`.
 
     flash_attention: None leaves it to the library, which turns it on. Then a whole pass equals the
-    stock library's to the bit, but passes over fewer than 64 positions go through a kernel that adds
-    up in half precision (differences around 0.01 in the logits) and is slower for them; False makes
-    a pass over part of a canvas agree with the whole one.
+    stock library's to the bit, but passes over fewer than 64 positions go through a kernel that
+    adds up in half precision (differences around 0.01 in the logits) and is slower for them; False
+    makes a pass over part of a canvas agree with the whole one.
 
     Raises ContextError when the library refuses, mostly for want of memory.
     """
@@ -158,7 +158,8 @@ class Context:
 
     def _groups(self, parts: list[_Part]) -> list[list[int]]:
         """What goes into one pass. Each sequence has its own cells, and the library splits a batch
-        of unequal shares into several, of which the first could not attend to the later ones. Without memory there is no such split."""
+        of unequal shares into several, of which the first could not attend to the later ones.
+        Without memory there is no such split."""
         by_size: dict[int, list[int]] = {}
         for i, part in enumerate(parts):
             by_size.setdefault(len(part.window) if self._has_memory else 0, []).append(i)

@@ -83,11 +83,12 @@ class Model:
     @cached_property
     def metadata(self) -> dict[str, str]:
         """The file's key-value pairs, as text; long arrays are shortened by the library."""
-        return dict(
-            (self._meta(lib.llama_model_meta_key_by_index, i),
-             self._meta(lib.llama_model_meta_val_str_by_index, i))
-            for i in range(lib.llama_model_meta_count(self.handle))
+        ask_key, ask_value = (
+            lib.llama_model_meta_key_by_index,
+            lib.llama_model_meta_val_str_by_index,
         )
+        count = lib.llama_model_meta_count(self.handle)
+        return {self._meta(ask_key, i): self._meta(ask_value, i) for i in range(count)}
 
     def _meta(self, ask, index: int) -> str:
         room = ffi.new("char[]", 256)
@@ -167,7 +168,7 @@ class _Progress:
             return True
         try:
             return self.listener(share) is not False
-        except BaseException as error:  # noqa: BLE001 - re-raised as soon as C has returned
+        except BaseException as error:
             self.error = error
             return False
 

@@ -91,7 +91,7 @@ def _second_rows(unconditional: NDArray[np.float32] | None, shape: tuple[int, ..
 
 
 def _native_rule(rule: RowRule, banned: NDArray[np.int32], step: int):
-    # A C struct holds no reference: `banned` and the result arrays live in reduce_rows until it returns.
+    # A C struct holds no reference: `banned` and the result arrays live in reduce_rows.
     native = ffi.new("hoshi_rule *")
     native.temperature = rule.temperature
     native.top_p = rule.top_p

@@ -1,4 +1,5 @@
 """The shipped demo models and their catalogue."""
+
 from __future__ import annotations
 
 from .catalogue import CATALOGUE, DEFAULT_MODEL, ShippedModel, shipped_path

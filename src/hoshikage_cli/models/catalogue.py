@@ -1,4 +1,5 @@
 """The demo models that come with the package, by name."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ CATALOGUE: dict[str, ShippedModel] = {
         kind="diffusion",
         description="Tiny masked-diffusion model: sums, sorting, 4×4 sudoku, facts, short stories.",
         licence="MIT",
-        sha256="",
+        sha256="86bd28860bef06a93301e9e8d4f7b73d191a4ad7ab950238e7281cacf51039f4",
     ),
     "hoshi-tiny-ar": ShippedModel(
         name="hoshi-tiny-ar",
