@@ -43,6 +43,12 @@ llama.cpp's spellings are understood as well (--diffusion-steps 128, -ub 512), a
 be set in the config file under its long name.
 """
 
+REPLAY_EXAMPLES = """\b
+Examples:
+  hoshikage generate --trace run.jsonl "Tell a story."
+  hoshikage replay run.jsonl --visual=confidence --speed 0.5
+"""
+
 
 @app.callback(epilog=ROOT_EXAMPLES)
 def root(
@@ -105,6 +111,25 @@ def generate(
     if show_settings:
         return show_settings_of(flags)
     return run_generate(flags, prompt, prompt_option, file)
+
+
+@app.command(cls=TopicsCommand, epilog=REPLAY_EXAMPLES)
+@with_settings(("output",), only=("visual", "visual_delay", "quiet"))
+def replay(
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="What generate --trace wrote.", rich_help_panel="Run"),
+    ],
+    speed: Annotated[
+        str,
+        typer.Option("--speed", metavar="X", help="2: twice as fast.", rich_help_panel="Run"),
+    ] = "1",
+    **flags: Any,
+) -> int:
+    """Play a trace in the terminal, in the time it took, and print its text. No model is needed."""
+    from .replay import run_replay
+
+    return run_replay(file, speed, flags)
 
 
 @app.command()

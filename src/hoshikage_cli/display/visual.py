@@ -33,7 +33,8 @@ BAR_FULL, BAR_EMPTY = "━", "─"
 class LiveView(Silent):
     """Header, canvas and progress, redrawn in place; gone when the run is over."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, view: str | None = None, console: Console | None = None) -> None:
+        self.view = view
         self.console = console or Console(stderr=True, highlight=False)
         self._live = Live(
             console=self.console,
