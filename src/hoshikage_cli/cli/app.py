@@ -8,7 +8,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from ..settings import GROUPS
+from ..settings import GROUPS, VIEWS
 from .exits import Exit
 from .help import TopicsCommand
 from .options import complete_model, with_settings
@@ -47,6 +47,13 @@ REPLAY_EXAMPLES = """\b
 Examples:
   hoshikage generate --trace run.jsonl "Tell a story."
   hoshikage replay run.jsonl --visual=confidence --speed 0.5
+"""
+
+EXPORT_EXAMPLES = """\b
+Examples:
+  hoshikage export run.jsonl -o run.html
+  hoshikage export run.jsonl -o run.svg --visual=confidence --columns 60 --theme dark
+  hoshikage export run.jsonl -o run.cast && asciinema play run.cast
 """
 
 
@@ -130,6 +137,66 @@ def replay(
     from .replay import run_replay
 
     return run_replay(file, speed, flags)
+
+
+@app.command(cls=TopicsCommand, epilog=EXPORT_EXAMPLES)
+def export(
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="What generate --trace wrote.", rich_help_panel="Run"),
+    ],
+    output: Annotated[
+        str,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="A page (.html), a picture that moves (.svg), or a recording for asciinema "
+            "(.cast).",
+            rich_help_panel="Output",
+        ),
+    ],
+    seconds: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--seconds",
+            metavar="X",
+            help="How long the run is to take; without it as long as it took, but 4 to 20.",
+            rich_help_panel="Output",
+        ),
+    ] = None,
+    columns: Annotated[
+        int,
+        typer.Option(
+            "--columns",
+            metavar="N",
+            help="Width of the picture or terminal.",
+            rich_help_panel="Output",
+        ),
+    ] = 80,
+    theme: Annotated[
+        str,
+        typer.Option(
+            "--theme",
+            metavar="auto|light|dark",
+            help="Colours; auto: as the reader prefers.",
+            rich_help_panel="Output",
+        ),
+    ] = "auto",
+    visual: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--visual",
+            metavar=f"[={'|'.join(VIEWS)}]",
+            help="What the colours tell; on a page, at first.",
+            rich_help_panel="Output",
+        ),
+    ] = None,
+) -> int:
+    """Make a page, a picture or a terminal recording of a trace, to share it."""
+    from .export import run_export
+
+    return run_export(file, output, seconds, columns, theme, visual)
 
 
 @app.command()
