@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
+import select
 import shutil
 import subprocess
 import tempfile
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PATIENCE = 60
 # In a container there is neither a sandbox to be had nor a large /dev/shm.
 FLAGS = (
     "--headless=new",
@@ -26,18 +29,30 @@ FLAGS = (
 )
 
 
+def _high(descriptor: int) -> int:
+    """The same, out of the way of the numbers that the browser wants."""
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 10)
+    os.close(descriptor)
+    return moved
+
+
 class Browser:
     """One page, which can be opened, asked, typed at and looked at."""
 
     def __init__(self) -> None:
         self.home = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        to_browser, self._to = os.pipe()
-        self._from, from_browser = os.pipe()
-        # The browser reads from its descriptor 3 and writes to 4.
-        script = f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}'
+        to_browser, self._to = map(_high, os.pipe())
+        self._from, from_browser = map(_high, os.pipe())
+
+        def connect() -> None:
+            # The browser reads from its descriptor 3 and writes to 4.
+            os.dup2(to_browser, 3)
+            os.dup2(from_browser, 4)
+
         self.process = subprocess.Popen(
-            ["sh", "-c", script, CHROMIUM, *FLAGS, f"--user-data-dir={self.home.name}"],
-            pass_fds=(to_browser, from_browser),
+            [CHROMIUM, *FLAGS, f"--user-data-dir={self.home.name}"],
+            preexec_fn=connect,
+            pass_fds=(3, 4),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -133,9 +148,10 @@ class Browser:
 
     def _message(self) -> dict[str, Any]:
         while b"\0" not in self._pending:
-            data = self._read.read(1 << 16)
+            ready, _, _ = select.select([self._read], [], [], PATIENCE)
+            data = self._read.read(1 << 16) if ready else b""
             if not data:
-                raise AssertionError("the browser went away")
+                raise AssertionError("the browser went away, or does not answer")
             self._pending += data
         message, _, self._pending = self._pending.partition(b"\0")
         return json.loads(message)

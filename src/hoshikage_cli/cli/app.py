@@ -166,14 +166,14 @@ def export(
         ),
     ] = None,
     columns: Annotated[
-        int,
+        str,
         typer.Option(
             "--columns",
             metavar="N",
             help="Width of the picture or terminal.",
             rich_help_panel="Output",
         ),
-    ] = 80,
+    ] = "80",
     theme: Annotated[
         str,
         typer.Option(

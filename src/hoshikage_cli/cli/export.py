@@ -8,7 +8,7 @@ from ..errors import RunError, UsageError
 from ..settings import declarations, parse
 from ..trace import Recording, read_trace
 from .exits import Exit
-from .options import number_above_zero
+from .options import number_above_zero, whole_number
 from .streams import note
 
 KINDS = (".html", ".svg", ".cast")
@@ -20,7 +20,7 @@ def run_export(
     file: str,
     output: str,
     seconds: str | None,
-    columns: int,
+    columns: str,
     theme: str,
     visual: str | None,
 ) -> int:
@@ -31,9 +31,7 @@ def run_export(
         )
     if theme not in THEMES:
         raise UsageError(f"--theme: {theme!r} is unknown: choose auto, light or dark")
-    if not FEWEST_COLUMNS <= columns <= MOST_COLUMNS:
-        limits = f"from {FEWEST_COLUMNS} to {MOST_COLUMNS}"
-        raise UsageError(f"--columns: {columns} is out of range: give a whole number {limits}")
+    width = whole_number(columns, "--columns", FEWEST_COLUMNS, MOST_COLUMNS)
     lasting = None if seconds is None else number_above_zero(seconds, "--seconds")
     view = None if visual is None else parse(declarations()["visual"], visual, "--visual")
     recording = read_trace(file)
@@ -41,7 +39,7 @@ def run_export(
         raise RunError(f"{file}: the run ended before its first step: there is nothing to show")
     if recording.flaw:
         note(f"{recording.flaw} after {len(recording.steps)} steps: the text is unfinished")
-    _write(output, _document(recording, kind, view, lasting, columns, theme))
+    _write(output, _document(recording, kind, view, lasting, width, theme))
     return Exit.OK
 
 

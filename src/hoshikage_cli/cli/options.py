@@ -128,6 +128,18 @@ def number_above_zero(text: str, flag: str) -> float:
     return number
 
 
+def whole_number(text: str, flag: str, lowest: int, highest: int) -> int:
+    """Raises UsageError for what is none, or out of range."""
+    allowed = f"give a whole number from {lowest} to {highest}"
+    try:
+        number = int(text)
+    except ValueError:
+        raise UsageError(f"{flag}: {text!r} is not a whole number: {allowed}") from None
+    if not lowest <= number <= highest:
+        raise UsageError(f"{flag}: {text!r} is out of range: {allowed}")
+    return number
+
+
 def complete_model(incomplete: str) -> list[str]:
     """Shipped names, and GGUF files and folders that begin so."""
     from glob import escape, iglob
