@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,22 +71,38 @@ def diffuse(
     return (step for _, step in diffuse_together(denoiser, [run]))
 
 
-def diffuse_together(denoiser: Denoiser, runs: Sequence[Diffusion]) -> Iterator[tuple[int, Step]]:
+def diffuse_together(denoiser: Denoiser, runs: Iterable[Diffusion]) -> Iterator[tuple[int, Step]]:
     """Run several canvases side by side; their forward passes share batches.
 
-    Yields (index into `runs`, step) as the steps are made. Each run gives the tokens that it gives
-    alone, as far as the denoiser's rows do not depend on what else is in a batch. The runs differ
-    in their `sequence`; a guided one needs the sequence behind its own as well.
+    As many run at a time as the denoiser has sequences for; the next takes the place of one that is
+    over. Yields (index into `runs`, step) as the steps are made. Each run gives the tokens that it
+    gives alone, as far as the denoiser's rows do not depend on what else is in a batch. Either all
+    of the runs are guided or none.
     """
-    under_way = dict(enumerate(runs))
-    while under_way:
-        asked = {i: run.ask() for i, run in under_way.items()}
-        under_way = {i: under_way[i] for i, queries in asked.items() if queries}
+    runs = list(runs)
+    width = 2 if any(run.guided for run in runs) else 1
+    free = list(range(0, denoiser.max_sequences - width + 1, width))
+    waiting = ((i, run) for i, run in enumerate(runs) if not run.over)
+    under_way: dict[int, Diffusion] = {}
+    while True:
+        admitted = dict(islice(waiting, len(free)))
+        begin(admitted.values(), free)
+        under_way |= admitted
         if not under_way:
             return
-        rows = iter(denoiser.logits([query for i in under_way for query in asked[i]]))
-        steps = [(i, run.answer([next(rows) for _ in asked[i]])) for i, run in under_way.items()]
+        asked = {i: run.ask() for i, run in under_way.items()}
+        rows = iter(denoiser.logits([query for queries in asked.values() for query in queries]))
+        steps = [(i, under_way[i].answer([next(rows) for _ in asked[i]])) for i in asked]
         yield from steps
+        for i in [i for i, run in under_way.items() if run.over]:
+            free.append(under_way.pop(i).sequence)
+
+
+def begin(runs: Iterable[Diffusion], free: list[int]) -> None:
+    """Give each run a sequence, and let its clock start."""
+    for run in runs:
+        run.sequence = free.pop(0)
+        run.began = time.perf_counter()
 
 
 @dataclass(frozen=True)
@@ -109,9 +126,8 @@ class Diffusion:
         prompt_length: int,
         plan: DiffusionPlan,
         proposer: Proposer = propose,
-        sequence: int = 0,
     ) -> None:
-        self.sequence = sequence
+        self.sequence = 0
         self.canvas = Canvas(tokens, prompt_length, denoiser.mask_token)
         self.plan = plan
         self.proposer = proposer
@@ -127,14 +143,9 @@ class Diffusion:
         self.began = time.perf_counter()
 
     def ask(self) -> list[Query]:
-        """The queries of the next step; none when the run is over."""
-        if self.finished():
-            return []
-        for turn in self.turns:
-            if len(turn.positions):
-                self.turn = turn
-                return self.queries(turn)
-        return []
+        """The queries of the next step of a run that is not over."""
+        self.turn = next(turn for turn in self.turns if len(turn.positions))
+        return self.queries(self.turn)
 
     def answer(self, rows: list[NDArray[np.float32]]) -> Step:
         """Make the step that was asked about, with one array of rows a query."""
@@ -236,5 +247,9 @@ class Diffusion:
     def guided(self) -> bool:
         return self.plan.rule.guidance > 0
 
-    def finished(self) -> bool:
-        return self.plan.early_stop and self.canvas.answered(self.end_tokens)
+    @property
+    def over(self) -> bool:
+        """Whether no step is left to make."""
+        if self.plan.early_stop and self.canvas.answered(self.end_tokens):
+            return True
+        return len(self.canvas.masked()) == 0
