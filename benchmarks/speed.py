@@ -85,7 +85,7 @@ def diffusion_speed(repetitions: int) -> list[Comparison]:
     memory = exact.timing.peak_bytes / exact.peer.peak_bytes
     return [
         Comparison(
-            "exact, the peer's default top-k", exact.ratio, 1.3, "×", detail=per_step(exact)
+            "exact, its default top-k", exact.ratio, 1.3, "×", detail=per_step(exact)
         ),
         Comparison(
             "exact, top-k 0, temperature 0.7", sampled.ratio, 4.0, "×", detail=per_step(sampled)
@@ -112,7 +112,7 @@ def small_overhead(repetitions: int) -> Comparison:
     with hk.load("hoshi-tiny") as generator:
         resolved = generator.resolve(threads=THREADS, eos_policy="suppress", seed=1)
         (row,) = measure(
-            generator, "Tell a story about Mia and a kite.", {"": resolved}, repetitions
+            generator, "What is the capital of Japan?", {"": resolved}, repetitions
         )
     own = (row.timing.reduce + row.timing.overhead) / row.timing.total
     return Comparison("the same, hoshi-tiny", 100 * own, 20, "%", at_most=True)
