@@ -19,7 +19,7 @@ import numpy as np
 from . import __version__
 from .decoding.events import Commit, Step
 from .errors import RunError, UsageError
-from .generation import Result, Run, Stopwatch, TextEvent
+from .runs import Result, Run, Stopwatch, TextEvent
 
 FORMAT = "hoshikage-trace"
 VERSION = 1
@@ -200,7 +200,6 @@ class Recording:
         """
         run = Run(
             generator=_Recorded(self),  # type: ignore[arg-type]
-            steps=self._replayed(before or (lambda step: True)),
             tokens=np.array(self.canvas, np.int32),
             prompt_length=self.prompt_length,
             mask_token=self.mask_token,
@@ -208,6 +207,7 @@ class Recording:
             total_steps=self.total_steps,
             watch=Stopwatch(),
         )
+        run.steps = self._replayed(before or (lambda step: True))
         run.settings = self.settings
         return run
 

@@ -65,6 +65,7 @@ def test_the_trace_tells_the_run(traced):
         (("replay", "{trace}", "--visual=bright"), 2, "--visual: 'bright' is unknown"),
         (("replay",), 2, "missing argument"),
         (("generate", "x", "--trace", "{folder}"), 1, "cannot write the trace"),
+        (("generate", "x", "--trace", "{folder}/t", "--samples", "2"), 2, "--trace writes one"),
         (("generate", "x", "--visual-delay", "-1"), 2, "--visual-delay: '-1' is out of range"),
     ],
 )

@@ -282,6 +282,9 @@ def test_figures():
     ]
     assert seconds_left(event(index=3, total=8, elapsed=2.0)) == pytest.approx(2.0)
     assert seconds_left(event(total=None)) is None
+    sure = event(index=0, total=400, elapsed=7.0)
+    sure.run.settings["threshold"] = 0.9
+    assert seconds_left(sure) == pytest.approx(2.0)
     assert progress_facts(event())[0] == "step 4/8"
 
 

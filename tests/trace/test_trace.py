@@ -10,7 +10,7 @@ import pytest
 
 from hoshikage_cli.decoding.events import Commit, Step
 from hoshikage_cli.errors import HoshikageError
-from hoshikage_cli.generation import Stopwatch
+from hoshikage_cli.runs import Stopwatch
 from hoshikage_cli.trace import Recording, TraceError, TraceWriter, read_trace
 
 MASK, END = 1, 0

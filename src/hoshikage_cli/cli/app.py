@@ -30,6 +30,7 @@ Examples:
   hoshikage generate "What is the capital of Japan?"
   hoshikage generate -m dream.gguf --visual "Write a haiku about the sea."
   hoshikage inspect dream.gguf
+  hoshikage bench -m dream.gguf --vary cache=none,dual
 """
 
 GENERATE_EXAMPLES = """\b
@@ -197,6 +198,57 @@ def export(
     from .export import run_export
 
     return run_export(file, output, seconds, columns, theme, visual)
+
+
+BENCH_EXAMPLES = """\b
+Examples:
+  hoshikage bench -m dream.gguf -n 128 --steps 64
+  hoshikage bench -m dream.gguf --block-length 32 --vary cache=none,prefix,dual
+  hoshikage bench -m dream.gguf --compare ~/llama.cpp/build/bin/llama-diffusion-cli
+"""
+
+
+@app.command(cls=TopicsCommand, epilog=BENCH_EXAMPLES)
+@with_settings(GROUPS)
+def bench(
+    prompt: Annotated[
+        Optional[str],  # noqa: UP045 - read by typer
+        typer.Argument(help="The prompt to measure with.", rich_help_panel="Prompt"),
+    ] = None,
+    vary: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--vary",
+            metavar="NAME=V,V",
+            help="A setting and the values to try; given again, every combination.",
+            rich_help_panel="Measuring",
+        ),
+    ] = None,
+    repetitions: Annotated[
+        int,
+        typer.Option(
+            "-r",
+            "--repetitions",
+            metavar="N",
+            help="Runs of each; the median counts.",
+            rich_help_panel="Measuring",
+        ),
+    ] = 3,
+    compare: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--compare",
+            metavar="FILE",
+            help="A llama-diffusion-cli to run in turn on the same model, canvas and steps.",
+            rich_help_panel="Measuring",
+        ),
+    ] = None,
+    **flags: Any,
+) -> int:
+    """Measure what runs cost, setting by setting: time a step, evaluations, memory."""
+    from .bench import run_bench
+
+    return run_bench(flags, prompt, vary or [], repetitions, compare)
 
 
 @app.command()

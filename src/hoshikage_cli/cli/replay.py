@@ -11,7 +11,7 @@ from typing import Any
 from ..config import read_config
 from ..decoding.events import Step
 from ..display.plain import PlainLines, Silent
-from ..generation import Result
+from ..runs import Result
 from ..settings import OutputSettings, resolve
 from ..trace import Recording, read_trace
 from .exits import Exit

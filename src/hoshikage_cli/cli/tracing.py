@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..generation import Result, Run, TextEvent
+from ..runs import Result, Run, TextEvent
 from ..trace import TraceError, TraceWriter
 from .streams import note
 

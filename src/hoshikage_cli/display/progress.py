@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from ..generation import Result, TextEvent
+from ..runs import Result, TextEvent
 from .figures import progress_facts, share_done, summary
 from .plain import Silent
 
@@ -47,6 +47,25 @@ class Bar(Silent):
     def finish(self, result: Result) -> None:
         self._progress.stop()
         say(self.console, summary(result))
+
+
+class AnswerBar(Bar):
+    """Loading, then how many of several answers are there."""
+
+    def __init__(self, total: int, console: Console | None = None) -> None:
+        super().__init__(console)
+        self._total = total
+
+    def answered(self, count: int) -> None:
+        self._progress.update(
+            self._task,
+            description="answering",
+            completed=count / self._total,
+            facts=f"{count}/{self._total} answers",
+        )
+
+    def close(self) -> None:
+        self._progress.stop()
 
 
 class Summary(Silent):

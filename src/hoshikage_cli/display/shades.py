@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import math
 
-from ..generation import TextEvent
+from ..runs import TextEvent
 from ..settings import VIEWS
 from ..text import MASK_CELL, Cell
 

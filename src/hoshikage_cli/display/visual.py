@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from ..generation import Result, TextEvent
+from ..runs import Result, TextEvent
 from .figures import summary
 from .frame import frame
 from .layout import Line, Window

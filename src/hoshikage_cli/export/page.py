@@ -17,7 +17,7 @@ from ..decoding.events import Commit
 from ..display.frame import header_facts
 from ..display.palette import INKS, VIRIDIS
 from ..display.shades import CONFIDENCE_EDGES, view_of
-from ..generation import TextEvent
+from ..runs import TextEvent
 from ..text import piece_texts
 from ..trace import Recording
 from .timeline import timeline
