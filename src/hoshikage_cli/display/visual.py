@@ -63,10 +63,14 @@ class LiveView(Silent):
 
     def _paint(self) -> None:
         while not self._over.is_set():
-            if (self._news.wait(LOOK_FOR_RESIZE) or self._region.resized) and self._picture:
-                self._news.clear()
-                self._region.draw(self._picture())
+            self._news.wait(LOOK_FOR_RESIZE)
+            self._draw()
             self._over.wait(1 / FRAMES_PER_SECOND)
+
+    def _draw(self) -> None:
+        if self._picture and (self._news.is_set() or self._region.resized):
+            self._news.clear()
+            self._region.draw(self._picture())
 
     def _close(self) -> None:
         if self._over.is_set():
@@ -74,4 +78,6 @@ class LiveView(Silent):
         self._over.set()
         self._news.set()
         self._painter.join()
+        # However short a run was, its last step was shown.
+        self._draw()
         self._region.close()
