@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
@@ -20,6 +21,7 @@ from .timeline import timeline
 
 CELL, ROW, MARGIN, FONT = 8.4, 20, 18, 14
 HOLD = 3.0
+CLASSES = re.compile(r' class="([^"]*)"')
 SETTLING = 0.9
 FONTS = (
     "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono','Noto Sans Mono CJK JP',"
@@ -84,6 +86,7 @@ class _Picture:
 
     def document(self) -> str:
         body = [*self._header(), *self._canvas(), *self._footer()]
+        self.moving = set(re.findall(r"\b[abn]\d+\b", " ".join(CLASSES.findall("".join(body)))))
         width = round(self.columns * CELL + 2 * MARGIN)
         height = round(self.row * ROW + 2 * MARGIN)
         text = self.events[-1].text if self.events else ""
@@ -113,9 +116,7 @@ class _Picture:
         prompt = shorten(wrap(self._pieces(self.cells[:split]), self.columns), PROMPT_LINES, "dim")
         while prompt and not prompt[-1].runs:
             prompt.pop()
-        for line in prompt:
-            line.runs = [(text, "dim") for text, _ in line.runs]
-        yield from self._still(prompt)
+        yield from self._still([_in_one_look(line, "dim") for line in prompt])
         for line in wrap(self._pieces(self.cells[split:]), self.columns):
             yield from self._answer_line(line)
             self.row += 1
@@ -156,7 +157,7 @@ class _Picture:
         tallest = 1
         for number, event in enumerate(self.events):
             facts = [[(fact, "ink")] for fact in progress_facts(event)[: self._facts_kept(event)]]
-            lines = pack(facts, self.columns, GAP, "dim")
+            lines = pack(facts, self.columns, GAP, "ink")
             tallest = max(tallest, len(lines))
             last = " last" if number == len(self.events) - 1 else ""
             yield f'<g class="f{number} fact{last}">'
@@ -216,12 +217,10 @@ class _Picture:
     def _motion(self) -> Iterator[str]:
         play = f"{self.length:.2f}s linear infinite"
         shares = []
-        used = set(self.born.values())
         for number, time in enumerate(self.times):
             at = _percent(time / self.length)
             after = _percent((time + SETTLING) / self.length)
-            if number in used:
-                yield self._motion_of_tokens(number, at, after, play)
+            yield from self._motion_of_tokens(number, at, after, play)
             yield self._motion_of_facts(number, at, play)
             shares.append(f"{at}{{transform:scaleX({share_done(self.events[number]):.4f})}}")
         yield (
@@ -230,18 +229,18 @@ class _Picture:
             f".done{{animation:done {self.length:.2f}s step-end infinite}}"
         )
 
-    def _motion_of_tokens(self, number: int, at: str, after: str, play: str) -> str:
-        gone = f"@keyframes b{number}{{0%,{at}{{opacity:1}}{_next(at)},to{{opacity:0}}}}"
-        rules = f"{gone}.b{number}{{animation:b{number} {play}}}"
-        rules += (
-            f"@keyframes a{number}{{0%,{at}{{opacity:0}}{_next(at)},to{{opacity:1}}}}"
-            f".a{number}{{animation:a{number} {play}}}"
-        )
-        return rules + (
-            f"@keyframes n{number}{{0%,{at}{{opacity:0;fill:var(--new)}}"
-            f"{_next(at)}{{opacity:1;fill:var(--new)}}{after},to{{opacity:1}}}}"
-            f".n{number}{{animation:n{number} {play}}}"
-        )
+    def _motion_of_tokens(self, number: int, at: str, after: str, play: str) -> Iterator[str]:
+        """A mask that goes (b), a token that comes (a), and one that is bright at first (n)."""
+        frames = {
+            "b": f"0%,{at}{{opacity:1}}{_next(at)},to{{opacity:0}}",
+            "a": f"0%,{at}{{opacity:0}}{_next(at)},to{{opacity:1}}",
+            "n": f"0%,{at}{{opacity:0;fill:var(--new)}}{_next(at)}{{opacity:1;fill:var(--new)}}"
+            f"{after},to{{opacity:1}}",
+        }
+        for kind, moves in frames.items():
+            name = f"{kind}{number}"
+            if name in self.moving:
+                yield f"@keyframes {name}{{{moves}}}.{name}{{animation:{name} {play}}}"
 
     def _motion_of_facts(self, number: int, at: str, play: str) -> str:
         begin = f"0%,{at}{{opacity:0}}{_next(at)}" if number else "0%"
@@ -255,6 +254,12 @@ class _Picture:
             f"@keyframes f{number}{{{begin},{end}{{opacity:1}}{_next(end)},to{{opacity:0}}}}"
             f".f{number}{{animation:f{number} {play}}}"
         )
+
+
+def _in_one_look(line: Line, look: str) -> Line:
+    # Put together, since what joins an emoji may stand in a token of its own.
+    text = "".join(text for text, _ in line.runs)
+    return Line([(text, look)], cell_len(text))
 
 
 def _shown(cell: Cell) -> str:
