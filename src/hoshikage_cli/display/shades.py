@@ -52,6 +52,10 @@ def confidence_level(confidence: float | None) -> int | None:
     return bisect.bisect_right(CONFIDENCE_EDGES, confidence)
 
 
+def name_of_confidence(diffusion: bool) -> str:
+    return "confidence" if diffusion else "probability"
+
+
 def order_level(step: int, total: int | None) -> int:
     return min(LEVELS - 1, LEVELS * step // max(total or 1, 1))
 
@@ -63,8 +67,7 @@ def legend(view: str, event: TextEvent) -> list[Runs]:
     if view == TOKENS:
         end = [(END_CELL, "end"), (" end", "dim")]
         return [*masked, [("new", "fresh")], [("text", "settled")], end]
-    label = "confidence" if diffusion else "probability"
-    words = label if view == CONFIDENCE else "step"
+    words = name_of_confidence(diffusion) if view == CONFIDENCE else "step"
     return [*masked, [(words, "dim")], scale(view, event.step.total)]
 
 

@@ -156,7 +156,7 @@
       detail.textContent = commit ? "still masked" : "given, not generated";
     } else {
       detail.replaceChildren(make("b", "", quoted(commit.piece)));
-      const facts = [` position ${position}`, `step ${made} of ${last}`, `confidence ${surely(commit.confidence)}`];
+      const facts = [` position ${position}`, `step ${made} of ${last}`, `${run.surely} ${surely(commit.confidence)}`];
       detail.append(facts.join(" · "));
       if (commit.other !== null) detail.append(" · runner-up ", make("b", "", quoted(commit.other)));
     }
@@ -220,11 +220,7 @@
     const mean = means.filter((m) => m !== null);
     const average = mean.length ? (mean.reduce((a, b) => a + b, 0) / mean.length).toFixed(2) : "not known";
     const fall = run.diffusion ? `Masked positions fall from ${most} to ${masked[last]} in ${last} steps; ` : "";
-    find("chart-name").textContent = `${fall}mean confidence ${average}.`;
-    if (!run.diffusion) {
-      find("key-of-area").hidden = true;
-      document.querySelector(".masked-key").hidden = true;
-    }
+    find("chart-name").textContent = `${fall}mean ${run.surely} ${average}.`;
     find("plot").addEventListener("click", (event) => {
       const box = find("plot").getBoundingClientRect();
       const x = ((event.clientX - box.left) / box.width) * 640;

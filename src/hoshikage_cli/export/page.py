@@ -16,7 +16,7 @@ from markupsafe import Markup
 from ..decoding.events import Commit
 from ..display.frame import header_facts
 from ..display.palette import INKS, VIRIDIS
-from ..display.shades import CONFIDENCE_EDGES, view_of
+from ..display.shades import CONFIDENCE_EDGES, name_of_confidence, view_of
 from ..runs import TextEvent
 from ..text import piece_texts
 from ..trace import Recording
@@ -39,6 +39,8 @@ def page(recording: Recording, view: str | None, seconds: float | None, theme: s
         text=run.result().text,
         facts=header_facts(run)[1:],
         theme=theme,
+        diffusion=recording.mask_token is not None,
+        surely=name_of_confidence(recording.mask_token is not None),
         style=Markup(_read("page.css")),
         levels=list(zip(VIRIDIS, INKS, strict=True)),
         script=Markup(script),
@@ -94,6 +96,7 @@ def _data(
     """What the script plays: the first canvas, and what each step changes in it."""
     return {
         "diffusion": recording.mask_token is not None,
+        "surely": name_of_confidence(recording.mask_token is not None),
         "view": view_of(view, recording.mask_token is not None),
         "edges": CONFIDENCE_EDGES,
         "prompt": recording.prompt_length,
