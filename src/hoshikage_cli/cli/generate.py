@@ -129,7 +129,7 @@ def drive(run: Run, choice: Choice, display: Silent, trace: Tracing) -> int:
     """Run to the end, or to the first Ctrl-C; what there is by then is printed either way."""
     answer = Answer()
     streaming = streams(choice)
-    delay = choice.output.visual_delay / 1000 if choice.output.visual else 0.0
+    delay = choice.output.visual_delay / 1000 if display.watched else 0.0
     with Interrupts() as interrupts:
         trace.begin(run)
         try:

@@ -51,11 +51,10 @@ def play(
     recording: Recording, display: Silent, interrupts: Interrupts, pace: float, delay: float
 ) -> Result:
     """Show every step in its time, where somebody watches; none waits after a Ctrl-C."""
-    watched = type(display) is not Silent and not isinstance(display, PlainLines)
-    run = recording.play(clock(interrupts, pace) if watched else None)
+    run = recording.play(clock(interrupts, pace) if display.watched else None)
     for event in run:
         display.event(event)
-        interrupts.pause(delay if watched else 0.0)
+        interrupts.pause(delay if display.watched else 0.0)
     ended = "interrupted" if interrupts.seen else recording.stop_reason
     return replace(run.result(), stop_reason=ended)
 
