@@ -107,6 +107,16 @@ def test_gumbel_scores() -> None:
     np.testing.assert_allclose(softmax(z)[scores.argmax()], 0.231224, **CLOSE)
 
 
+def test_gumbel_noise_chooses_the_token_and_nothing_else() -> None:
+    z = np.array([[1, 2, 0.5, -1]], np.float32)
+    for seed in range(20):
+        rule = ProposalRule(temperature=0.7, gumbel=True, seed=seed)
+        proposal = propose(z, None, np.array([3]), 0, rule)
+        clean = softmax(z[0].astype(float))
+        np.testing.assert_allclose(proposal.probability, clean[proposal.tokens], rtol=1e-6)
+        np.testing.assert_allclose(proposal.entropy, entropy(clean), rtol=1e-6)
+
+
 def counts(schedule: str, masks: int, steps: int, eps: float = 1e-3) -> list[int]:
     block, left, taken = Block(0, masks, steps, masks), masks, []
     for step in range(steps):
