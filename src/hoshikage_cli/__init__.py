@@ -22,6 +22,9 @@ _HOMES = {
     "Result": "generation",
     "Step": "decoding.events",
     "Commit": "decoding.events",
+    "TraceWriter": "trace",
+    "Recording": "trace",
+    "read_trace": "trace",
     "HoshikageError": "errors",
     "UsageError": "errors",
     "RunError": "errors",
@@ -40,6 +43,9 @@ if TYPE_CHECKING:
     from .generation import Run as Run
     from .generation import TextEvent as TextEvent
     from .generation import load as load
+    from .trace import Recording as Recording
+    from .trace import TraceWriter as TraceWriter
+    from .trace import read_trace as read_trace
 
 
 def __getattr__(name: str) -> Any:

@@ -9,6 +9,7 @@ from hoshikage_cli.decoding import selection
 from hoshikage_cli.decoding.guidance import guide
 from hoshikage_cli.decoding.proposal import (
     ProposalRule,
+    entropy,
     filtered,
     gumbel_scores,
     propose,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import signal
+import time
 from types import FrameType
+
+NAP = 0.05
 
 
 class Interrupts:
@@ -23,6 +26,12 @@ class Interrupts:
 
     def __exit__(self, *_: object) -> None:
         signal.signal(signal.SIGINT, self._before)
+
+    def pause(self, seconds: float) -> None:
+        """Wait, but no longer than until the next Ctrl-C."""
+        end = time.monotonic() + seconds
+        while not self.seen and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, NAP))
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.seen:
