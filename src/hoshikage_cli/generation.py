@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,9 @@ from .llama.rows import RowRule, reduce_rows
 from .models.catalogue import CATALOGUE, DEFAULT_MODEL, shipped_path
 from .settings import Resolved, Settings, resolve
 from .text import Cell, IncrementalText, decode, piece_texts, until_end
+
+if TYPE_CHECKING:
+    from .infill import InfillResult, InfillRun
 
 DEFAULT_MAX_TOKENS = {"diffusion": 128, "autoregressive": 512}
 
@@ -177,6 +180,26 @@ class Generator:
     def stream(self, prompt: str, **overrides: Any) -> Run:
         """The same, step by step: iterate over the run, then ask for its `result()`."""
         return self.start(prompt, self.resolve(**overrides))
+
+    def infill(
+        self, text: str, *, marker: str = "[MASK]", prompt: str | None = None, **overrides: Any
+    ) -> InfillResult:
+        """Fill the holes of `text`, spelled `[MASK]` or `[MASK:12]`; all else is kept as it is.
+
+        prompt: what the text is an answer to. Raises UsageError for an autoregressive model.
+        """
+        run = self.stream_infill(text, marker=marker, prompt=prompt, **overrides)
+        for _ in run:
+            pass
+        return run.result()
+
+    def stream_infill(
+        self, text: str, *, marker: str = "[MASK]", prompt: str | None = None, **overrides: Any
+    ) -> InfillRun:
+        """The same, step by step."""
+        from . import infill
+
+        return infill.start(self, text, self.resolve(**overrides), marker=marker, prompt=prompt)
 
     def start(self, prompt: str, resolved: Resolved) -> Run:
         """Begin a run with settings that are already resolved."""

@@ -29,6 +29,7 @@ ROOT_EXAMPLES = """\b
 Examples:
   hoshikage generate "What is the capital of Japan?"
   hoshikage generate -m dream.gguf --visual "Write a haiku about the sea."
+  hoshikage infill "Mia found a [MASK]. Ben loved the red kite too."
   hoshikage inspect dream.gguf
 """
 
@@ -41,6 +42,14 @@ Examples:
 
 llama.cpp's spellings are understood as well (--diffusion-steps 128, -ub 512), and each option can
 be set in the config file under its long name.
+"""
+
+INFILL_EXAMPLES = """\b
+Examples:
+  hoshikage infill "Mia found a [MASK]. Ben loved the red kite too."
+  hoshikage infill -f draft.txt --visual > whole.txt
+  hoshikage infill --show holes --json -f form.py | jq '.[].text'
+  hoshikage infill --mask-marker _ -p "Solve this." "1_34"
 """
 
 
@@ -105,6 +114,65 @@ def generate(
     if show_settings:
         return show_settings_of(flags)
     return run_generate(flags, prompt, prompt_option, file)
+
+
+@app.command(cls=TopicsCommand, epilog=INFILL_EXAMPLES)
+@with_settings([group for group in GROUPS if group != "canvas"])
+def infill(
+    text: Annotated[
+        Optional[str],  # noqa: UP045 - read by typer
+        typer.Argument(
+            help='The text with its holes; "-" reads it from stdin.', rich_help_panel="Text"
+        ),
+    ] = None,
+    file: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "-f",
+            "--file",
+            metavar="FILE",
+            help="Read the text from a file.",
+            rich_help_panel="Text",
+        ),
+    ] = None,
+    mask_marker: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--mask-marker",
+            metavar="TEXT",
+            help="What stands for a hole, instead of [MASK].",
+            rich_help_panel="Text",
+        ),
+    ] = None,
+    prompt: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "-p",
+            "--prompt",
+            metavar="TEXT",
+            help="What the text is the answer to.",
+            rich_help_panel="Prompt",
+        ),
+    ] = None,
+    show: Annotated[
+        str,
+        typer.Option(
+            "--show",
+            metavar="text|holes",
+            help="Print the whole text, or only what was filled in, a line each.",
+            rich_help_panel="Output",
+        ),
+    ] = "text",
+    **flags: Any,
+) -> int:
+    """Fill the holes of a text with a diffusion model, and keep the rest byte for byte.
+
+    [MASK] is a hole of one token, [MASK:12] one of up to twelve. The text is the argument, a file,
+    or what is piped in.
+    """
+    from .infill import run_infill
+
+    return run_infill(flags, text, file, mask_marker, prompt, show)
 
 
 @app.command()

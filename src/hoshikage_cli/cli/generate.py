@@ -13,7 +13,7 @@ from typing import Any
 from ..config import read_config
 from ..display.plain import PlainLines, Silent
 from ..errors import UsageError
-from ..generation import Result, Run, advice, find_model, load
+from ..generation import Generator, Result, Run, advice, find_model, load
 from ..gguf_header import Header, check_whole, read_header
 from ..llama.errors import DecodeAborted, ModelLoadError
 from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
@@ -54,7 +54,7 @@ def run_generate(
         logging.basicConfig(level=logging.DEBUG, format="%(name)s: %(message)s")
     if not choice.output.quiet:
         tell_choice(choice)
-    with display_for(choice) as display, _load(choice, display) as generator:
+    with display_for(choice) as display, load_chosen(choice, display) as generator:
         return drive(generator.start(prompt, choice.resolved), choice, display)
 
 
@@ -106,7 +106,8 @@ def streams(choice: Choice) -> bool:
     return choice.kind == "autoregressive" and not choice.output.json and not live
 
 
-def _load(choice: Choice, display: Silent):
+def load_chosen(choice: Choice, display: Silent) -> Generator:
+    """The chosen model; the display shows how far it is."""
     known = choice.resolved.settings.model
     path = choice.name if choice.name in CATALOGUE else choice.header.path
     try:
