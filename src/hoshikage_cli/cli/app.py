@@ -30,6 +30,7 @@ Examples:
   hoshikage generate "What is the capital of Japan?"
   hoshikage generate -m dream.gguf --visual "Write a haiku about the sea."
   hoshikage infill "Mia found a [MASK]. Ben loved the red kite too."
+  hoshikage batch prompts.jsonl -o answers.jsonl
   hoshikage inspect dream.gguf
 """
 
@@ -50,6 +51,13 @@ Examples:
   hoshikage infill -f draft.txt --visual > whole.txt
   hoshikage infill --show holes --json -f form.py | jq '.[].text'
   hoshikage infill --mask-marker _ -p "Solve this." "1_34"
+"""
+
+BATCH_EXAMPLES = """\b
+Examples:
+  hoshikage batch prompts.jsonl -o answers.jsonl --steps 32
+  cat prompts.txt | hoshikage batch - | jq -r .text
+  hoshikage batch table.csv -o part$I.jsonl --shard $I/8
 """
 
 
@@ -173,6 +181,87 @@ def infill(
     from .infill import run_infill
 
     return run_infill(flags, text, file, mask_marker, prompt, show)
+
+
+@app.command(cls=TopicsCommand, epilog=BATCH_EXAMPLES)
+@with_settings(GROUPS, without=("visual", "json"))
+def batch(
+    input: Annotated[
+        Optional[str],  # noqa: UP045 - read by typer
+        typer.Argument(
+            help='File of prompts: JSON lines, plain lines or CSV; "-" reads them from stdin.',
+            rich_help_panel="Batch",
+        ),
+    ] = None,
+    output: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Where the results go, as JSON lines; without it to stdout. What is there already "
+            "is kept and not done again.",
+            rich_help_panel="Batch",
+        ),
+    ] = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="auto|jsonl|lines|csv",
+            help="What the input is.",
+            rich_help_panel="Batch",
+        ),
+    ] = "auto",
+    order: Annotated[
+        str,
+        typer.Option(
+            "--order",
+            metavar="input|finished",
+            help="Results in the order of the input, or as they are finished.",
+            rich_help_panel="Batch",
+        ),
+    ] = "input",
+    shard: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--shard",
+            metavar="I/N",
+            help="Only the I-th of N equal parts of the input, for job arrays.",
+            rich_help_panel="Batch",
+        ),
+    ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict", help="Stop at a record that cannot be answered.", rich_help_panel="Batch"
+        ),
+    ] = False,
+    retry: Annotated[
+        bool,
+        typer.Option(
+            "--retry", help="Try again what failed in earlier runs.", rich_help_panel="Batch"
+        ),
+    ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Begin anew: what the output file holds is lost.",
+            rich_help_panel="Batch",
+        ),
+    ] = False,
+    **flags: Any,
+) -> int:
+    """Answer every prompt of a file, one JSON line each; started again, it goes on where it was.
+
+    A line is a prompt, or an object with a "prompt" and, if wanted, an "id", "settings" of its own
+    ({"steps": 8}) and whatever else is to be handed on to the result. A CSV has these as columns.
+    """
+    from .batch import run_batch
+
+    options = {"input": input, "output": output, "form": form, "order": order, "shard": shard}
+    return run_batch(flags, {**options, "strict": strict, "retry": retry, "overwrite": overwrite})
 
 
 @app.command()

@@ -18,13 +18,17 @@ from ..settings import Declaration, declarations, show
 METAVARS = {"int": "N", "float": "X", "str": "TEXT"}
 
 
-def with_settings(groups: Iterable[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command a flag for each setting of `groups`; it receives them as `**flags`."""
+def with_settings(
+    groups: Iterable[str], without: Iterable[str] = ()
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command a flag for each setting of `groups`, but for those of the names `without`; it
+    receives them as `**flags`."""
+    known = [d for d in declarations().values() if d.group in groups and d.name not in without]
 
     def extend(command: Callable[..., Any]) -> Callable[..., Any]:
         signature = inspect.signature(command, eval_str=True)
         own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-        added = [_parameter(d) for d in declarations().values() if d.group in groups]
+        added = [_parameter(d) for d in known]
         command.__signature__ = signature.replace(parameters=[*own, *added])
         command.__annotations__ = {p.name: p.annotation for p in [*own, *added]}
         return command

@@ -43,12 +43,14 @@ def _telling_write_errors() -> Iterator[None]:
 
 def write_exactly(text: str) -> None:
     """Text to stdout as UTF-8, byte for byte, whatever the encoding and line ends of this place."""
-    if not hasattr(sys.stdout, "buffer"):
-        write(text)
-        return
+    write_bytes(text.encode("utf-8", "surrogateescape"))
+
+
+def write_bytes(data: bytes) -> None:
+    """Bytes to stdout, at once; raises as `write` does."""
     with _telling_write_errors():
         sys.stdout.flush()
-        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+        sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
 
 
