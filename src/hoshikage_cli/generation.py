@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,21 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import chat
-from .decoding.autoregressive import extend
-from .decoding.diffusion import DiffusionPlan, diffuse
-from .decoding.events import Step
-from .decoding.proposal import Proposal, ProposalRule
-from .errors import NoMaskToken, PromptTooLong, UsageError
-from .llama import Context, Model, Sampler
-from .llama.rows import RowRule, reduce_rows
+from .continuing import start_text
+from .denoising import Task, run_together, start_task, task_of
+from .errors import HoshikageError, UsageError
+from .llama import Context, Model
 from .models.catalogue import CATALOGUE, DEFAULT_MODEL, shipped_path
+from .runs import Result, Run, TextEvent
 from .settings import Resolved, Settings, resolve
-from .text import Cell, IncrementalText, decode, piece_texts, until_end
 
 if TYPE_CHECKING:
     from .infill import InfillResult, InfillRun
 
-DEFAULT_MAX_TOKENS = {"diffusion": 128, "autoregressive": 512}
+__all__ = ["Generator", "Result", "Run", "TextEvent", "advice", "find_model", "kind_of", "load"]
 
 
 # ---------------------------------------------------------------------------- models by name
@@ -78,66 +74,20 @@ def kind_of(model: Model) -> str:
     return "diffusion" if model.is_diffusion else "autoregressive"
 
 
-# ------------------------------------------------------------------------------------ results
-
-
-@dataclass(frozen=True)
-class TextEvent:
-    """One step, with the text it makes; text and cells are worked out only when asked for."""
-
-    step: Step
-    run: Run
-    nfe: int
-    new_text: str
-
-    @cached_property
-    def text(self) -> str:
-        """The answer so far; a masked position is shown as `MASK_CELL`."""
-        return self.run.text_of(self.step.canvas)
-
-    @cached_property
-    def cells(self) -> list[Cell]:
-        """Every position of the canvas, prompt included, as a display shows it."""
-        return self.run.cells_of(self.step)
-
-    @property
-    def tokens_per_second(self) -> float:
-        done = len(self.step.canvas) - self.run.prompt_length - self.step.masked
-        return done / self.step.elapsed if self.step.elapsed > 0 else 0.0
-
-
-@dataclass(frozen=True)
-class Result:
-    """A finished (or interrupted) run. Times are seconds."""
-
-    text: str
-    tokens: tuple[int, ...]
-    model: str
-    settings: dict[str, Any]
-    timings: dict[str, float]
-    steps: int
-    nfe: int
-    prompt_tokens: int
-    completion_tokens: int
-    stop_reason: str
-    seed: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON object of `--json`, token ids left out."""
-        values = dict(self.__dict__)
-        del values["tokens"]
-        return values
-
-
-@dataclass
-class Stopwatch:
-    """Seconds spent in forward passes and in row reductions."""
-
-    decode: float = 0.0
-    reduce: float = 0.0
-
-
 # ---------------------------------------------------------------------------------- a session
+
+
+AT_ONCE = 8
+"""Canvases side by side: enough rows for a matrix product to be worth its start."""
+
+POOL = 64
+"""Jobs looked at together, so that those of similar length share a context."""
+
+
+def seed_of(settings: Settings) -> int:
+    """The seed that was given, or a fresh one."""
+    seed = settings.sampling.seed
+    return secrets.randbits(32) if seed is None else seed
 
 
 class Generator:
@@ -203,16 +153,66 @@ class Generator:
 
     def start(self, prompt: str, resolved: Resolved) -> Run:
         """Begin a run with settings that are already resolved."""
-        settings = resolved.settings
         began = time.perf_counter()
-        tokens = self.tokenize(prompt, settings)
-        seed = settings.sampling.seed
-        seed = secrets.randbits(32) if seed is None else seed
-        make = _start_diffusion if self.model.is_diffusion else _start_autoregression
-        run = make(self, tokens, settings, seed)
+        if self.model.is_diffusion:
+            run = start_task(self, self.task(prompt, resolved))
+        else:
+            settings = resolved.settings
+            tokens = self.tokenize(prompt, settings)
+            run = start_text(self, tokens, settings, seed_of(settings))
+        return self._note(run, resolved, time.perf_counter() - began)
+
+    def generate_many(
+        self, jobs: Iterable[tuple[str, Resolved]], at_once: int = AT_ONCE
+    ) -> Iterator[tuple[int, Result | HoshikageError]]:
+        """Answer (prompt, settings) pairs, a diffusion model `at_once` of them side by side.
+
+        Yields (index, result) as they are finished; in place of a result the error of a job that
+        cannot be run, such as PromptTooLong. Each answer is the one that `generate` gives, but for
+        the rounding of a product of more rows.
+        """
+        if not self.model.is_diffusion:
+            yield from self._one_by_one(jobs)
+            return
+        numbered = enumerate(jobs)
+        while pool := list(islice(numbered, POOL)):
+            tasks: list[tuple[int, Task, Resolved]] = []
+            for i, (prompt, resolved) in pool:
+                try:
+                    tasks.append((i, self.task(prompt, resolved), resolved))
+                except HoshikageError as error:
+                    yield i, error
+            tasks.sort(key=lambda item: (str(item[1].alike), len(item[1].tokens)))
+            for _, alike in groupby(tasks, key=lambda item: item[1].alike):
+                yield from self._side_by_side(list(alike), at_once)
+
+    def _side_by_side(
+        self, tasks: list[tuple[int, Task, Resolved]], at_once: int
+    ) -> Iterator[tuple[int, Result]]:
+        for number, event in run_together(self, [task for _, task, _ in tasks], at_once):
+            if event.run.finished:
+                i, _, resolved = tasks[number]
+                yield i, self._note(event.run, resolved, 0.0).result()
+
+    def _one_by_one(self, jobs: Iterable[tuple[str, Resolved]]):
+        for i, (prompt, resolved) in enumerate(jobs):
+            try:
+                run = self.start(prompt, resolved)
+                for _ in run:
+                    pass
+                yield i, run.result()
+            except HoshikageError as error:
+                yield i, error
+
+    def task(self, prompt: str, resolved: Resolved) -> Task:
+        """The canvas of a prompt. Raises UsageError when it does not fit."""
+        settings = resolved.settings
+        return task_of(self, self.tokenize(prompt, settings), settings, seed_of(settings))
+
+    def _note(self, run: Run, resolved: Resolved, seconds: float) -> Run:
         run.timings["load"] = self.load_seconds
-        run.timings["prompt"] = time.perf_counter() - began
-        run.settings = {**resolved.values(), "seed": seed}
+        run.timings["prompt"] = seconds
+        run.settings = {**resolved.values(), "seed": run.seed}
         return run
 
     def tokenize(self, prompt: str, settings: Settings) -> NDArray[np.int32]:
@@ -244,333 +244,6 @@ class Generator:
         if self._context is not None:
             self._context.close()
             self._context = None
-
-
-class Run:
-    """One generation under way: iterate for `TextEvent`s; `result()` at any time."""
-
-    def __init__(
-        self,
-        generator: Generator,
-        steps: Iterator[Step],
-        tokens: NDArray[np.int32],
-        prompt_length: int,
-        mask_token: int | None,
-        seed: int,
-        total_steps: int | None,
-        watch: Stopwatch,
-    ) -> None:
-        self.generator = generator
-        self.prompt_length = prompt_length
-        self.mask_token = mask_token
-        self.seed = seed
-        self.total_steps = total_steps
-        self.canvas = tokens
-        self.nfe = 0
-        self.n_steps = 0
-        self.timings: dict[str, float] = {}
-        self.settings: dict[str, Any] = {}
-        self._steps = steps
-        self._watch = watch
-        self._finished = False
-        self._elapsed = 0.0
-        self._new_text = IncrementalText()
-        self._history: dict[int, tuple[float, int]] = {}
-        self._piece = generator.model.vocabulary.piece
-        self._end_tokens = generator.model.vocabulary.end_tokens
-
-    def __iter__(self) -> Iterator[TextEvent]:
-        for step in self._steps:
-            self._record(step)
-            yield TextEvent(step, self, self.nfe, self._text_added(step))
-        self._finished = True
-
-    def result(self) -> Result:
-        """What there is: complete after iteration, the text so far in the middle of it."""
-        answer = self._answer_tokens(self.canvas)
-        text = decode(answer, self._piece)
-        return Result(
-            text=text,
-            tokens=tuple(answer),
-            model=self.generator.name,
-            settings=self.settings,
-            timings=self._all_timings(len(answer)),
-            steps=self.n_steps,
-            nfe=self.nfe,
-            prompt_tokens=self.prompt_length,
-            completion_tokens=len(answer),
-            stop_reason=self._stop_reason(),
-            seed=self.seed,
-        )
-
-    def text_of(self, canvas: NDArray[np.int32]) -> str:
-        """Answer text of a canvas, `MASK_CELL` for each masked position before the end token."""
-        answer = until_end(canvas[self.prompt_length :].tolist(), self._end_tokens)
-        return "".join(piece_texts(answer, self.mask_token, self._piece))
-
-    def cells_of(self, step: Step) -> list[Cell]:
-        fresh = {commit.position for commit in step.commits}
-        texts = piece_texts(step.canvas.tolist(), self.mask_token, self._piece)
-        cells, ended = [], False
-        for position, token in enumerate(step.canvas.tolist()):
-            ended = ended or (position >= self.prompt_length and token in self._end_tokens)
-            confidence, index = self._history.get(position, (None, None))
-            state = self._state(position, token, position in fresh, ended)
-            cells.append(Cell(position, token, texts[position], state, confidence, index))
-        return cells
-
-    def _state(self, position: int, token: int, fresh: bool, ended: bool) -> str:
-        if token == self.mask_token:
-            return "masked"
-        if ended:
-            return "end"
-        if fresh:
-            return "fresh"
-        return "prompt" if position < self.prompt_length else "settled"
-
-    def _record(self, step: Step) -> None:
-        self.canvas = step.canvas
-        self.nfe += step.nfe
-        self.n_steps += 1
-        self._elapsed = step.elapsed
-        for commit in step.commits:
-            self._history[commit.position] = (commit.confidence, step.index)
-
-    def _text_added(self, step: Step) -> str:
-        """Text that streams: autoregressive tokens come in order, so each adds its own."""
-        if self.mask_token is not None:
-            return ""
-        tokens = (commit.token for commit in step.commits)
-        return "".join(
-            self._new_text.push(self._piece(t)) for t in tokens if t not in self._end_tokens
-        )
-
-    def _answer_tokens(self, canvas: NDArray[np.int32]) -> list[int]:
-        answer = until_end(canvas[self.prompt_length :].tolist(), self._end_tokens)
-        return [token for token in answer if token != self.mask_token]
-
-    def _stop_reason(self) -> str:
-        if not self._finished:
-            return "interrupted"
-        answer = self.canvas[self.prompt_length :].tolist()
-        return "end" if any(token in self._end_tokens for token in answer) else "length"
-
-    def _all_timings(self, completion_tokens: int) -> dict[str, float]:
-        rate = completion_tokens / self._elapsed if self._elapsed > 0 else 0.0
-        measured = {
-            **self.timings,
-            "decode": self._watch.decode,
-            "reduce": self._watch.reduce,
-            "generate": self._elapsed,
-            "tokens_per_second": rate,
-        }
-        return {name: round(value, 6) for name, value in measured.items()}
-
-
-# -------------------------------------------------------------------------------- diffusion
-
-
-def _start_diffusion(
-    generator: Generator, prompt: NDArray[np.int32], settings: Settings, seed: int
-) -> Run:
-    model = generator.model
-    mask_token = _mask_token(model, settings)
-    length = _canvas_length(model, len(prompt), settings)
-    tokens = np.full(length, mask_token, np.int32)
-    tokens[: len(prompt)] = prompt
-    context = generator.context(
-        length=length,
-        sequences=2 if settings.diffusion.cfg_scale > 0 else 1,
-        threads=settings.model.threads,
-        shift_logits=settings.model.shift_logits,
-        mask_token=mask_token,
-    )
-    plan = diffusion_plan(model, context.shift_logits, mask_token, settings, seed)
-    watch = Stopwatch()
-    steps = diffuse(
-        _TimedDenoiser(context, watch), tokens, len(prompt), plan, _proposer(context.threads, watch)
-    )
-    total = plan.steps or int((tokens == mask_token).sum())
-    return Run(generator, steps, tokens, len(prompt), mask_token, seed, total, watch)
-
-
-def diffusion_plan(
-    model: Model, shift_logits: bool, mask_token: int, settings: Settings, seed: int
-) -> DiffusionPlan:
-    """The pure plan of a run: what the decoding package needs of the settings and the model."""
-    diffusion, sampling = settings.diffusion, settings.sampling
-    end_tokens = model.vocabulary.end_tokens
-    suppressed = tuple(sorted(end_tokens)) if diffusion.eos_policy == "suppress" else ()
-    rule = ProposalRule(
-        temperature=sampling.temperature,
-        top_k=sampling.top_k,
-        top_p=sampling.top_p,
-        gumbel=diffusion.gumbel,
-        confidence=diffusion.confidence or ("sampled" if shift_logits else "clean"),
-        guidance=diffusion.cfg_scale,
-        banned=(mask_token, *suppressed),
-        seed=seed,
-    )
-    return DiffusionPlan(
-        steps=diffusion.steps,
-        algorithm=diffusion.algorithm,
-        schedule=diffusion.schedule,
-        eps=diffusion.eps,
-        block_length=diffusion.block_length,
-        alg_temp=diffusion.alg_temp,
-        eos_policy=diffusion.eos_policy,
-        end_tokens=end_tokens,
-        rule=rule,
-    )
-
-
-def _mask_token(model: Model, settings: Settings) -> int:
-    chosen = settings.model.mask_token
-    if chosen is None:
-        chosen = model.vocabulary.mask_token
-    if chosen is None:
-        raise NoMaskToken(
-            f"{model.path.name} is a diffusion model whose vocabulary names no mask token: "
-            "give its id with --mask-token"
-        )
-    if not 0 <= chosen < model.n_vocab:
-        raise UsageError(
-            f"--mask-token {chosen} is outside the vocabulary (0 to {model.n_vocab - 1})"
-        )
-    return chosen
-
-
-def _canvas_length(model: Model, prompt_length: int, settings: Settings) -> int:
-    canvas = settings.canvas
-    limit = settings.model.ctx_size or model.n_ctx_train
-    if canvas.max_length is not None:
-        length = canvas.max_length
-    else:
-        length = prompt_length + (canvas.max_tokens or DEFAULT_MAX_TOKENS["diffusion"])
-    if prompt_length >= length:
-        raise PromptTooLong(
-            f"the prompt has {prompt_length} tokens and leaves no room on a canvas of {length}: "
-            "shorten it or raise --max-length"
-        )
-    if length > limit:
-        raise PromptTooLong(
-            f"a prompt of {prompt_length} tokens and {length - prompt_length} to generate "
-            f"exceed the context of {limit}: shorten the prompt or lower --max-tokens"
-        )
-    return length
-
-
-class _TimedDenoiser:
-    """A context as the decoding loop sees it, with the time of its forward passes noted."""
-
-    def __init__(self, context: Context, watch: Stopwatch) -> None:
-        self.n_vocab = context.n_vocab
-        self.mask_token = context.mask_token
-        self.shift_logits = context.shift_logits
-        self.has_cache = context.has_cache
-        self.max_sequences = context.max_sequences
-        self._context = context
-        self._watch = watch
-
-    def logits(self, queries):
-        began = time.perf_counter()
-        rows = self._context.logits(queries)
-        self._watch.decode += time.perf_counter() - began
-        return rows
-
-
-def _proposer(threads: int, watch: Stopwatch) -> Callable[..., Proposal]:
-    def native(logits, unconditional, positions, step, rule: ProposalRule) -> Proposal:
-        began = time.perf_counter()
-        rows = reduce_rows(logits, unconditional, positions, step, _row_rule(rule), threads)
-        watch.reduce += time.perf_counter() - began
-        return Proposal(**vars(rows))
-
-    return native
-
-
-def _row_rule(rule: ProposalRule) -> RowRule:
-    return RowRule(
-        temperature=rule.temperature,
-        top_k=rule.top_k,
-        top_p=rule.top_p,
-        gumbel=rule.gumbel,
-        clean=rule.confidence == "clean",
-        guidance=rule.guidance,
-        banned=rule.banned,
-        seed=rule.seed,
-    )
-
-
-# --------------------------------------------------------------------------- autoregression
-
-
-class _NextToken:
-    """What the autoregressive loop asks for, over a context and a chain of samplers."""
-
-    def __init__(self, context: Context, sampler: Sampler, watch: Stopwatch) -> None:
-        self._context = context
-        self._sampler = sampler
-        self._watch = watch
-
-    def prefill(self, tokens: NDArray[np.int32]) -> None:
-        began = time.perf_counter()
-        self._context.prefill(tokens)
-        self._watch.decode += time.perf_counter() - began
-
-    def sample(self) -> tuple[int, float]:
-        began = time.perf_counter()
-        drawn = self._sampler.sample(self._context)
-        self._watch.reduce += time.perf_counter() - began
-        return drawn
-
-    def append(self, token: int) -> None:
-        began = time.perf_counter()
-        self._context.append(token)
-        self._watch.decode += time.perf_counter() - began
-
-
-def _start_autoregression(
-    generator: Generator, prompt: NDArray[np.int32], settings: Settings, seed: int
-) -> Run:
-    model = generator.model
-    max_tokens, length = _autoregressive_length(model, len(prompt), settings)
-    context = generator.context(length=length, threads=settings.model.threads)
-    sampling = settings.sampling
-    sampler = Sampler(
-        model,
-        temperature=sampling.temperature,
-        top_k=sampling.top_k,
-        top_p=sampling.top_p,
-        min_p=sampling.min_p,
-        repeat_penalty=sampling.repeat_penalty,
-        seed=seed,
-    )
-    watch = Stopwatch()
-    source = _NextToken(context, sampler, watch)
-    steps = extend(source, prompt, max_tokens, model.vocabulary.end_tokens)
-    return Run(generator, steps, prompt, len(prompt), None, seed, max_tokens, watch)
-
-
-def _autoregressive_length(model: Model, prompt_length: int, settings: Settings) -> tuple[int, int]:
-    """How many tokens to generate and how large a context that takes."""
-    limit = settings.model.ctx_size or model.n_ctx_train
-    canvas = settings.canvas
-    if prompt_length >= limit:
-        raise PromptTooLong(
-            f"the prompt has {prompt_length} tokens and the context holds {limit}: shorten it"
-        )
-    if canvas.max_length is not None:
-        wanted = canvas.max_length - prompt_length
-    else:
-        wanted = canvas.max_tokens or DEFAULT_MAX_TOKENS["autoregressive"]
-    if wanted <= 0:
-        raise PromptTooLong(
-            f"the prompt has {prompt_length} tokens and leaves no room in {canvas.max_length}: "
-            "shorten it or raise --max-length"
-        )
-    max_tokens = min(wanted, limit - prompt_length)
-    return max_tokens, prompt_length + max_tokens
 
 
 # --------------------------------------------------------------------------------- loading

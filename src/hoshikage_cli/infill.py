@@ -9,7 +9,6 @@ what was filled in, so that no tokenizer can change what was kept.
 from __future__ import annotations
 
 import re
-import secrets
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import generation
 from .decoding.denoiser import Query
-from .decoding.diffusion import diffuse
 from .decoding.events import Step
+from .denoising import Task, context_for, mask_token_of, start_task
 from .errors import PromptTooLong, UsageError
-from .generation import Result, Run, Stopwatch, TextEvent, diffusion_plan
+from .generation import seed_of
+from .runs import Result, Run, TextEvent
 from .settings import Resolved, Settings
 from .text import Cell, decode, piece_texts
 
@@ -195,8 +194,7 @@ class InfillRun:
         self.mask_token = run.mask_token
         self.seed = run.seed
         self.total_steps = run.total_steps
-        self.settings: dict[str, Any] = {}
-        self.timings = run.timings
+        self.settings = run.settings
         self.template = template
         self.layout = layout
         self.n_masks = sum(template.lengths)
@@ -222,7 +220,6 @@ class InfillRun:
             "text": text,
             "holes": tuple(holes),
             "tokens": tokens,
-            "settings": self.settings,
             "timings": {**base.timings, "tokens_per_second": rate},
             "nfe": base.nfe + self._probes,
             "prompt_tokens": len(canvas) - self.n_masks,
@@ -313,17 +310,14 @@ def start(
     refuse_autoregressive(generator.kind, generator.name)
     began, template = time.perf_counter(), parse(text, marker)
     settings = _for_infill(resolved.settings, template)
-    mask_token = generation._mask_token(generator.model, settings)
     before = _before(generator, settings, prompt)
     _check_length(generator, template, len(before), settings)
-    layout, probes = _best_layout(generator, template, before, settings, mask_token)
-    seed = secrets.randbits(32) if settings.sampling.seed is None else settings.sampling.seed
-    run = _start_run(generator, layout.tokens, len(before), settings, mask_token, seed)
+    layout, task, probes = _best_layout(generator, template, before, settings)
+    run = start_task(generator, task)
     run.timings["load"] = generator.load_seconds
     run.timings["prompt"] = time.perf_counter() - began
-    infill = InfillRun(run, template, layout, probes)
-    infill.settings = run.settings = {**resolved.values(), "seed": seed}
-    return infill
+    run.settings = {**resolved.values(), "seed": run.seed}
+    return InfillRun(run, template, layout, probes)
 
 
 def refuse_autoregressive(kind: str, name: str) -> None:
@@ -364,69 +358,45 @@ def _check_length(
 
 
 def _best_layout(
-    generator: Generator,
-    template: Template,
-    before: list[int],
-    settings: Settings,
-    mask_token: int,
-) -> tuple[Layout, int]:
+    generator: Generator, template: Template, before: list[int], settings: Settings
+) -> tuple[Layout, Task, int]:
     """The layout in which the model finds its words, and the forward passes that it took.
 
     A hole takes over the space before it if what the model would put there is a word that begins
     with one; a digit, or a character of a language without spaces, leaves it where it was.
     """
-    vocabulary = generator.model.vocabulary
+    vocabulary, mask_token = generator.model.vocabulary, mask_token_of(generator.model, settings)
     layout = lay_out(template, vocabulary, mask_token, before, spaced(template))
+    task = _task(generator, layout, len(before), settings, mask_token, seed_of(settings))
     if not layout.absorbed:
-        return layout, 0
-    first = {i: layout.spans[i][0] for i in sorted(layout.absorbed)}
-    likeliest = _likeliest(generator, layout.tokens, [*first.values()], settings, mask_token)
-    pieces = dict(zip(first, map(vocabulary.piece, likeliest), strict=True))
-    words = frozenset(i for i, piece in pieces.items() if piece[:1] == b" " and piece.strip())
+        return layout, task, 0
+    holes = sorted(layout.absorbed)
+    likeliest = _likeliest(generator, task, [layout.spans[i][0] for i in holes])
+    pieces = zip(holes, map(vocabulary.piece, likeliest), strict=True)
+    words = frozenset(i for i, piece in pieces if piece[:1] == b" " and piece.strip())
     if words != layout.absorbed:
         layout = lay_out(template, vocabulary, mask_token, before, words)
-    return layout, 1
+    return layout, replace(task, tokens=layout.tokens), 1
 
 
-def _likeliest(
+def _task(
     generator: Generator,
-    tokens: NDArray[np.int32],
-    positions: list[int],
-    settings: Settings,
-    mask_token: int,
-) -> list[int]:
-    """What the model would put at masked `positions`, were it to fill them first."""
-    context = _context(generator, tokens, settings, mask_token)
-    (rows,) = context.logits([Query(tokens, np.array(positions, np.int64))])
-    rows = rows.copy()
-    rows[:, mask_token] = -np.inf
-    return rows.argmax(axis=1).tolist()
-
-
-def _context(generator: Generator, tokens: NDArray[np.int32], settings: Settings, mask_token: int):
-    return generator.context(
-        length=len(tokens),
-        sequences=2 if settings.diffusion.cfg_scale > 0 else 1,
-        threads=settings.model.threads,
-        shift_logits=settings.model.shift_logits,
-        mask_token=mask_token,
-    )
-
-
-def _start_run(
-    generator: Generator,
-    tokens: NDArray[np.int32],
+    layout: Layout,
     prompt_length: int,
     settings: Settings,
     mask_token: int,
     seed: int,
-) -> Run:
-    """A run over a canvas with given tokens: an end token in one hole is no end of the others."""
-    context = _context(generator, tokens, settings, mask_token)
-    plan = diffusion_plan(generator.model, context.shift_logits, mask_token, settings, seed)
-    plan, watch = replace(plan, early_stop=False), Stopwatch()
-    denoiser = generation._TimedDenoiser(context, watch)
-    proposer = generation._proposer(context.threads, watch)
-    steps = diffuse(denoiser, tokens, prompt_length, plan, proposer)
-    total = plan.steps or int((tokens == mask_token).sum())
-    return Run(generator, steps, tokens, prompt_length, mask_token, seed, total, watch)
+) -> Task:
+    shift = settings.model.shift_logits
+    shift = generator.model.shift_logits if shift is None else shift
+    # An end token in one hole is no end of the others.
+    return Task(layout.tokens, prompt_length, mask_token, shift, settings, seed, early_stop=False)
+
+
+def _likeliest(generator: Generator, task: Task, positions: list[int]) -> list[int]:
+    """What the model would put at masked `positions`, were it to fill them first."""
+    context = context_for(generator, [task], 1)
+    (rows,) = context.logits([Query(task.tokens, np.array(positions, np.int64))])
+    rows = rows.copy()
+    rows[:, task.mask_token] = -np.inf
+    return rows.argmax(axis=1).tolist()

@@ -18,6 +18,8 @@ from .errors import UsageError
 # By number: what llama-diffusion-cli and DIFFUSION_ALGORITHM, DIFFUSION_SCHEDULE count with.
 ALGORITHMS = ("origin", "entropy", "margin", "random", "confidence")
 SCHEDULES = ("timestep", "block", "linear")
+CACHES = ("none", "prefix", "dual", "active")
+PARALLEL_RULES = ("threshold", "factor", "entropy_bound")
 
 LAYERS = ("default", "model", "config", "environment", "flag")
 TRUE_WORDS = ("1", "true", "yes", "on")
@@ -37,7 +39,8 @@ class Option:
     choices: names; their numbers are accepted when `numbered`. unset: a number that means None.
     none: what a user reads for None.
     implies: another setting's value that giving this one entails. excludes: a setting that cannot
-    be given together with this one. autoregressive: the default for autoregressive models.
+    be given together with this one. preset: what a switch sets, unless the same layer says
+    otherwise. autoregressive: the default for autoregressive models.
     """
 
     help: str
@@ -53,6 +56,7 @@ class Option:
     none: str = "none"
     implies: tuple[str, str] | None = None
     excludes: str | None = None
+    preset: tuple[tuple[str, Any], ...] = ()
     autoregressive: Any = None
     config: bool = True
     panel: str = "Output"
@@ -243,6 +247,66 @@ class DiffusionSettings:
 
 
 @dataclass(frozen=True)
+class SpeedSettings:
+    """What trades exactness for speed; the defaults trade nothing."""
+
+    fast: bool = option(
+        False,
+        "--fast",
+        preset=(("schedule", "block"), ("steps", 0), ("cache", "dual"), ("threshold", 0.9)),
+        help="The answer soon: block schedule, dual cache, threshold 0.9, steps as needed.",
+        panel="Speed",
+    )
+    cache: str = option(
+        "none",
+        "--cache",
+        choices=CACHES,
+        help="What is not computed afresh in each step: nothing, what precedes the block, all but "
+        "the block, or all but what is masked or has just changed.",
+        panel="Speed",
+    )
+    cache_refresh: int = option(
+        0,
+        "--cache-refresh",
+        minimum=0,
+        help="Compute everything afresh at least every so many steps; 0: when a block begins.",
+        panel="Speed",
+    )
+    cache_window: int | None = option(
+        None,
+        "--cache-window",
+        minimum=1,
+        none="auto",
+        help="Least number of positions computed in a step; without it what is cheapest here.",
+        panel="Speed",
+    )
+    threshold: float | None = option(
+        None,
+        "--threshold",
+        above=0,
+        maximum=1,
+        help="Unmask everything in the block that is at least so confident; steps are a maximum.",
+        panel="Speed",
+    )
+    factor: float | None = option(
+        None,
+        "--factor",
+        above=0,
+        maximum=1000,
+        help="Unmask the n best when the n-th is at least 1 - factor / (n + 1) confident.",
+        panel="Speed",
+    )
+    entropy_bound: float | None = option(
+        None,
+        "--entropy-bound",
+        minimum=0,
+        maximum=1000,
+        help="Unmask while the entropies together, less the largest, stay below so many nats.",
+        panel="Speed",
+    )
+
+
+@dataclass(frozen=True)
 class SamplingSettings:
     temperature: float = option(
         0.0,
@@ -299,6 +363,15 @@ class SamplingSettings:
         help="Seed of all random numbers; -1: another one each time.",
         panel="Sampling",
     )
+    samples: int = option(
+        1,
+        "-N",
+        "--samples",
+        minimum=1,
+        maximum=10_000,
+        help="Answers, decoded together; each has the next seed.",
+        panel="Sampling",
+    )
 
 
 @dataclass(frozen=True)
@@ -346,6 +419,7 @@ class Settings:
     model: ModelSettings = ModelSettings()
     canvas: CanvasSettings = CanvasSettings()
     diffusion: DiffusionSettings = DiffusionSettings()
+    speed: SpeedSettings = SpeedSettings()
     sampling: SamplingSettings = SamplingSettings()
     prompt: PromptSettings = PromptSettings()
     output: OutputSettings = OutputSettings()
@@ -357,6 +431,7 @@ GROUPS = {
     "model": ModelSettings,
     "canvas": CanvasSettings,
     "diffusion": DiffusionSettings,
+    "speed": SpeedSettings,
     "sampling": SamplingSettings,
     "prompt": PromptSettings,
     "output": OutputSettings,
@@ -419,6 +494,11 @@ class Resolved:
     def value(self, name: str) -> Any:
         return getattr(getattr(self.settings, declarations()[name].group), name)
 
+    def with_values(self, **changes: Any) -> Resolved:
+        """The same with other values, by name; they count as flags."""
+        values = {name: self.value(name) for name in declarations()} | changes
+        return Resolved(_grouped(values), self.sources | dict.fromkeys(changes, "flag"))
+
     def values(self) -> dict[str, Any]:
         """Every setting that decides what is generated, by name."""
         known = declarations().values()
@@ -453,9 +533,12 @@ def resolve(
     _refuse_two_schedules(layers["flag"])
     for layer in layers.values():
         _refuse_exclusive(layer)
+        _refuse_two_rules(layer)
         _add_implied(layer)
+        _add_presets(layer)
     values, sources = _highest(layers, kind)
     _settle_exclusions(values, sources)
+    _settle_rules(values, sources)
     return Resolved(_grouped(values), sources)
 
 
@@ -538,6 +621,28 @@ def _add_implied(layer: dict[str, Any]) -> None:
     for name in list(layer):
         if _implied_by(name):
             layer.setdefault(*_implied_by(name))
+
+
+def _refuse_two_rules(given: Mapping[str, Any]) -> None:
+    rules = [_flag(name) for name in PARALLEL_RULES if given.get(name) is not None]
+    if len(rules) > 1:
+        raise SettingsError(f"{' and '.join(rules)} exclude each other: give one of them")
+
+
+def _add_presets(layer: dict[str, Any]) -> None:
+    """A preset gives way to whatever else its own layer says."""
+    ruled = any(name in layer for name in PARALLEL_RULES)
+    for name in [n for n in layer if layer[n] is True]:
+        for target, value in declarations()[name].option.preset:
+            if not (ruled and target in PARALLEL_RULES):
+                layer.setdefault(target, value)
+
+
+def _settle_rules(values: dict[str, Any], sources: dict[str, str]) -> None:
+    """Of the rules for parallel commits the one from the highest layer counts."""
+    given = [name for name in PARALLEL_RULES if values[name] is not None]
+    for name in sorted(given, key=lambda name: -_rank(sources[name]))[1:]:
+        values[name], sources[name] = None, "default"
 
 
 def _highest(layers: Mapping[str, dict[str, Any]], kind: str | None) -> tuple[dict, dict]:

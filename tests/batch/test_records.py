@@ -132,6 +132,8 @@ def test_shards_that_are_none(text):
         ({"schedule": "timestep"}, {"block_length": 8}, {"schedule": "block", "block_length": 8}),
         ({"block_length": "8"}, {"schedule": "linear"}, {"schedule": "linear"}),
         ({"eps": "0.1"}, {"block_length": 8}, {"schedule": "block"}),
+        ({"threshold": "0.9"}, {"factor": 1}, {"threshold": None, "factor": 1}),
+        ({"fast": True}, {"steps": 4}, {"schedule": "block", "steps": 4}),
         ({"block_length": "8"}, {"steps": 4}, {"schedule": "block", "steps": 4}),
     ],
 )

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import UsageError
-from ..settings import Declaration, SettingsError, declarations, did_you_mean
+from ..settings import PARALLEL_RULES, Declaration, SettingsError, declarations, did_you_mean
 
 FORMATS = ("auto", "jsonl", "lines", "csv")
 SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "csv"}
 FIXED_GROUPS = ("model", "output")
-"""Settings of the whole batch: one model answers all records."""
+FIXED_NAMES = ("samples",)
+"""Settings of the whole batch: one model answers all records, each once."""
 
 
 @dataclass(frozen=True)
@@ -170,9 +171,13 @@ def _id(value: Mapping[str, Any]) -> str | int | None:
     return found
 
 
+def _free(known: Declaration) -> bool:
+    return known.group not in FIXED_GROUPS and known.name not in FIXED_NAMES
+
+
 def _changeable() -> dict[str, Declaration]:
     """Settings that a record may change, under every name that it may give them."""
-    free = [d for d in declarations().values() if d.group not in FIXED_GROUPS]
+    free = [d for d in declarations().values() if _free(d)]
     return {d.name: d for d in free} | {d.long_name: d for d in free}
 
 
@@ -281,6 +286,8 @@ def _contradicts(name: str, value: Any, mine: tuple[str, Any]) -> bool:
     own_name, own_value = mine
     theirs, ours = declarations()[name].option, declarations()[own_name].option
     if own_name == theirs.excludes or name == ours.excludes:
+        return True
+    if own_name in PARALLEL_RULES and name in PARALLEL_RULES:
         return True
     if theirs.implies and theirs.implies[0] == own_name:
         return str(own_value) != theirs.implies[1]

@@ -14,7 +14,8 @@ from .records import BadRecord, Record
 from .results import Sink
 
 if TYPE_CHECKING:
-    from ..generation import Generator, Result
+    from ..generation import Generator
+    from ..runs import Result
 
 Job = tuple[str, Resolved]
 
@@ -30,20 +31,10 @@ def answers(
 
     Raises what concerns the whole batch: a model without a mask token, an interrupt.
     """
-    for number, (prompt, resolved) in enumerate(jobs):
-        yield number, _answer(generator, prompt, resolved)
-
-
-def _answer(generator: Generator, prompt: str, resolved: Resolved) -> Result | HoshikageError:
-    try:
-        run = generator.start(prompt, resolved)
-        for _ in run:
-            pass
-    except (NoMaskToken, DecodeAborted):
-        raise
-    except HoshikageError as error:
-        return error
-    return run.result()
+    for number, outcome in generator.generate_many(jobs):
+        if isinstance(outcome, (NoMaskToken, DecodeAborted)):
+            raise outcome
+        yield number, outcome
 
 
 @dataclass
@@ -79,7 +70,7 @@ class Batch:
 
     records: those of this shard, in order. resolve: the settings of a record from its own ones.
     sink: where results go, and what is there already. strict: whether a record that cannot be
-    answered ends the batch, by StrictStop.
+    answered ends the batch, by StrictStop, when those under way are finished.
     """
 
     def __init__(
@@ -98,6 +89,7 @@ class Batch:
         self._resolve = resolve
         self._sink = sink
         self._strict = strict
+        self._stop: StrictStop | None = None
         self._under_way: dict[int, tuple[int, Record]] = {}
 
     def __iter__(self) -> Iterator[Progress]:
@@ -110,6 +102,8 @@ class Batch:
                 self._put(number, record, outcome)
             yield self.progress
         self._sink.finish()
+        if self._stop is not None:
+            raise self._stop
 
     def _jobs(self) -> Iterator[Job]:
         """What is to be answered, settled record by record as it is asked for."""
@@ -123,6 +117,8 @@ class Batch:
                 self._under_way[job] = (number, record)
                 yield record.prompt, resolved
                 job += 1
+            if self._stop is not None:
+                return
             number += 1
 
     def _settled(self, number: int, record: Record | BadRecord) -> Resolved | None:
@@ -153,7 +149,8 @@ class Batch:
 
     def _fail(self, number: int, record: Record | BadRecord, why: str) -> None:
         if self._strict:
-            raise StrictStop(f"line {record.line}: {why}")
+            self._stop = self._stop or StrictStop(f"line {record.line}: {why}")
+            return
         self._sink.put(number, error_object(record, why))
         self.progress.bad += 1
 

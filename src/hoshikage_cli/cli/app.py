@@ -125,7 +125,7 @@ def generate(
 
 
 @app.command(cls=TopicsCommand, epilog=INFILL_EXAMPLES)
-@with_settings([group for group in GROUPS if group != "canvas"])
+@with_settings([group for group in GROUPS if group != "canvas"], without=("samples",))
 def infill(
     text: Annotated[
         Optional[str],  # noqa: UP045 - read by typer
@@ -184,7 +184,7 @@ def infill(
 
 
 @app.command(cls=TopicsCommand, epilog=BATCH_EXAMPLES)
-@with_settings(GROUPS, without=("visual", "json"))
+@with_settings(GROUPS, without=("visual", "json", "samples"))
 def batch(
     input: Annotated[
         Optional[str],  # noqa: UP045 - read by typer

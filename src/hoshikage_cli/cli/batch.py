@@ -92,7 +92,6 @@ def _drive(batch: Batch, sink: ResultsFile | ResultsStream, display: SilentBatch
     try:
         interrupted = run_through(batch, display.update)
     except StrictStop:
-        sink.finish()
         display.finish(batch.progress)
         raise
     if interrupted:

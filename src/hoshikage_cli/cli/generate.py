@@ -6,6 +6,8 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 from ..config import read_config
 from ..display.plain import PlainLines, Silent
 from ..errors import UsageError
-from ..generation import Generator, Result, Run, advice, find_model, load
+from ..generation import Generator, Result, Run, advice, find_model, load, seed_of
 from ..gguf_header import Header, check_whole, read_header
 from ..llama.errors import DecodeAborted, ModelLoadError
 from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
@@ -54,6 +56,8 @@ def run_generate(
         logging.basicConfig(level=logging.DEBUG, format="%(name)s: %(message)s")
     if not choice.output.quiet:
         tell_choice(choice)
+    if choice.resolved.settings.sampling.samples > 1:
+        return run_samples(choice, prompt)
     with display_for(choice) as display, load_chosen(choice, display) as generator:
         return drive(generator.start(prompt, choice.resolved), choice, display)
 
@@ -155,6 +159,58 @@ def _print_result(
         return
     answer.add(result.text)
     answer.finish()
+
+
+# --------------------------------------------------------------------------------- --samples
+
+
+def run_samples(choice: Choice, prompt: str) -> int:
+    """Several answers to one prompt: text blocks with a blank line between, or a JSON array."""
+    if choice.output.visual:
+        raise UsageError("--visual shows one answer: leave out --samples, or --visual")
+    seeded = with_seeds(choice.resolved)
+    with answers_display(choice, len(seeded)) as display, load_chosen(choice, display) as generator:
+        results = collect(generator.generate_many((prompt, one) for one in seeded), display)
+        display.close()
+    finished = [results[i] for i in sorted(results)]
+    if choice.output.json:
+        objects = [result.to_dict() for result in finished]
+        write(json.dumps(objects, ensure_ascii=False) + "\n")
+    else:
+        write("\n".join(result.text.rstrip("\n") + "\n" for result in finished))
+    if len(finished) == len(seeded):
+        return Exit.OK
+    note(f"interrupted: {len(finished)} of {len(seeded)} answers were finished")
+    return Exit.INTERRUPTED
+
+
+def with_seeds(resolved: Resolved) -> list[Resolved]:
+    """The same settings under consecutive seeds; the first is the one given, or a fresh one."""
+    first = seed_of(resolved.settings)
+    count = resolved.settings.sampling.samples
+    return [resolved.with_values(seed=(first + i) % 2**32) for i in range(count)]
+
+
+def collect(answers: Iterator[tuple[int, Any]], display: Silent) -> dict[int, Result]:
+    """Results by index, as far as they got before a Ctrl-C. Raises the first error."""
+    results: dict[int, Result] = {}
+    with Interrupts() as interrupts, suppress(DecodeAborted):
+        for i, result in answers:
+            if isinstance(result, Exception):
+                raise result
+            results[i] = result
+            display.answered(len(results))
+            if interrupts.seen:
+                break
+    return results
+
+
+def answers_display(choice: Choice, total: int) -> Silent:
+    if choice.output.quiet or choice.output.verbose or not is_terminal(sys.stderr):
+        return Silent()
+    from ..display.progress import AnswerBar
+
+    return AnswerBar(total)
 
 
 # --------------------------------------------------------------------------- --show-settings

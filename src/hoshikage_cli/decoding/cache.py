@@ -8,7 +8,7 @@ refreshes in every step.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,14 +22,28 @@ Positions = NDArray[np.int64]
 @dataclass(frozen=True)
 class CachePlan:
     """mode: none, prefix, dual or active. window: least number of positions to evaluate at once
-    (0: no more than needed), since a few more can be cheaper and are never worse. refresh: a full
-    pass at least every so many passes (0: only at a block's start). recent: for how many passes
-    a committed position goes on being evaluated; at least 1, or its token would never be seen."""
+    (0: as `costs` advise), since a few more can be cheaper and are never worse. costs: what a pass
+    over so many positions costs, (positions, seconds) in ascending order; empty: no advice, so that
+    no more than needed are evaluated. refresh: a full pass at least every so many passes (0: only
+    at a block's start). recent: for how many passes a committed position goes on being evaluated;
+    at least 1, or its token would never be seen."""
 
     mode: str = "none"
     window: int = 0
+    costs: tuple[tuple[int, float], ...] = ()
     refresh: int = 0
     recent: int = 1
+
+
+def cheapest_window(needed: int, costs: Sequence[tuple[int, float]]) -> int:
+    """The number of positions, at least `needed`, whose pass is cheapest; ties go to the larger,
+    which is the more accurate. Between measured sizes the cost is taken to be linear."""
+    sizes = [size for size, _ in costs]
+    if len(costs) < 2 or needed >= sizes[-1]:
+        return needed
+    here = float(np.interp(needed, sizes, [cost for _, cost in costs]))
+    candidates = [(needed, here)] + [pair for pair in costs if pair[0] > needed]
+    return min(candidates, key=lambda pair: (pair[1], -pair[0]))[0]
 
 
 class Cache:
@@ -61,19 +75,25 @@ class Cache:
             return True
         return 0 < self._plan.refresh <= self._age + 1
 
+    def _at_least(self, needed: int) -> int:
+        plan = self._plan
+        wanted = max(needed, plan.window) if plan.window else cheapest_window(needed, plan.costs)
+        return min(wanted, self._length)
+
     def _suffix(self, block: Block, masked: Positions) -> Positions:
         return np.arange(block.start, self._length)
 
     def _block_and_more(self, block: Block, masked: Positions) -> Positions:
         """The block and what follows it, up to the window."""
-        end = min(self._length, max(block.end, block.start + self._plan.window))
-        start = max(0, min(block.start, end - self._plan.window))
+        window = self._at_least(block.end - block.start)
+        end = min(self._length, block.start + window)
+        start = max(0, min(block.start, end - window))
         return np.arange(start, end)
 
     def _active(self, block: Block, masked: Positions) -> Positions:
         """What is masked or has just changed, and the nearest others up to the window."""
         active = np.unique(np.concatenate([masked, *self._recent]))
-        missing = min(self._plan.window, self._length) - len(active)
+        missing = self._at_least(len(active)) - len(active)
         if missing <= 0 or len(active) == 0:
             return active
         others = np.setdiff1d(np.arange(self._length), active)

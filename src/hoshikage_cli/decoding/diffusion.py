@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,11 +67,57 @@ def diffuse(
     commit nothing costs no forward pass and is passed over, which is exact because every random
     number belongs to its step and position.
     """
-    return Diffusion(denoiser, tokens, prompt_length, plan, proposer).steps()
+    run = Diffusion(denoiser, tokens, prompt_length, plan, proposer)
+    return (step for _, step in diffuse_together(denoiser, [run]))
+
+
+def diffuse_together(denoiser: Denoiser, runs: Iterable[Diffusion]) -> Iterator[tuple[int, Step]]:
+    """Run several canvases side by side; their forward passes share batches.
+
+    As many run at a time as the denoiser has sequences for; the next takes the place of one that is
+    over. Yields (index into `runs`, step) as the steps are made. Each run gives the tokens that it
+    gives alone, as far as the denoiser's rows do not depend on what else is in a batch. Either all
+    of the runs are guided or none.
+    """
+    runs = list(runs)
+    width = 2 if any(run.guided for run in runs) else 1
+    free = list(range(0, denoiser.max_sequences - width + 1, width))
+    waiting = ((i, run) for i, run in enumerate(runs) if not run.over)
+    under_way: dict[int, Diffusion] = {}
+    while True:
+        admitted = dict(islice(waiting, len(free)))
+        begin(admitted.values(), free)
+        under_way |= admitted
+        if not under_way:
+            return
+        asked = {i: run.ask() for i, run in under_way.items()}
+        rows = iter(denoiser.logits([query for queries in asked.values() for query in queries]))
+        steps = [(i, under_way[i].answer([next(rows) for _ in asked[i]])) for i in asked]
+        yield from steps
+        for i in [i for i, run in under_way.items() if run.over]:
+            free.append(under_way.pop(i).sequence)
+
+
+def begin(runs: Iterable[Diffusion], free: list[int]) -> None:
+    """Give each run a sequence, and let its clock start."""
+    for run in runs:
+        run.sequence = free.pop(0)
+        run.began = time.perf_counter()
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A step to be made: its number within the block and in the run, and the positions that it may
+    commit."""
+
+    block: Block
+    step: int
+    index: int
+    positions: NDArray[np.int64]
 
 
 class Diffusion:
-    """The state of one run."""
+    """One run, without its forward passes: `ask` what it needs next, `answer` with the rows."""
 
     def __init__(
         self,
@@ -78,9 +125,9 @@ class Diffusion:
         tokens: NDArray[np.int32],
         prompt_length: int,
         plan: DiffusionPlan,
-        proposer: Proposer,
+        proposer: Proposer = propose,
     ) -> None:
-        self.denoiser = denoiser
+        self.sequence = 0
         self.canvas = Canvas(tokens, prompt_length, denoiser.mask_token)
         self.plan = plan
         self.proposer = proposer
@@ -92,20 +139,27 @@ class Diffusion:
         mode = plan.cache if denoiser.has_cache else CachePlan()
         self.cache = Cache(mode, len(self.canvas))
         self.evaluated = len(self.canvas)
+        self.turns = self.all_turns()
         self.began = time.perf_counter()
 
-    def steps(self) -> Iterator[Step]:
+    def ask(self) -> list[Query]:
+        """The queries of the next step of a run that is not over."""
+        self.turn = next(turn for turn in self.turns if len(turn.positions))
+        return self.queries(self.turn)
+
+    def answer(self, rows: list[NDArray[np.float32]]) -> Step:
+        """Make the step that was asked about, with one array of rows a query."""
+        turn = self.turn
+        unconditional = rows[1] if self.guided else None
+        proposal = self.proposer(rows[0], unconditional, turn.positions, turn.index, self.plan.rule)
+        return self.commit(turn, proposal, self.select(turn, proposal))
+
+    def all_turns(self) -> Iterator[Turn]:
         offset = 0
         for block in self.blocks:
             for step in range(block.steps):
                 positions = self.in_question(block, step, offset + step)
-                if len(positions) == 0:
-                    continue
-                proposal = self.propose(positions, block, offset + step)
-                chosen = self.select(positions, proposal, block, step, offset + step)
-                yield self.commit(positions, proposal, chosen, block, offset + step)
-                if self.finished():
-                    return
+                yield Turn(block, step, offset + step, positions)
             offset += block.steps
 
     # ----------------------------------------------------------------------- one step
@@ -123,32 +177,20 @@ class Diffusion:
         quota = self.schedule.quota(step, block, len(positions), plan.eps)
         return positions if quota > 0 or plan.commits_in_parallel else positions[:0]
 
-    def propose(self, positions: NDArray[np.int64], block: Block, index: int) -> Proposal:
-        rows, unconditional = self.predict(positions, block)
-        return self.proposer(rows, unconditional, positions, index, self.plan.rule)
-
-    def predict(self, positions: NDArray[np.int64], block: Block):
-        """Rows that predict `positions`, and their unconditional twins under guidance."""
-        window = self.cache.window(block, self.canvas.masked(block.start, block.end))
-        self.evaluated = len(self.canvas) if window is None else len(window)
-        queries = [Query(self.canvas.tokens, positions, window)]
+    def queries(self, turn: Turn) -> list[Query]:
+        """Rows that predict the positions in question, and their twins under guidance."""
+        block, canvas = turn.block, self.canvas
+        window = self.cache.window(block, canvas.masked(block.start, block.end))
+        self.evaluated = len(canvas) if window is None else len(window)
+        queries = [Query(canvas.tokens, turn.positions, window, self.sequence)]
         if self.guided:
-            twin = unconditional_canvas(
-                self.canvas.tokens, self.canvas.given, self.canvas.mask_token
-            )
-            queries.append(Query(twin, positions, window, sequence=1))
-        rows = self.denoiser.logits(queries)
-        return rows[0], (rows[1] if self.guided else None)
+            twin = unconditional_canvas(canvas.tokens, canvas.given, canvas.mask_token)
+            queries.append(Query(twin, turn.positions, window, self.sequence + 1))
+        return queries
 
-    def select(
-        self,
-        positions: NDArray[np.int64],
-        proposal: Proposal,
-        block: Block,
-        step: int,
-        index: int,
-    ) -> NDArray[np.int64]:
-        """Indices into `positions` of what is committed, best first."""
+    def select(self, turn: Turn, proposal: Proposal) -> NDArray[np.int64]:
+        """Indices into the positions in question of what is committed, best first."""
+        positions, index = turn.positions, turn.index
         plan = self.plan
         if plan.algorithm == "origin":
             return np.arange(len(positions))
@@ -161,7 +203,7 @@ class Diffusion:
             )
         late = np.isin(proposal.tokens, self.end_tokens) if plan.eos_policy == "last" else None
         order = selection.ranked(confidence, late)
-        quota = self.schedule.quota(step, block, len(positions), plan.eps)
+        quota = self.schedule.quota(turn.step, turn.block, len(positions), plan.eps)
         return order[: max(quota, self.sure(confidence[order], proposal.entropy[order]))]
 
     def sure(self, confidence: NDArray[np.float64], entropy: NDArray[np.float32]) -> int:
@@ -175,14 +217,8 @@ class Diffusion:
             return selection.within_entropy_bound(entropy.astype(np.float64), plan.entropy_bound)
         return 0
 
-    def commit(
-        self,
-        positions: NDArray[np.int64],
-        proposal: Proposal,
-        chosen: NDArray[np.int64],
-        block: Block,
-        index: int,
-    ) -> Step:
+    def commit(self, turn: Turn, proposal: Proposal, chosen: NDArray[np.int64]) -> Step:
+        positions, block = turn.positions, turn.block
         self.canvas.commit(positions[chosen], proposal.tokens[chosen])
         self.cache.committed(positions[chosen])
         commits = zip(
@@ -194,7 +230,7 @@ class Diffusion:
         )
         evaluations = 2 if self.guided else 1
         return Step(
-            index=index,
+            index=turn.index,
             total=sum(block.steps for block in self.blocks),
             commits=tuple(Commit(*commit) for commit in commits),
             canvas=self.canvas.snapshot(),
@@ -211,5 +247,9 @@ class Diffusion:
     def guided(self) -> bool:
         return self.plan.rule.guidance > 0
 
-    def finished(self) -> bool:
-        return self.plan.early_stop and self.canvas.answered(self.end_tokens)
+    @property
+    def over(self) -> bool:
+        """Whether no step is left to make."""
+        if self.plan.early_stop and self.canvas.answered(self.end_tokens):
+            return True
+        return len(self.canvas.masked()) == 0

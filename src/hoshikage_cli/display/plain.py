@@ -25,8 +25,14 @@ class Silent:
     def event(self, event: TextEvent) -> None:
         """A step was made."""
 
+    def answered(self, count: int) -> None:
+        """So many of several answers are there."""
+
     def finish(self, result: Result) -> None:
         """The run is over."""
+
+    def close(self) -> None:
+        """Leave the terminal to what comes next."""
 
 
 class PlainLines(Silent):

@@ -49,6 +49,25 @@ class Bar(Silent):
         say(self.console, summary(result))
 
 
+class AnswerBar(Bar):
+    """Loading, then how many of several answers are there."""
+
+    def __init__(self, total: int, console: Console | None = None) -> None:
+        super().__init__(console)
+        self._total = total
+
+    def answered(self, count: int) -> None:
+        self._progress.update(
+            self._task,
+            description="answering",
+            completed=count / self._total,
+            facts=f"{count}/{self._total} answers",
+        )
+
+    def close(self) -> None:
+        self._progress.stop()
+
+
 class Summary(Silent):
     """Nothing until the end, for text that streams to the same terminal."""
 

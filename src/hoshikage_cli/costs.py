@@ -1,0 +1,91 @@
+"""What a forward pass costs on this machine by the number of positions it evaluates.
+
+The curve is not a straight line: on some processors 64 positions are cheaper than 33. A cache that
+evaluates part of the canvas reads from it how large that part had better be. It is measured once
+for each model, thread count and library, and kept in the user's cache directory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from .decoding.denoiser import Query
+from .llama import Context
+from .llama.library import build_info
+
+Costs = tuple[tuple[int, float], ...]
+"""(positions, seconds) in ascending order."""
+
+SIZES = (8, 16, 32, 48, 64, 96, 128)
+ROWS = 32
+"""Rows of logits that a timed pass asks for, as a block does."""
+
+
+def costs_of(context: Context) -> Costs:
+    """The curve of this context's model, threads and library, measured where it is not known."""
+    path = _file_of(context)
+    known = _read(path)
+    if known:
+        return known
+    costs = measure(context)
+    _write(path, costs)
+    return costs
+
+
+def measure(context: Context) -> Costs:
+    """Time passes over part of a canvas, the better of two each; the context is cleared."""
+    length = context.length
+    tokens = np.full(length, context.mask_token, np.int32)
+    context.clear()
+    context.logits([Query(tokens, np.arange(min(ROWS, length)))])
+    curve = tuple(
+        (size, min(_seconds(context, tokens, size) for _ in range(2))) for size in _sizes(context)
+    )
+    context.clear()
+    return curve
+
+
+def _sizes(context: Context) -> list[int]:
+    return [size for size in SIZES if size < context.length]
+
+
+def _seconds(context: Context, tokens: np.ndarray, size: int) -> float:
+    window = np.arange(len(tokens) - size, len(tokens))
+    began = time.perf_counter()
+    context.logits([Query(tokens, window[:ROWS], window)])
+    return time.perf_counter() - began
+
+
+def _file_of(context: Context) -> Path:
+    import platformdirs
+
+    path = context.model.path
+    facts = path.stat()
+    key = [str(path.resolve()), facts.st_size, facts.st_mtime_ns, context.threads]
+    key += [len(_sizes(context)), platform.node(), str(build_info())]
+    digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]
+    return Path(platformdirs.user_cache_dir("hoshikage")) / "costs" / f"{digest}.json"
+
+
+def _read(path: Path) -> Costs:
+    try:
+        return tuple((int(size), float(cost)) for size, cost in json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):
+        return ()
+
+
+def _write(path: Path, costs: Costs) -> None:
+    # A cache that cannot be written is measured again next time.
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.write_text(json.dumps(costs))
+        draft.replace(path)
