@@ -52,10 +52,15 @@ def main() -> int:
     console = Console()
     with tempfile.TemporaryDirectory() as folder:
         models = demo_and_random_models(Path(folder))
-        logits = [(name, compare_logits(path)) for name, path in models.items()]
-        comparisons = [row for name, path in models.items() for row in compare_tokens(name, path)]
-        findings = [defect(models["hoshi-tiny"]) for defect in DEFECTS]
-    console.print(logits_table(logits), token_table(comparisons), defect_table(findings))
+        logits, comparisons, findings = [], [], []
+        if arguments.only in (None, "logits"):
+            logits = [(name, compare_logits(path)) for name, path in models.items()]
+        if arguments.only in (None, "tokens"):
+            comparisons = [r for name, path in models.items() for r in compare_tokens(name, path)]
+        if arguments.only in (None, "defects"):
+            findings = [show(models[name]) for name, show in DEFECTS]
+    tables = (logits_table(logits), token_table(comparisons), defect_table(findings))
+    console.print(*(table for table in tables if table.row_count))
     if arguments.write:
         arguments.write.write_text(differences_page(logits, comparisons, findings))
     failed = [row for row in comparisons if row.verdict.startswith("DIFFERS")]
@@ -67,6 +72,7 @@ def main() -> int:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", choices=("logits", "tokens", "defects"), help="a part of it")
     parser.add_argument("--write", type=Path, help="write the page of differences here")
     return parser.parse_args()
 

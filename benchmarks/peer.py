@@ -102,7 +102,7 @@ class PeerTrace:
 
 def run_cli(model: Path, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess:
     """llama-diffusion-cli as a user runs it; output of both streams in `stdout`, as bytes."""
-    command = [PEER / "llama-diffusion-cli", "-m", model, "--no-warmup", *arguments]
+    command = [PEER / "llama-diffusion-cli", "-m", model, *arguments]
     return subprocess.run(
         command,
         stdin=subprocess.DEVNULL,

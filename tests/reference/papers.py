@@ -34,7 +34,8 @@ def guided_rows(model, canvas, given, mask, shift, scale):
 def distribution(row):
     top = max(row)
     weights = [math.exp(value - top) for value in row]
-    return [weight / sum(weights) for weight in weights]
+    total = sum(weights)
+    return [weight / total for weight in weights]
 
 
 def best_token(row):
@@ -42,28 +43,24 @@ def best_token(row):
 
 
 def confidence_of(algorithm, row, noise):
+    """Rounded to single precision, so that what is equal but for the order of an addition ties."""
     p = distribution(row)
     if algorithm == "confidence":
-        return p[best_token(row)]
+        return np.float32(p[best_token(row)])
     if algorithm == "margin":
         first, second = sorted(p, reverse=True)[:2]
-        return first - second
+        return np.float32(first) - np.float32(second)
     if algorithm == "entropy":
-        return sum(value * math.log(value) for value in p if value > 0)
+        return np.float32(sum(value * math.log(value) for value in p if value > 0))
     return noise
 
 
-def close(a, b):
-    """Equal but for rounding: reference and product add in another order."""
-    return abs(a - b) < 1e-6
-
-
 def best_positions(scores, count):
-    """`count` positions by falling score; among (nearly) equal ones the lower position."""
+    """`count` positions by falling score; among equal ones the lower position."""
     left, taken = sorted(scores), []
     while left and len(taken) < count:
         top = max(scores[i] for i in left)
-        winner = next(i for i in left if close(scores[i], top))
+        winner = next(i for i in left if scores[i] == top)
         taken.append(winner)
         left.remove(winner)
     return taken

@@ -8,9 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes import TableDenoiser
+from hoshikage_cli.decoding.denoiser import Query
 from hoshikage_cli.decoding.diffusion import DiffusionPlan, diffuse
 from hoshikage_cli.decoding.proposal import ProposalRule
 from hoshikage_cli.decoding.randomness import Stream, keys, uniform
+from hoshikage_cli.llama import Context, Model
+from hoshikage_cli.models.catalogue import shipped_path
 
 from . import papers
 
@@ -26,7 +29,7 @@ def canvas_of(denoiser, prompt, generated, holes):
     """Prompt, masks to generate, and masks inside the prompt."""
     rng = np.random.default_rng(prompt * 100 + generated)
     tokens = np.full(prompt + generated, denoiser.mask_token, np.int32)
-    tokens[:prompt] = rng.integers(0, denoiser.mask_token, prompt)
+    tokens[:prompt] = rng.choice(np.setdiff1d(range(12), [denoiser.mask_token]), prompt)
     tokens[[hole for hole in holes if hole < prompt]] = denoiser.mask_token
     return tokens
 
@@ -104,3 +107,56 @@ def test_edges(algorithm, shift, schedule, generated, steps, block_length) -> No
     denoiser = TableDenoiser(shift=shift, seed=4)
     tokens = canvas_of(denoiser, 5, generated, [])
     compare(denoiser, tokens, 5, algorithm, schedule, steps, block_length, 0.5, 1)
+
+
+class ModelDenoiser:
+    """The shipped model: its context for the loop, and all of its rows for the reference."""
+
+    def __init__(self, model, length, shift):
+        self.context = Context(model, length=length, sequences=2, threads=1, shift_logits=shift)
+        self.plain = Context(model, length=length, threads=1, shift_logits=False)
+        self.n_vocab, self.mask_token = model.n_vocab, model.vocabulary.mask_token
+        self.shift_logits, self.has_cache, self.max_sequences = shift, True, 2
+        self.logits = self.context.logits
+
+    def rows(self, tokens):
+        (rows,) = self.plain.logits([Query(tokens, np.arange(len(tokens)))])
+        return rows.copy()
+
+
+@pytest.fixture(scope="module")
+def denoisers():
+    with Model(shipped_path("hoshi-tiny")) as model:
+        yield {shift: ModelDenoiser(model, 24, shift) for shift in (False, True)}
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    algorithm=st.sampled_from(ALGORITHMS),
+    schedule=st.sampled_from(("timestep", "block")),
+    shift=st.booleans(),
+    prompt=st.integers(1, 12),
+    generated=st.integers(1, 12),
+    steps=st.integers(1, 16),
+    block_length=st.integers(1, 9),
+    scale=st.sampled_from((0.0, 1.5)),
+    holes=st.lists(st.integers(0, 8), max_size=3),
+    seed=st.integers(0, 3),
+)
+def test_every_setting_over_the_shipped_model(
+    denoisers,
+    algorithm,
+    schedule,
+    shift,
+    prompt,
+    generated,
+    steps,
+    block_length,
+    scale,
+    holes,
+    seed,
+) -> None:
+    denoiser = denoisers[shift]
+    tokens = canvas_of(denoiser, prompt, generated, holes)
+    tokens[tokens != denoiser.mask_token] += 300  # words rather than bytes
+    compare(denoiser, tokens, prompt, algorithm, schedule, steps, block_length, scale, seed)

@@ -32,6 +32,7 @@ Examples:
   hoshikage infill "Mia found a [MASK]. Ben loved the red kite too."
   hoshikage batch prompts.jsonl -o answers.jsonl
   hoshikage inspect dream.gguf
+  hoshikage bench -m dream.gguf --vary cache=none,dual
 """
 
 GENERATE_EXAMPLES = """\b
@@ -59,6 +60,19 @@ Examples:
   cat prompts.txt | hoshikage batch - | jq -r .text
   hoshikage batch table.csv -o part$I.jsonl --shard $I/8
 """
+
+
+MaybeText = Optional[str]  # noqa: UP045 - read by typer
+
+
+def _given(*words: str) -> Any:
+    """An option with a value: its flags, then its metavar, its help and its topic."""
+    *flags, metavar, help, topic = words
+    return typer.Option(*flags, metavar=metavar, help=help, rich_help_panel=topic)
+
+
+def _switch(flag: str, help: str, topic: str) -> Any:
+    return typer.Option(flag, help=help, rich_help_panel=topic)
 
 
 @app.callback(epilog=ROOT_EXAMPLES)
@@ -128,47 +142,28 @@ def generate(
 @with_settings([group for group in GROUPS if group != "canvas"], without=("samples",))
 def infill(
     text: Annotated[
-        Optional[str],  # noqa: UP045 - read by typer
+        MaybeText,
         typer.Argument(
             help='The text with its holes; "-" reads it from stdin.', rich_help_panel="Text"
         ),
     ] = None,
     file: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
-            "-f",
-            "--file",
-            metavar="FILE",
-            help="Read the text from a file.",
-            rich_help_panel="Text",
-        ),
+        MaybeText, _given("-f", "--file", "FILE", "Read the text from a file.", "Text")
     ] = None,
     mask_marker: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
-            "--mask-marker",
-            metavar="TEXT",
-            help="What stands for a hole, instead of [MASK].",
-            rich_help_panel="Text",
-        ),
+        MaybeText,
+        _given("--mask-marker", "TEXT", "What stands for a hole, instead of [MASK].", "Text"),
     ] = None,
     prompt: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
-            "-p",
-            "--prompt",
-            metavar="TEXT",
-            help="What the text is the answer to.",
-            rich_help_panel="Prompt",
-        ),
+        MaybeText, _given("-p", "--prompt", "TEXT", "What the text is the answer to.", "Prompt")
     ] = None,
     show: Annotated[
         str,
-        typer.Option(
+        _given(
             "--show",
-            metavar="text|holes",
-            help="Print the whole text, or only what was filled in, a line each.",
-            rich_help_panel="Output",
+            "text|holes",
+            "Print the whole text, or only what was filled in, a line each.",
+            "Output",
         ),
     ] = "text",
     **flags: Any,
@@ -187,69 +182,52 @@ def infill(
 @with_settings(GROUPS, without=("visual", "json", "samples"))
 def batch(
     input: Annotated[
-        Optional[str],  # noqa: UP045 - read by typer
+        MaybeText,
         typer.Argument(
             help='File of prompts: JSON lines, plain lines or CSV; "-" reads them from stdin.',
             rich_help_panel="Batch",
         ),
     ] = None,
     output: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
+        MaybeText,
+        _given(
             "-o",
             "--output",
-            metavar="FILE",
-            help="Where the results go, as JSON lines; without it to stdout. What is there already "
-            "is kept and not done again.",
-            rich_help_panel="Batch",
+            "FILE",
+            "Where the results go, as JSON lines; without it to stdout. What is there already is "
+            "kept and not done again.",
+            "Batch",
         ),
     ] = None,
     form: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            metavar="auto|jsonl|lines|csv",
-            help="What the input is.",
-            rich_help_panel="Batch",
-        ),
+        str, _given("--format", "auto|jsonl|lines|csv", "What the input is.", "Batch")
     ] = "auto",
     order: Annotated[
         str,
-        typer.Option(
+        _given(
             "--order",
-            metavar="input|finished",
-            help="Results in the order of the input, or as they are finished.",
-            rich_help_panel="Batch",
+            "input|finished",
+            "Results in the order of the input, or as they are finished.",
+            "Batch",
         ),
     ] = "input",
     shard: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
+        MaybeText,
+        _given(
             "--shard",
-            metavar="I/N",
-            help="Only the I-th of N equal parts of the input, for job arrays.",
-            rich_help_panel="Batch",
+            "I/N",
+            "Only the I-th of N equal parts of the input, for job arrays.",
+            "Batch",
         ),
     ] = None,
     strict: Annotated[
-        bool,
-        typer.Option(
-            "--strict", help="Stop at a record that cannot be answered.", rich_help_panel="Batch"
-        ),
+        bool, _switch("--strict", "Stop at a record that cannot be answered.", "Batch")
     ] = False,
     retry: Annotated[
-        bool,
-        typer.Option(
-            "--retry", help="Try again what failed in earlier runs.", rich_help_panel="Batch"
-        ),
+        bool, _switch("--retry", "Try again what failed in earlier runs.", "Batch")
     ] = False,
     overwrite: Annotated[
-        bool,
-        typer.Option(
-            "--overwrite",
-            help="Begin anew: what the output file holds is lost.",
-            rich_help_panel="Batch",
-        ),
+        bool, _switch("--overwrite", "Begin anew: what the output file holds is lost.", "Batch")
     ] = False,
     **flags: Any,
 ) -> int:
@@ -262,6 +240,57 @@ def batch(
 
     options = {"input": input, "output": output, "form": form, "order": order, "shard": shard}
     return run_batch(flags, {**options, "strict": strict, "retry": retry, "overwrite": overwrite})
+
+
+BENCH_EXAMPLES = """\b
+Examples:
+  hoshikage bench -m dream.gguf -n 128 --steps 64
+  hoshikage bench -m dream.gguf --block-length 32 --vary cache=none,prefix,dual
+  hoshikage bench -m dream.gguf --compare ~/llama.cpp/build/bin/llama-diffusion-cli
+"""
+
+
+@app.command(cls=TopicsCommand, epilog=BENCH_EXAMPLES)
+@with_settings(GROUPS)
+def bench(
+    prompt: Annotated[
+        Optional[str],  # noqa: UP045 - read by typer
+        typer.Argument(help="The prompt to measure with.", rich_help_panel="Prompt"),
+    ] = None,
+    vary: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--vary",
+            metavar="NAME=V,V",
+            help="A setting and the values to try; given again, every combination.",
+            rich_help_panel="Measuring",
+        ),
+    ] = None,
+    repetitions: Annotated[
+        int,
+        typer.Option(
+            "-r",
+            "--repetitions",
+            metavar="N",
+            help="Runs of each; the median counts.",
+            rich_help_panel="Measuring",
+        ),
+    ] = 3,
+    compare: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--compare",
+            metavar="FILE",
+            help="A llama-diffusion-cli to run in turn on the same model, canvas and steps.",
+            rich_help_panel="Measuring",
+        ),
+    ] = None,
+    **flags: Any,
+) -> int:
+    """Measure what runs cost, setting by setting: time a step, evaluations, memory."""
+    from .bench import run_bench
+
+    return run_bench(flags, prompt, vary or [], repetitions, compare)
 
 
 @app.command()
