@@ -6,6 +6,7 @@ finished `Result`. The diffusion loop and the autoregressive loop yield the same
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,6 +22,7 @@ from .continuing import start_text
 from .denoising import Task, run_together, start_task, task_of
 from .errors import HoshikageError, UsageError
 from .llama import Context, Model
+from .models import registry
 from .models.catalogue import CATALOGUE, DEFAULT_MODEL, shipped_path
 from .runs import Result, Run, TextEvent
 from .settings import Resolved, Settings, resolve
@@ -35,7 +37,8 @@ __all__ = ["Generator", "Result", "Run", "TextEvent", "advice", "find_model", "k
 
 
 def find_model(name: str | Path | None) -> Path:
-    """The GGUF file that `name` means: a path, or a shipped model; None is the default model.
+    """The GGUF file that `name` means: a shipped model, a name from `hoshikage models`, or a path;
+    None is the default model.
 
     Raises UsageError, with the names that would work, when there is no such file.
     """
@@ -46,10 +49,14 @@ def find_model(name: str | Path | None) -> Path:
             raise UsageError(f"the shipped model {wanted} is missing from this installation")
         return path
     path = Path(wanted).expanduser()
+    if path.is_file() and path.suffix == ".gguf":
+        return path
+    if os.sep not in wanted:
+        path = registry.path_of(wanted, os.environ) or path
     if path.is_dir():
         raise UsageError(f"{wanted} is a directory: name the .gguf file in it")
     if not path.exists():
-        names = ", ".join(CATALOGUE)
+        names = ", ".join(model.name for model in registry.known_models(os.environ))
         raise UsageError(f"no model {wanted!r}: give the path of a GGUF file, or one of {names}")
     return path
 

@@ -9,8 +9,10 @@ from typing import Annotated, Any, Optional
 import typer
 
 from ..settings import GROUPS
+from .config import config_app
 from .exits import Exit
 from .help import TopicsCommand
+from .models import models_app
 from .options import complete_model, with_settings
 
 GLOBAL_FLAGS = ("--help", "-h", "--version", "-V", "--install-completion", "--show-completion")
@@ -309,6 +311,10 @@ def inspect(
     from .inspect import run_inspect
 
     return run_inspect(model, json)
+
+
+app.add_typer(models_app)
+app.add_typer(config_app)
 
 
 def run(arguments: list[str]) -> int:

@@ -12,7 +12,6 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from ..models.catalogue import CATALOGUE
 from ..settings import Declaration, declarations, show
 
 METAVARS = {"int": "N", "float": "X", "str": "TEXT"}
@@ -91,11 +90,14 @@ def _completion(known: Declaration) -> Callable[[str], list[str]] | None:
 
 
 def complete_model(incomplete: str) -> list[str]:
-    """Shipped names, and GGUF files and folders that begin so."""
+    """Names of models, and GGUF files and folders that begin so."""
+    import os
     from glob import escape, iglob
     from os.path import isdir
 
-    names = [name for name in CATALOGUE if name.startswith(incomplete)]
+    from ..models.registry import known_models
+
+    names = [m.name for m in known_models(os.environ) if m.name.startswith(incomplete)]
     found = sorted(iglob(escape(incomplete) + "*"))
     folders = [f"{path}/" for path in found if isdir(path)]
     return names + [path for path in found if path.endswith(".gguf")] + folders
