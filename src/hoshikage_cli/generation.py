@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,6 +84,8 @@ def kind_of(model: Model) -> str:
 # ---------------------------------------------------------------------------------- a session
 
 
+Prompt = str | Sequence[Mapping[str, str]]
+
 AT_ONCE = 8
 """Canvases side by side: enough rows for a matrix product to be worth its start."""
 
@@ -127,14 +129,17 @@ class Generator:
         flags = {**self._defaults, **overrides}
         return resolve(flags, {}, {}, advice(self.model), self.kind)
 
-    def generate(self, prompt: str, **overrides: Any) -> Result:
-        """Answer `prompt`. Keywords are option names: steps=16, algorithm="entropy", seed=1."""
+    def generate(self, prompt: Prompt, **overrides: Any) -> Result:
+        """Answer `prompt`, a question or the messages of a conversation.
+
+        Keywords are option names: steps=16, algorithm="entropy", seed=1.
+        """
         run = self.stream(prompt, **overrides)
         for _ in run:
             pass
         return run.result()
 
-    def stream(self, prompt: str, **overrides: Any) -> Run:
+    def stream(self, prompt: Prompt, **overrides: Any) -> Run:
         """The same, step by step: iterate over the run, then ask for its `result()`."""
         return self.start(prompt, self.resolve(**overrides))
 
@@ -158,7 +163,7 @@ class Generator:
 
         return infill.start(self, text, self.resolve(**overrides), marker=marker, prompt=prompt)
 
-    def start(self, prompt: str, resolved: Resolved) -> Run:
+    def start(self, prompt: Prompt, resolved: Resolved) -> Run:
         """Begin a run with settings that are already resolved."""
         began = time.perf_counter()
         if self.model.is_diffusion:
@@ -211,7 +216,7 @@ class Generator:
             except HoshikageError as error:
                 yield i, error
 
-    def task(self, prompt: str, resolved: Resolved) -> Task:
+    def task(self, prompt: Prompt, resolved: Resolved) -> Task:
         """The canvas of a prompt. Raises UsageError when it does not fit."""
         settings = resolved.settings
         return task_of(self, self.tokenize(prompt, settings), settings, seed_of(settings))
@@ -222,16 +227,20 @@ class Generator:
         run.settings = {**resolved.values(), "seed": run.seed}
         return run
 
-    def tokenize(self, prompt: str, settings: Settings) -> NDArray[np.int32]:
-        """Prompt tokens, in the model's chat template unless the settings turn it off."""
+    def tokenize(self, prompt: Prompt, settings: Settings) -> NDArray[np.int32]:
+        """Prompt tokens, in the model's chat template unless the settings turn it off.
+
+        prompt: a question, or the messages of a conversation, the system's own among them.
+        """
         vocabulary = self.model.vocabulary
         template = self.model.chat_template
+        asked = isinstance(prompt, str)
+        messages = chat.messages(prompt, settings.prompt.system_prompt) if asked else prompt
         if template is None or settings.prompt.chat is False:
-            text = "\n\n".join(t for t in (settings.prompt.system_prompt, prompt) if t)
-            return vocabulary.tokenize(text, add_special=True)
+            return vocabulary.tokenize(chat.plain(messages), add_special=True)
         rendered = chat.render(
             template,
-            chat.messages(prompt, settings.prompt.system_prompt),
+            messages,
             bos_token=vocabulary.text(vocabulary.bos) if vocabulary.bos is not None else "",
             eos_token=vocabulary.text(vocabulary.eos) if vocabulary.eos is not None else "",
         )

@@ -10,12 +10,12 @@ from hoshikage_cli.batch.records import (
     BadRecord,
     Record,
     Shard,
-    overlaid,
     parse_shard,
     read_records,
     sharded,
 )
 from hoshikage_cli.errors import UsageError
+from hoshikage_cli.overlay import overlaid
 from hoshikage_cli.settings import resolve
 
 

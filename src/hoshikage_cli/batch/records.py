@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import UsageError
-from ..settings import PARALLEL_RULES, Declaration, SettingsError, declarations, did_you_mean
+from ..overlay import by_field, changeable
+from ..settings import SettingsError
 
 FORMATS = ("auto", "jsonl", "lines", "csv")
 SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "csv"}
-FIXED_GROUPS = ("model", "output")
-FIXED_NAMES = ("samples",)
-"""Settings of the whole batch: one model answers all records, each once."""
 
 
 @dataclass(frozen=True)
@@ -134,14 +132,14 @@ def _from_json(line: int, text: str | None) -> Record | BadRecord:
 
 
 def _record(line: int, id: str | int | None, value: dict[str, Any]) -> Record:
-    known = _changeable()
+    known = changeable()
     own = value.get("settings") or {}
     if not isinstance(own, dict):
         raise SettingsError("settings is not an object")
     flat = {key: item for key, item in value.items() if key in known}
     others = {"prompt", "id", "settings", *flat}
     data = {key: item for key, item in value.items() if key not in others}
-    return Record(line, _prompt(value), id, _named({**flat, **own}), data)
+    return Record(line, _prompt(value), id, by_field({**flat, **own}), data)
 
 
 def _checked(line: int, value: dict[str, Any]) -> Record | BadRecord:
@@ -169,25 +167,6 @@ def _id(value: Mapping[str, Any]) -> str | int | None:
     if found is not None and (isinstance(found, bool) or not isinstance(found, (str, int))):
         raise UsageError(f"the id {found!r} is neither text nor a whole number")
     return found
-
-
-def _free(known: Declaration) -> bool:
-    return known.group not in FIXED_GROUPS and known.name not in FIXED_NAMES
-
-
-def _changeable() -> dict[str, Declaration]:
-    """Settings that a record may change, under every name that it may give them."""
-    free = [d for d in declarations().values() if _free(d)]
-    return {d.name: d for d in free} | {d.long_name: d for d in free}
-
-
-def _named(own: Mapping[str, Any]) -> dict[str, Any]:
-    """A record's settings by field name."""
-    known = _changeable()
-    for name in own:
-        if name not in known:
-            raise SettingsError(f"no setting {name!r} of a record{did_you_mean(name, known)}")
-    return {known[name].name: value for name, value in own.items() if value is not None}
 
 
 # -------------------------------------------------------------------------------------- CSV
@@ -265,33 +244,3 @@ def parse_shard(text: str) -> Shard:
 
 def sharded(records: Iterable[Record | BadRecord], shard: Shard) -> Iterator[Record | BadRecord]:
     return (record for number, record in enumerate(records) if shard.holds(number))
-
-
-# --------------------------------------------------------------------------------- settings
-
-
-def overlaid(flags: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Flags with a record's own settings on top; a flag that goes against one of these gives way,
-    since both would count as typed together."""
-    kept = {
-        name: value
-        for name, value in flags.items()
-        if value is not None and not any(_contradicts(name, value, mine) for mine in own.items())
-    }
-    return {**kept, **own}
-
-
-def _contradicts(name: str, value: Any, mine: tuple[str, Any]) -> bool:
-    """Whether a flag cannot stand beside `mine`, or would decide what `mine` decides."""
-    own_name, own_value = mine
-    theirs, ours = declarations()[name].option, declarations()[own_name].option
-    if own_name == theirs.excludes or name == ours.excludes:
-        return True
-    if own_name in PARALLEL_RULES and name in PARALLEL_RULES:
-        return True
-    if theirs.implies and theirs.implies[0] == own_name:
-        return str(own_value) != theirs.implies[1]
-    if ours.implies and ours.implies[0] == name:
-        return str(value) != ours.implies[1]
-    both = theirs.implies and ours.implies
-    return bool(both) and theirs.implies != ours.implies

@@ -33,6 +33,7 @@ Examples:
   hoshikage generate -m dream.gguf --visual "Write a haiku about the sea."
   hoshikage infill "Mia found a [MASK]. Ben loved the red kite too."
   hoshikage batch prompts.jsonl -o answers.jsonl
+  hoshikage chat -m dream.gguf
   hoshikage inspect dream.gguf
   hoshikage bench -m dream.gguf --vary cache=none,dual
 """
@@ -54,6 +55,12 @@ Examples:
   hoshikage infill -f draft.txt --visual > whole.txt
   hoshikage infill --show holes --json -f form.py | jq '.[].text'
   hoshikage infill --mask-marker _ -p "Solve this." "1_34"
+"""
+
+CHAT_EXAMPLES = """\b
+Examples:
+  hoshikage chat -m llada.gguf --block-length 32
+  hoshikage chat -m qwen.gguf -sys "Answer in one sentence."
 """
 
 BATCH_EXAMPLES = """\b
@@ -178,6 +185,19 @@ def infill(
     from .infill import run_infill
 
     return run_infill(flags, text, file, mask_marker, prompt, show)
+
+
+@app.command(cls=TopicsCommand, epilog=CHAT_EXAMPLES)
+@with_settings(GROUPS, without=("json", "samples"))
+def chat(**flags: Any) -> int:
+    """Talk with a model: turn by turn, with its chat template.
+
+    Enter sends a message, Alt-Enter begins a new line, /help lists the commands. Messages that are
+    piped in are answered line by line.
+    """
+    from .chat import run_chat
+
+    return run_chat(flags)
 
 
 @app.command(cls=TopicsCommand, epilog=BATCH_EXAMPLES)

@@ -15,7 +15,6 @@ from ..batch.records import (
     BadRecord,
     Record,
     Shard,
-    overlaid,
     parse_shard,
     read_records,
     sharded,
@@ -27,6 +26,7 @@ from ..display.batch import BatchBar, BatchLines, SilentBatch
 from ..display.plain import Silent
 from ..errors import UsageError
 from ..generation import advice
+from ..overlay import overlaid
 from ..settings import Resolved, resolve
 from .exits import Exit
 from .generate import Choice, choose, load_chosen, tell_choice
