@@ -45,7 +45,8 @@ lint: $(TESTABLE) ## check the style of the sources
 
 peer: $(PEER) ## build llama-diffusion-cli and llama-bench, unpatched, for comparisons
 
-bench: build peer ## compare with llama-diffusion-cli and write docs/benchmarks.md
+bench: build peer $(TESTABLE) ## compare with llama-diffusion-cli and write docs/benchmarks.md
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python benchmarks/run.py
 
 clean: ## remove what was built, keep what was fetched

@@ -61,6 +61,9 @@ def start_text(
         repeat_penalty=sampling.repeat_penalty,
         seed=seed,
     )
+    if sampling.repeat_penalty != 1.0:
+        for token in prompt.tolist():
+            sampler.accept(token)
     watch = Stopwatch()
     source = _NextToken(context, sampler, watch)
     run = Run(generator, prompt, len(prompt), None, seed, max_tokens, watch)

@@ -52,3 +52,20 @@ def test_another_seed_gives_another_text(generator):
     hot = {"temperature": 1.5, "steps": 5, "max_tokens": 12, "threads": 1}
     texts = {generator.generate(PROMPT, seed=seed, **hot).text for seed in range(4)}
     assert len(texts) > 1
+
+
+@pytest.mark.parametrize("threads", [2, 4])
+@pytest.mark.parametrize("settings", [{}, {"temperature": 0.9, "seed": 5}, {"cfg_scale": 1.0}])
+def test_the_thread_count_decides_nothing(generator, threads, settings):
+    alone = generator.generate(PROMPT, threads=1, steps=16, **settings)
+    assert generator.generate(PROMPT, threads=threads, steps=16, **settings).tokens == alone.tokens
+
+
+def test_neither_does_the_display_nor_its_width(hoshikage):
+    arguments = ("generate", "--temp", "0.9", "-s", "7", "--steps", "12", PROMPT)
+    shown = [
+        hoshikage(*arguments, *display, COLUMNS=width).stdout
+        for display in ((), ("--visual",), ("-q",), ("--debug",))
+        for width in ("40", "120")
+    ]
+    assert len(set(shown)) == 1

