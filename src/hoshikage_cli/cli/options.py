@@ -13,23 +13,23 @@ from typing import Annotated, Any, Optional
 import typer
 
 from ..errors import UsageError
-from ..models.catalogue import CATALOGUE
 from ..settings import Declaration, declarations, show
 
 METAVARS = {"int": "N", "float": "X", "str": "TEXT"}
 
 
 def with_settings(
-    groups: Iterable[str], only: Iterable[str] | None = None
+    groups: Iterable[str], only: Iterable[str] | None = None, without: Iterable[str] = ()
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command a flag for each setting of `groups`, or for those of them named in `only`; it
-    receives them as `**flags`."""
+    """Give a command a flag for each setting of `groups`, or for those of them named in `only`, but
+    none for the names `without`; it receives them as `**flags`."""
+    known = [d for d in declarations().values() if d.group in groups and d.name not in without]
+    known = [d for d in known if only is None or d.name in only]
 
     def extend(command: Callable[..., Any]) -> Callable[..., Any]:
         signature = inspect.signature(command, eval_str=True)
         own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-        known = [d for d in declarations().values() if d.group in groups]
-        added = [_parameter(d) for d in known if only is None or d.name in only]
+        added = [_parameter(d) for d in known]
         command.__signature__ = signature.replace(parameters=[*own, *added])
         command.__annotations__ = {p.name: p.annotation for p in [*own, *added]}
         return command
@@ -141,11 +141,14 @@ def whole_number(text: str, flag: str, lowest: int, highest: int) -> int:
 
 
 def complete_model(incomplete: str) -> list[str]:
-    """Shipped names, and GGUF files and folders that begin so."""
+    """Names of models, and GGUF files and folders that begin so."""
+    import os
     from glob import escape, iglob
     from os.path import isdir
 
-    names = [name for name in CATALOGUE if name.startswith(incomplete)]
+    from ..models.registry import known_models
+
+    names = [m.name for m in known_models(os.environ) if m.name.startswith(incomplete)]
     found = sorted(iglob(escape(incomplete) + "*"))
     folders = [f"{path}/" for path in found if isdir(path)]
     return names + [path for path in found if path.endswith(".gguf")] + folders
