@@ -58,7 +58,7 @@ Examples:
 EXPORT_EXAMPLES = """\b
 Examples:
   hoshikage export run.jsonl -o run.html
-  hoshikage export run.jsonl -o run.svg --visual=confidence --columns 60 --theme dark
+  hoshikage export run.jsonl -o run.svg --visual=order --columns 60
   hoshikage export run.jsonl -o run.cast && asciinema play run.cast
 """
 

@@ -23,6 +23,7 @@ from ..settings import OutputSettings, Resolved, declarations, resolve, unknown_
 from .exits import Exit
 from .interrupts import Interrupts
 from .prompt import read_prompt
+from .results import print_result
 from .streams import Answer, is_terminal, note, write
 from .tracing import Tracing
 
@@ -130,7 +131,7 @@ def drive(run: Run, choice: Choice, display: Silent, trace: Tracing) -> int:
     """Run to the end, or to the first Ctrl-C; what there is by then is printed either way."""
     answer = Answer()
     streaming = streams(choice)
-    delay = choice.output.visual_delay / 1000 if choice.output.visual else 0.0
+    delay = choice.output.visual_delay / 1000 if display.watched else 0.0
     with Interrupts() as interrupts:
         trace.begin(run)
         try:
@@ -151,22 +152,6 @@ def drive(run: Run, choice: Choice, display: Silent, trace: Tracing) -> int:
         return Exit.FAILED if trace.failed else Exit.OK
     note(f"interrupted after {result.steps} steps: the text is unfinished")
     return Exit.INTERRUPTED
-
-
-def print_result(
-    result: Result, answer: Answer, as_json: bool, streamed: bool, display: Silent
-) -> None:
-    if streamed:
-        answer.finish()
-        display.finish(result)
-        return
-    # A display in place must be gone before text reaches the same terminal.
-    display.finish(result)
-    if as_json:
-        write(json.dumps(result.to_dict(), ensure_ascii=False) + "\n")
-        return
-    answer.add(result.text)
-    answer.finish()
 
 
 # --------------------------------------------------------------------------------- --samples
