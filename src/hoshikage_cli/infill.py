@@ -317,6 +317,7 @@ def start(
     run.timings["load"] = generator.load_seconds
     run.timings["prompt"] = time.perf_counter() - began
     run.settings = {**resolved.values(), "seed": run.seed}
+    run.chosen["eos_policy"] = settings.diffusion.eos_policy
     return InfillRun(run, template, layout, probes)
 
 

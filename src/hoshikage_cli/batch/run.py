@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import HoshikageError, NoMaskToken, RunError, UsageError
+from ..generation import AT_ONCE
 from ..llama.errors import DecodeAborted
 from ..settings import Resolved, SettingsError
 from .records import BadRecord, Record
@@ -25,13 +26,14 @@ class StrictStop(RunError):
 
 
 def answers(
-    generator: Generator, jobs: Iterable[Job]
+    generator: Generator, jobs: Iterable[Job], at_once: int
 ) -> Iterator[tuple[int, Result | HoshikageError]]:
-    """(number of the job, its result or why there is none), as they are finished.
+    """(number of the job, its result or why there is none), as they are finished; `at_once`
+    canvases of a diffusion model are decoded side by side.
 
     Raises what concerns the whole batch: a model without a mask token, an interrupt.
     """
-    for number, outcome in generator.generate_many(jobs):
+    for number, outcome in generator.generate_many(jobs, at_once):
         if isinstance(outcome, (NoMaskToken, DecodeAborted)):
             raise outcome
         yield number, outcome
@@ -82,6 +84,7 @@ class Batch:
         *,
         total: int | None = None,
         strict: bool = False,
+        at_once: int = AT_ONCE,
     ) -> None:
         self.generator = generator
         self.progress = Progress(total)
@@ -89,12 +92,13 @@ class Batch:
         self._resolve = resolve
         self._sink = sink
         self._strict = strict
+        self._at_once = at_once
         self._stop: StrictStop | None = None
         self._under_way: dict[int, tuple[int, Record]] = {}
 
     def __iter__(self) -> Iterator[Progress]:
         """Run it; the progress after each answer."""
-        for job, outcome in answers(self.generator, self._jobs()):
+        for job, outcome in answers(self.generator, self._jobs(), self._at_once):
             number, record = self._under_way.pop(job)
             if isinstance(outcome, HoshikageError):
                 self._fail(number, record, str(outcome))

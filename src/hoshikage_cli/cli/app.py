@@ -13,9 +13,11 @@ from .config import config_app
 from .exits import Exit
 from .help import TopicsCommand
 from .models import models_app
-from .options import complete_model, with_settings
+from .options import all_but, complete_model, with_settings
 
 GLOBAL_FLAGS = ("--help", "-h", "--version", "-V", "--install-completion", "--show-completion")
+# What belongs to one answer that is shown or written down step by step.
+TRACING = ("visual_delay", "trace")
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
@@ -240,7 +242,7 @@ def export(
 
 
 @app.command(cls=TopicsCommand, epilog=INFILL_EXAMPLES)
-@with_settings([group for group in GROUPS if group != "canvas"], without=("samples", "trace"))
+@with_settings(GROUPS, all_but("max_tokens", "max_length", "samples", *TRACING))
 def infill(
     text: Annotated[
         MaybeText,
@@ -280,7 +282,7 @@ def infill(
 
 
 @app.command(cls=TopicsCommand, epilog=CHAT_EXAMPLES)
-@with_settings(GROUPS, without=("json", "samples", "trace"))
+@with_settings(GROUPS, all_but("json", "samples", *TRACING))
 def chat(**flags: Any) -> int:
     """Talk with a model: turn by turn, with its chat template.
 
@@ -293,7 +295,7 @@ def chat(**flags: Any) -> int:
 
 
 @app.command(cls=TopicsCommand, epilog=BATCH_EXAMPLES)
-@with_settings(GROUPS, without=("visual", "visual_delay", "json", "samples", "trace"))
+@with_settings(GROUPS, all_but("visual", "json", "samples", *TRACING))
 def batch(
     input: Annotated[
         MaybeText,
@@ -334,6 +336,16 @@ def batch(
             "Batch",
         ),
     ] = None,
+    at_once: Annotated[
+        int,
+        typer.Option(
+            "--at-once",
+            metavar="N",
+            min=1,
+            help="Canvases decoded side by side (diffusion models).",
+            rich_help_panel="Batch",
+        ),
+    ] = 8,
     strict: Annotated[
         bool, _switch("--strict", "Stop at a record that cannot be answered.", "Batch")
     ] = False,
@@ -353,7 +365,8 @@ def batch(
     from .batch import run_batch
 
     options = {"input": input, "output": output, "form": form, "order": order, "shard": shard}
-    return run_batch(flags, {**options, "strict": strict, "retry": retry, "overwrite": overwrite})
+    switches = {"strict": strict, "retry": retry, "overwrite": overwrite}
+    return run_batch(flags, {**options, **switches, "at_once": at_once})
 
 
 BENCH_EXAMPLES = """\b
@@ -365,7 +378,7 @@ Examples:
 
 
 @app.command(cls=TopicsCommand, epilog=BENCH_EXAMPLES)
-@with_settings(GROUPS, without=("visual", "visual_delay", "samples", "trace"))
+@with_settings(GROUPS, all_but("visual", "samples", *TRACING))
 def bench(
     prompt: Annotated[
         Optional[str],  # noqa: UP045 - read by typer
@@ -413,7 +426,7 @@ def inspect(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="GGUF file, or the name of a shipped model.",
+            help="GGUF file, or a name that hoshikage models lists.",
             autocompletion=complete_model,
         ),
     ],

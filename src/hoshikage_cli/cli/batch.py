@@ -25,7 +25,7 @@ from ..config import read_config
 from ..display.batch import BatchBar, BatchLines, SilentBatch
 from ..display.plain import Silent
 from ..errors import UsageError
-from ..generation import advice
+from ..generation import AT_ONCE, advice
 from ..overlay import overlaid
 from ..settings import Resolved, resolve
 from .exits import Exit
@@ -49,6 +49,7 @@ class Wanted:
     strict: bool = False
     overwrite: bool = False
     retry: bool = False
+    at_once: int = AT_ONCE
 
     @property
     def to_stdout(self) -> bool:
@@ -80,10 +81,11 @@ def run_batch(flags: dict[str, Any], options: dict[str, Any]) -> int:
         sink = stack.enter_context(_sink(asked, choice))
         if not choice.output.quiet:
             tell_choice(choice)
-        display = stack.enter_context(_display(choice))
+        display = stack.enter_context(_display(choice, asked))
         generator = stack.enter_context(load_chosen(choice, Silent()))
         settle = _settle(flags, choice)
-        batch = Batch(generator, records, settle, sink, total=total, strict=asked.strict)
+        how = {"total": total, "strict": asked.strict, "at_once": asked.at_once}
+        batch = Batch(generator, records, settle, sink, **how)
         return _drive(batch, sink, display)
 
 
@@ -180,9 +182,11 @@ def _tell_recovery(results: ResultsFile, asked: Wanted, choice: Choice) -> None:
         note(f"{results.path}: {len(results.done)} results are there already and are kept")
 
 
-def _display(choice: Choice) -> SilentBatch:
+def _display(choice: Choice, asked: Wanted) -> SilentBatch:
     if choice.output.quiet:
         return SilentBatch()
-    if is_terminal(sys.stderr) and not choice.output.verbose:
+    # Results that go to the same terminal would be written into the bar.
+    apart = not (asked.to_stdout and is_terminal(sys.stdout))
+    if apart and is_terminal(sys.stderr) and not choice.output.verbose:
         return BatchBar()
     return BatchLines()
