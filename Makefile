@@ -27,7 +27,7 @@ CMAKE_COMMON := -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON -DGGM
 	-DLLAMA_BUILD_COMMIT=$(COMMIT) -DLLAMA_BUILD_NUMBER=0
 
 .DELETE_ON_ERROR:
-.PHONY: build vendor demo test lint peer bench pictures clean distclean help FORCE
+.PHONY: build vendor demo test lint peer bench docs pictures clean distclean help FORCE
 
 build: $(INSTALLED) $(NATIVE) ## fetch and build llama.cpp, compile the binding, install into .venv
 
@@ -44,6 +44,9 @@ lint: $(TESTABLE) ## check the style of the sources
 	$(BIN)/ruff format --check .
 
 peer: $(PEER) ## build llama-diffusion-cli and llama-bench, unpatched, for comparisons
+
+docs: build ## write docs/reference.md from the program's help (RUNS=--runs: run the examples anew)
+	$(BIN)/python tools/write_docs.py $(RUNS)
 
 bench: build peer $(TESTABLE) ## compare with llama-diffusion-cli and write docs/benchmarks.md
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'

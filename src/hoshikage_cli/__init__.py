@@ -20,6 +20,9 @@ _HOMES = {
     "Run": "generation",
     "TextEvent": "generation",
     "Result": "generation",
+    "FilledHole": "infill",
+    "InfillResult": "infill",
+    "InfillRun": "infill",
     "Step": "decoding.events",
     "Commit": "decoding.events",
     "TraceWriter": "trace",
@@ -43,6 +46,9 @@ if TYPE_CHECKING:
     from .generation import Run as Run
     from .generation import TextEvent as TextEvent
     from .generation import load as load
+    from .infill import FilledHole as FilledHole
+    from .infill import InfillResult as InfillResult
+    from .infill import InfillRun as InfillRun
     from .trace import Recording as Recording
     from .trace import TraceWriter as TraceWriter
     from .trace import read_trace as read_trace

@@ -7,6 +7,7 @@ trimmed blocks, loop controls, `raise_exception`, `strftime_now`, a `tojson` tha
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any
@@ -26,9 +27,17 @@ def messages(prompt: str, system_prompt: str | None = None) -> list[dict[str, st
     return conversation
 
 
+def plain(conversation: Sequence[Mapping[str, str]]) -> str:
+    """A conversation as text for a model without a template; one question is text to go on with."""
+    if all(message["role"] != "assistant" for message in conversation):
+        return "\n\n".join(message["content"] for message in conversation)
+    said = [f"{message['role'].capitalize()}: {message['content']}" for message in conversation]
+    return "\n\n".join([*said, "Assistant:"])
+
+
 def render(
     template: str,
-    conversation: list[dict[str, str]],
+    conversation: Sequence[Mapping[str, str]],
     *,
     bos_token: str = "",
     eos_token: str = "",
@@ -43,7 +52,7 @@ def render(
 
     try:
         return _compiled(template).render(
-            messages=conversation,
+            messages=list(conversation),
             tools=None,
             documents=None,
             bos_token=bos_token,

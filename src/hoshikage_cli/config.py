@@ -6,12 +6,16 @@ HOSHIKAGE_CONFIG names another file.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .settings import SettingsError
+from .settings import Declaration, SettingsError, declarations, did_you_mean, parse, resolve
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
 
 VARIABLE = "HOSHIKAGE_CONFIG"
 
@@ -29,18 +33,24 @@ def read_config(environ: Mapping[str, str]) -> dict[str, Any]:
     """The file's keys; empty without a file. Raises SettingsError for a file that is not TOML, and
     for one that HOSHIKAGE_CONFIG names and that is not there."""
     path = config_path(environ)
+    text = read_text(path)
+    if text is None and environ.get(VARIABLE):
+        raise SettingsError(f"{VARIABLE}: no file {path}")
+    return parse_toml(text or "", path)
+
+
+def read_text(path: Path) -> str | None:
+    """A file's text, None without one. Raises SettingsError for one that cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        if environ.get(VARIABLE):
-            raise SettingsError(f"{VARIABLE}: no file {path}") from None
-        return {}
+        return None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"cannot read the config file {path}: {error}") from None
-    return _parsed(text, path)
 
 
-def _parsed(text: str, path: Path) -> dict[str, Any]:
+def parse_toml(text: str, path: Path) -> dict[str, Any]:
+    """Raises SettingsError for a text that is not TOML."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:
@@ -49,3 +59,75 @@ def _parsed(text: str, path: Path) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"the config file {path} is not valid TOML: {error}") from None
+
+
+# ---------------------------------------------------------------------------------- changing
+
+
+def document_of(path: Path) -> TOMLDocument:
+    """A file as a document that keeps its comments and order; an empty one without a file."""
+    import tomlkit
+
+    text = read_text(path) or ""
+    parse_toml(text, path)
+    return tomlkit.parse(text)
+
+
+def with_setting(document: TOMLDocument, key: str, text: str) -> TOMLDocument:
+    """Put a setting into the document; its comments stay.
+
+    Raises SettingsError for an unknown key, a bad value, or one that goes against another.
+    """
+    known = declared(key)
+    value = parse(known, text, known.long_name)
+    # A number that means "none", as -1 does for the seed, is written as it was typed.
+    document[_spelled(document, known)] = int(text) if value is None else value
+    check(document)
+    return document
+
+
+def without_setting(document: TOMLDocument, key: str) -> TOMLDocument:
+    """Take a setting out again. Raises SettingsError when it is not there."""
+    known = declared(key)
+    spelled = _spelled(document, known)
+    if spelled not in document:
+        raise SettingsError(f"{known.long_name} is not in the config file")
+    document.remove(spelled)
+    return document
+
+
+def declared(key: str) -> Declaration:
+    """The setting that a key of the file stands for."""
+    known = {d.long_name: d for d in declarations().values() if d.option.config}
+    known |= {d.name: d for d in known.values()}
+    found = known.get(key) or known.get(key.replace("_", "-"))
+    if found is None:
+        raise SettingsError(f"no setting {key!r}{did_you_mean(key, known)}")
+    return found
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """Raises SettingsError for an unknown key, a bad value, or two that exclude each other."""
+    resolve({}, {}, config, {})
+
+
+def _spelled(document: Mapping[str, Any], known: Declaration) -> str:
+    """The key as the document has it already, else the usual one."""
+    same = (known.long_name, known.name, known.long_name.replace("-", "_"))
+    return next((key for key in same if key in document), known.long_name)
+
+
+def template() -> str:
+    """A config file with every setting in it, commented out."""
+    parts = ["# Settings of Hoshikage: take away the # in front of those that you want.\n"]
+    for known in declarations().values():
+        if known.option.config:
+            parts.append(f"\n# {known.option.help}\n# {known.long_name} = {_as_toml(known)}\n")
+    return "".join(parts)
+
+
+def _as_toml(known: Declaration) -> str:
+    default = known.default
+    if default is None:
+        default = {"int": 0, "float": 0.0, "bool": False}.get(known.type, "")
+    return json.dumps(default)

@@ -28,7 +28,8 @@ DEFAULT_MAX_TOKENS = 128
 
 @dataclass(frozen=True)
 class Task:
-    """A canvas to be unmasked and how, before any context is opened for it."""
+    """A canvas to be unmasked and how, before any context is opened for it. early_stop: end as
+    soon as nothing that follows could be part of the answer."""
 
     tokens: NDArray[np.int32]
     prompt_length: int
@@ -36,6 +37,7 @@ class Task:
     shift_logits: bool
     settings: Settings
     seed: int
+    early_stop: bool = True
 
     @property
     def guided(self) -> bool:
@@ -55,7 +57,7 @@ class Task:
 def task_of(generator: Generator, prompt: NDArray[np.int32], settings: Settings, seed: int) -> Task:
     """The prompt's canvas. Raises UsageError when it does not fit or there is no mask token."""
     model = generator.model
-    mask_token = _mask_token(model, settings)
+    mask_token = mask_token_of(model, settings)
     tokens = np.full(_canvas_length(model, len(prompt), settings), mask_token, np.int32)
     tokens[: len(prompt)] = prompt
     shift = settings.model.shift_logits
@@ -63,7 +65,7 @@ def task_of(generator: Generator, prompt: NDArray[np.int32], settings: Settings,
     return Task(tokens, len(prompt), mask_token, shift, settings, seed)
 
 
-def _context_for(generator: Generator, tasks: list[Task], at_once: int) -> Context:
+def context_for(generator: Generator, tasks: list[Task], at_once: int) -> Context:
     """Room for `at_once` of these tasks, which are alike, side by side."""
     first = tasks[0]
     return generator.context(
@@ -104,7 +106,7 @@ def cache_plan(context: Context, task: Task) -> CachePlan:
 
 def start_task(generator: Generator, task: Task) -> Run:
     """Begin to unmask one canvas."""
-    context, watch = _context_for(generator, [task], 1), Stopwatch()
+    context, watch = context_for(generator, [task], 1), Stopwatch()
     run = _run_of(generator, context, task, watch)
     together = diffuse_together(_TimedDenoiser(context, watch), [run.diffusion])
     run.steps = (step for _, step in together)
@@ -119,7 +121,7 @@ def run_together(
     Yields (index into `tasks`, event); after its last one a run is `finished`. The tasks must
     be `alike`.
     """
-    context, watch = _context_for(generator, list(tasks), min(at_once, len(tasks))), Stopwatch()
+    context, watch = context_for(generator, list(tasks), min(at_once, len(tasks))), Stopwatch()
     runs = [_run_of(generator, context, task, watch) for task in tasks]
     steps = diffuse_together(_TimedDenoiser(context, watch), [run.diffusion for run in runs])
     for i, step in steps:
@@ -154,6 +156,7 @@ def diffusion_plan(model: Model, task: Task, cache: CachePlan) -> DiffusionPlan:
         alg_temp=diffusion.alg_temp,
         eos_policy=diffusion.eos_policy,
         end_tokens=end_tokens,
+        early_stop=task.early_stop,
         threshold=speed.threshold,
         factor=speed.factor,
         entropy_bound=speed.entropy_bound,
@@ -162,7 +165,7 @@ def diffusion_plan(model: Model, task: Task, cache: CachePlan) -> DiffusionPlan:
     )
 
 
-def _mask_token(model: Model, settings: Settings) -> int:
+def mask_token_of(model: Model, settings: Settings) -> int:
     chosen = settings.model.mask_token
     if chosen is None:
         chosen = model.vocabulary.mask_token

@@ -6,12 +6,13 @@ finished `Result`. The diffusion loop and the autoregressive loop yield the same
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,13 @@ from .continuing import start_text
 from .denoising import Task, run_together, start_task, task_of
 from .errors import HoshikageError, UsageError
 from .llama import Context, Model
+from .models import registry
 from .models.catalogue import CATALOGUE, DEFAULT_MODEL, shipped_path
 from .runs import Result, Run, TextEvent
 from .settings import Resolved, Settings, resolve
+
+if TYPE_CHECKING:
+    from .infill import InfillResult, InfillRun
 
 __all__ = ["Generator", "Result", "Run", "TextEvent", "advice", "find_model", "kind_of", "load"]
 
@@ -32,7 +37,8 @@ __all__ = ["Generator", "Result", "Run", "TextEvent", "advice", "find_model", "k
 
 
 def find_model(name: str | Path | None) -> Path:
-    """The GGUF file that `name` means: a path, or a shipped model; None is the default model.
+    """The GGUF file that `name` means: a shipped model, a name from `hoshikage models`, or a path;
+    None is the default model.
 
     Raises UsageError, with the names that would work, when there is no such file.
     """
@@ -43,10 +49,14 @@ def find_model(name: str | Path | None) -> Path:
             raise UsageError(f"the shipped model {wanted} is missing from this installation")
         return path
     path = Path(wanted).expanduser()
+    if path.is_file() and path.suffix == ".gguf":
+        return path
+    if os.sep not in wanted:
+        path = registry.path_of(wanted, os.environ) or path
     if path.is_dir():
         raise UsageError(f"{wanted} is a directory: name the .gguf file in it")
     if not path.exists():
-        names = ", ".join(CATALOGUE)
+        names = ", ".join(model.name for model in registry.known_models(os.environ))
         raise UsageError(f"no model {wanted!r}: give the path of a GGUF file, or one of {names}")
     return path
 
@@ -73,6 +83,8 @@ def kind_of(model: Model) -> str:
 
 # ---------------------------------------------------------------------------------- a session
 
+
+Prompt = str | Sequence[Mapping[str, str]]
 
 AT_ONCE = 8
 """Canvases side by side: enough rows for a matrix product to be worth its start."""
@@ -117,18 +129,41 @@ class Generator:
         flags = {**self._defaults, **overrides}
         return resolve(flags, {}, {}, advice(self.model), self.kind)
 
-    def generate(self, prompt: str, **overrides: Any) -> Result:
-        """Answer `prompt`. Keywords are option names: steps=16, algorithm="entropy", seed=1."""
+    def generate(self, prompt: Prompt, **overrides: Any) -> Result:
+        """Answer `prompt`, a question or the messages of a conversation.
+
+        Keywords are option names: steps=16, algorithm="entropy", seed=1.
+        """
         run = self.stream(prompt, **overrides)
         for _ in run:
             pass
         return run.result()
 
-    def stream(self, prompt: str, **overrides: Any) -> Run:
+    def stream(self, prompt: Prompt, **overrides: Any) -> Run:
         """The same, step by step: iterate over the run, then ask for its `result()`."""
         return self.start(prompt, self.resolve(**overrides))
 
-    def start(self, prompt: str, resolved: Resolved) -> Run:
+    def infill(
+        self, text: str, *, marker: str = "[MASK]", prompt: str | None = None, **overrides: Any
+    ) -> InfillResult:
+        """Fill the holes of `text`, spelled `[MASK]` or `[MASK:12]`; all else is kept as it is.
+
+        prompt: what the text is an answer to. Raises UsageError for an autoregressive model.
+        """
+        run = self.stream_infill(text, marker=marker, prompt=prompt, **overrides)
+        for _ in run:
+            pass
+        return run.result()
+
+    def stream_infill(
+        self, text: str, *, marker: str = "[MASK]", prompt: str | None = None, **overrides: Any
+    ) -> InfillRun:
+        """The same, step by step."""
+        from . import infill
+
+        return infill.start(self, text, self.resolve(**overrides), marker=marker, prompt=prompt)
+
+    def start(self, prompt: Prompt, resolved: Resolved) -> Run:
         """Begin a run with settings that are already resolved."""
         began = time.perf_counter()
         if self.model.is_diffusion:
@@ -181,7 +216,7 @@ class Generator:
             except HoshikageError as error:
                 yield i, error
 
-    def task(self, prompt: str, resolved: Resolved) -> Task:
+    def task(self, prompt: Prompt, resolved: Resolved) -> Task:
         """The canvas of a prompt. Raises UsageError when it does not fit."""
         settings = resolved.settings
         return task_of(self, self.tokenize(prompt, settings), settings, seed_of(settings))
@@ -192,16 +227,20 @@ class Generator:
         run.settings = {**resolved.values(), "seed": run.seed}
         return run
 
-    def tokenize(self, prompt: str, settings: Settings) -> NDArray[np.int32]:
-        """Prompt tokens, in the model's chat template unless the settings turn it off."""
+    def tokenize(self, prompt: Prompt, settings: Settings) -> NDArray[np.int32]:
+        """Prompt tokens, in the model's chat template unless the settings turn it off.
+
+        prompt: a question, or the messages of a conversation, the system's own among them.
+        """
         vocabulary = self.model.vocabulary
         template = self.model.chat_template
+        asked = isinstance(prompt, str)
+        messages = chat.messages(prompt, settings.prompt.system_prompt) if asked else prompt
         if template is None or settings.prompt.chat is False:
-            text = "\n\n".join(t for t in (settings.prompt.system_prompt, prompt) if t)
-            return vocabulary.tokenize(text, add_special=True)
+            return vocabulary.tokenize(chat.plain(messages), add_special=True)
         rendered = chat.render(
             template,
-            chat.messages(prompt, settings.prompt.system_prompt),
+            messages,
             bos_token=vocabulary.text(vocabulary.bos) if vocabulary.bos is not None else "",
             eos_token=vocabulary.text(vocabulary.eos) if vocabulary.eos is not None else "",
         )

@@ -81,7 +81,7 @@ class ModelSettings:
         "--model",
         metavar="NAME|FILE",
         none="the shipped demo model",
-        help="GGUF file, or the name of a shipped model.",
+        help="GGUF file, or a name that hoshikage models lists.",
         panel="Model",
     )
     gpu_layers: int = option(

@@ -9,11 +9,15 @@ from typing import Annotated, Any, Optional
 import typer
 
 from ..settings import GROUPS, VIEWS
+from .config import config_app
 from .exits import Exit
 from .help import TopicsCommand
-from .options import complete_model, with_settings
+from .models import models_app
+from .options import all_but, complete_model, with_settings
 
 GLOBAL_FLAGS = ("--help", "-h", "--version", "-V", "--install-completion", "--show-completion")
+# What belongs to one answer that is shown or written down step by step.
+TRACING = ("visual_delay", "trace")
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
@@ -29,6 +33,9 @@ ROOT_EXAMPLES = """\b
 Examples:
   hoshikage generate "What is the capital of Japan?"
   hoshikage generate -m dream.gguf --visual "Write a haiku about the sea."
+  hoshikage infill "Mia found a [MASK]. Ben loved the red kite too."
+  hoshikage batch prompts.jsonl -o answers.jsonl
+  hoshikage chat -m dream.gguf
   hoshikage inspect dream.gguf
   hoshikage bench -m dream.gguf --vary cache=none,dual
 """
@@ -56,6 +63,40 @@ Examples:
   hoshikage export run.jsonl -o run.svg --visual=order --columns 60
   hoshikage export run.jsonl -o run.cast && asciinema play run.cast
 """
+
+INFILL_EXAMPLES = """\b
+Examples:
+  hoshikage infill "Mia found a [MASK]. Ben loved the red kite too."
+  hoshikage infill -f draft.txt --visual > whole.txt
+  hoshikage infill --show holes --json -f form.py | jq '.[].text'
+  hoshikage infill --mask-marker _ -p "Solve this." "1_34"
+"""
+
+CHAT_EXAMPLES = """\b
+Examples:
+  hoshikage chat -m llada.gguf --block-length 32
+  hoshikage chat -m qwen.gguf -sys "Answer in one sentence."
+"""
+
+BATCH_EXAMPLES = """\b
+Examples:
+  hoshikage batch prompts.jsonl -o answers.jsonl --steps 32
+  cat prompts.txt | hoshikage batch - | jq -r .text
+  hoshikage batch table.csv -o part$I.jsonl --shard $I/8
+"""
+
+
+MaybeText = Optional[str]  # noqa: UP045 - read by typer
+
+
+def _given(*words: str) -> Any:
+    """An option with a value: its flags, then its metavar, its help and its topic."""
+    *flags, metavar, help, topic = words
+    return typer.Option(*flags, metavar=metavar, help=help, rich_help_panel=topic)
+
+
+def _switch(flag: str, help: str, topic: str) -> Any:
+    return typer.Option(flag, help=help, rich_help_panel=topic)
 
 
 @app.callback(epilog=ROOT_EXAMPLES)
@@ -200,6 +241,134 @@ def export(
     return run_export(file, output, seconds, columns, theme, visual)
 
 
+@app.command(cls=TopicsCommand, epilog=INFILL_EXAMPLES)
+@with_settings(GROUPS, all_but("max_tokens", "max_length", "samples", *TRACING))
+def infill(
+    text: Annotated[
+        MaybeText,
+        typer.Argument(
+            help='The text with its holes; "-" reads it from stdin.', rich_help_panel="Text"
+        ),
+    ] = None,
+    file: Annotated[
+        MaybeText, _given("-f", "--file", "FILE", "Read the text from a file.", "Text")
+    ] = None,
+    mask_marker: Annotated[
+        MaybeText,
+        _given("--mask-marker", "TEXT", "What stands for a hole, instead of [MASK].", "Text"),
+    ] = None,
+    prompt: Annotated[
+        MaybeText, _given("-p", "--prompt", "TEXT", "What the text is the answer to.", "Prompt")
+    ] = None,
+    show: Annotated[
+        str,
+        _given(
+            "--show",
+            "text|holes",
+            "Print the whole text, or only what was filled in, a line each.",
+            "Output",
+        ),
+    ] = "text",
+    **flags: Any,
+) -> int:
+    """Fill the holes of a text with a diffusion model, and keep the rest byte for byte.
+
+    [MASK] is a hole of one token, [MASK:12] one of up to twelve. The text is the argument, a file,
+    or what is piped in.
+    """
+    from .infill import run_infill
+
+    return run_infill(flags, text, file, mask_marker, prompt, show)
+
+
+@app.command(cls=TopicsCommand, epilog=CHAT_EXAMPLES)
+@with_settings(GROUPS, all_but("json", "samples", *TRACING))
+def chat(**flags: Any) -> int:
+    """Talk with a model: turn by turn, with its chat template.
+
+    Enter sends a message, Alt-Enter begins a new line, /help lists the commands. Messages that are
+    piped in are answered line by line.
+    """
+    from .chat import run_chat
+
+    return run_chat(flags)
+
+
+@app.command(cls=TopicsCommand, epilog=BATCH_EXAMPLES)
+@with_settings(GROUPS, all_but("visual", "json", "samples", *TRACING))
+def batch(
+    input: Annotated[
+        MaybeText,
+        typer.Argument(
+            help='File of prompts: JSON lines, plain lines or CSV; "-" reads them from stdin.',
+            rich_help_panel="Batch",
+        ),
+    ] = None,
+    output: Annotated[
+        MaybeText,
+        _given(
+            "-o",
+            "--output",
+            "FILE",
+            "Where the results go, as JSON lines; without it to stdout. What is there already is "
+            "kept and not done again.",
+            "Batch",
+        ),
+    ] = None,
+    form: Annotated[
+        str, _given("--format", "auto|jsonl|lines|csv", "What the input is.", "Batch")
+    ] = "auto",
+    order: Annotated[
+        str,
+        _given(
+            "--order",
+            "input|finished",
+            "Results in the order of the input, or as they are finished.",
+            "Batch",
+        ),
+    ] = "input",
+    shard: Annotated[
+        MaybeText,
+        _given(
+            "--shard",
+            "I/N",
+            "Only the I-th of N equal parts of the input, for job arrays.",
+            "Batch",
+        ),
+    ] = None,
+    at_once: Annotated[
+        int,
+        typer.Option(
+            "--at-once",
+            metavar="N",
+            min=1,
+            help="Canvases decoded side by side (diffusion models).",
+            rich_help_panel="Batch",
+        ),
+    ] = 8,
+    strict: Annotated[
+        bool, _switch("--strict", "Stop at a record that cannot be answered.", "Batch")
+    ] = False,
+    retry: Annotated[
+        bool, _switch("--retry", "Try again what failed in earlier runs.", "Batch")
+    ] = False,
+    overwrite: Annotated[
+        bool, _switch("--overwrite", "Begin anew: what the output file holds is lost.", "Batch")
+    ] = False,
+    **flags: Any,
+) -> int:
+    """Answer every prompt of a file, one JSON line each; started again, it goes on where it was.
+
+    A line is a prompt, or an object with a "prompt" and, if wanted, an "id", "settings" of its own
+    ({"steps": 8}) and whatever else is to be handed on to the result. A CSV has these as columns.
+    """
+    from .batch import run_batch
+
+    options = {"input": input, "output": output, "form": form, "order": order, "shard": shard}
+    switches = {"strict": strict, "retry": retry, "overwrite": overwrite}
+    return run_batch(flags, {**options, **switches, "at_once": at_once})
+
+
 BENCH_EXAMPLES = """\b
 Examples:
   hoshikage bench -m dream.gguf -n 128 --steps 64
@@ -209,7 +378,7 @@ Examples:
 
 
 @app.command(cls=TopicsCommand, epilog=BENCH_EXAMPLES)
-@with_settings(GROUPS)
+@with_settings(GROUPS, all_but("visual", "samples", *TRACING))
 def bench(
     prompt: Annotated[
         Optional[str],  # noqa: UP045 - read by typer
@@ -257,7 +426,7 @@ def inspect(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="GGUF file, or the name of a shipped model.",
+            help="GGUF file, or a name that hoshikage models lists.",
             autocompletion=complete_model,
         ),
     ],
@@ -267,6 +436,10 @@ def inspect(
     from .inspect import run_inspect
 
     return run_inspect(model, json)
+
+
+app.add_typer(models_app)
+app.add_typer(config_app)
 
 
 def run(arguments: list[str]) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 from ..config import read_config
 from ..display.plain import PlainLines, Silent
 from ..errors import UsageError
-from ..generation import Result, Run, advice, find_model, load, seed_of
+from ..generation import Generator, Result, Run, advice, find_model, load, seed_of
 from ..gguf_header import Header, check_whole, read_header
 from ..llama.errors import DecodeAborted, ModelLoadError
 from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
@@ -62,7 +62,7 @@ def run_generate(
         return run_samples(choice, prompt)
     # Before the model is loaded, so that a path that cannot be written to costs no time.
     trace = Tracing(choice.output.trace)
-    with display_for(choice) as display, _load(choice, display) as generator:
+    with display_for(choice) as display, load_chosen(choice, display) as generator:
         return drive(generator.start(prompt, choice.resolved), choice, display, trace)
 
 
@@ -114,7 +114,8 @@ def streams(choice: Choice) -> bool:
     return choice.kind == "autoregressive" and not choice.output.json and not live
 
 
-def _load(choice: Choice, display: Silent):
+def load_chosen(choice: Choice, display: Silent) -> Generator:
+    """The chosen model; the display shows how far it is."""
     known = choice.resolved.settings.model
     path = choice.name if choice.name in CATALOGUE else choice.header.path
     try:
@@ -163,7 +164,7 @@ def run_samples(choice: Choice, prompt: str) -> int:
     if choice.output.trace:
         raise UsageError("--trace writes one answer: leave out --samples, or --trace")
     seeded = with_seeds(choice.resolved)
-    with answers_display(choice, len(seeded)) as display, _load(choice, display) as generator:
+    with answers_display(choice, len(seeded)) as display, load_chosen(choice, display) as generator:
         results = collect(generator.generate_many((prompt, one) for one in seeded), display)
         display.close()
     finished = [results[i] for i in sorted(results)]

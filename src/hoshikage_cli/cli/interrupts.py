@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable, Iterable
 from types import FrameType
+from typing import TypeVar
+
+Event = TypeVar("Event")
 
 NAP = 0.05
 
@@ -42,3 +46,18 @@ class Interrupts:
         if self.seen:
             raise KeyboardInterrupt
         self.seen = True
+
+
+def run_through(run: Iterable[Event], each: Callable[[Event], None]) -> bool:
+    """Hand every event of `run` to `each`, to the end or to the first Ctrl-C; whether it came."""
+    from ..llama.errors import DecodeAborted
+
+    with Interrupts() as interrupts:
+        try:
+            for event in run:
+                each(event)
+                if interrupts.seen:
+                    break
+        except DecodeAborted:
+            return True
+    return interrupts.seen

@@ -13,7 +13,6 @@ from typing import Annotated, Any, Optional
 import typer
 
 from ..errors import UsageError
-from ..models.catalogue import CATALOGUE
 from ..settings import Declaration, declarations, show
 
 METAVARS = {"int": "N", "float": "X", "str": "TEXT"}
@@ -35,6 +34,11 @@ def with_settings(
         return command
 
     return extend
+
+
+def all_but(*names: str) -> list[str]:
+    """Every setting but these, for commands in which these mean nothing."""
+    return [name for name in declarations() if name not in names]
 
 
 def _parameter(known: Declaration) -> inspect.Parameter:
@@ -141,11 +145,14 @@ def whole_number(text: str, flag: str, lowest: int, highest: int) -> int:
 
 
 def complete_model(incomplete: str) -> list[str]:
-    """Shipped names, and GGUF files and folders that begin so."""
+    """Names of models, and GGUF files and folders that begin so."""
+    import os
     from glob import escape, iglob
     from os.path import isdir
 
-    names = [name for name in CATALOGUE if name.startswith(incomplete)]
+    from ..models.registry import known_models
+
+    names = [m.name for m in known_models(os.environ) if m.name.startswith(incomplete)]
     found = sorted(iglob(escape(incomplete) + "*"))
     folders = [f"{path}/" for path in found if isdir(path)]
     return names + [path for path in found if path.endswith(".gguf")] + folders

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from ..errors import RunError
 
@@ -22,9 +23,15 @@ def note(message: str) -> None:
 
 def write(text: str) -> None:
     """Text to stdout, at once. Raises ClosedPipe, or RunError for a disk that is full."""
-    try:
+    with _telling_write_errors():
         sys.stdout.write(text)
         sys.stdout.flush()
+
+
+@contextmanager
+def _telling_write_errors() -> Iterator[None]:
+    try:
+        yield
     except BrokenPipeError:
         abandon_stdout()
         raise ClosedPipe("nobody reads the output") from None
@@ -32,6 +39,19 @@ def write(text: str) -> None:
         abandon_stdout()
         reason = getattr(error, "strerror", None) or "it is closed"
         raise RunError(f"cannot write the answer to stdout: {reason}") from None
+
+
+def write_exactly(text: str) -> None:
+    """Text to stdout as UTF-8, byte for byte, whatever the encoding and line ends of this place."""
+    write_bytes(text.encode("utf-8", "surrogateescape"))
+
+
+def write_bytes(data: bytes) -> None:
+    """Bytes to stdout, at once; raises as `write` does."""
+    with _telling_write_errors():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
 
 
 def abandon_stdout() -> None:

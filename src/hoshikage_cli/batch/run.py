@@ -1,0 +1,193 @@
+"""Running a batch: what is not done yet is answered, and each result is put away at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..errors import HoshikageError, NoMaskToken, RunError, UsageError
+from ..generation import AT_ONCE
+from ..llama.errors import DecodeAborted
+from ..settings import Resolved, SettingsError
+from .records import BadRecord, Record
+from .results import Sink
+
+if TYPE_CHECKING:
+    from ..generation import Generator
+    from ..runs import Result
+
+Job = tuple[str, Resolved]
+
+
+class StrictStop(RunError):
+    """A record that could not be answered, where every one is to be."""
+
+
+def answers(
+    generator: Generator, jobs: Iterable[Job], at_once: int
+) -> Iterator[tuple[int, Result | HoshikageError]]:
+    """(number of the job, its result or why there is none), as they are finished; `at_once`
+    canvases of a diffusion model are decoded side by side.
+
+    Raises what concerns the whole batch: a model without a mask token, an interrupt.
+    """
+    for number, outcome in generator.generate_many(jobs, at_once):
+        if isinstance(outcome, (NoMaskToken, DecodeAborted)):
+            raise outcome
+        yield number, outcome
+
+
+@dataclass
+class Progress:
+    """How far a batch is. total: None where the input is still coming in."""
+
+    total: int | None
+    answered: int = 0
+    bad: int = 0
+    skipped: int = 0
+    tokens: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def done(self) -> int:
+        return self.answered + self.bad + self.skipped
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.began
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the pace so far; None where that cannot be told."""
+        worked = self.answered + self.bad
+        if self.total is None or worked == 0:
+            return None
+        return self.seconds / worked * (self.total - self.done)
+
+
+class Batch:
+    """One batch under way.
+
+    records: those of this shard, in order. resolve: the settings of a record from its own ones.
+    sink: where results go, and what is there already. strict: whether a record that cannot be
+    answered ends the batch, by StrictStop, when those under way are finished.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        records: Iterable[Record | BadRecord],
+        resolve: Callable[[dict[str, Any]], Resolved],
+        sink: Sink,
+        *,
+        total: int | None = None,
+        strict: bool = False,
+        at_once: int = AT_ONCE,
+    ) -> None:
+        self.generator = generator
+        self.progress = Progress(total)
+        self._records = records
+        self._resolve = resolve
+        self._sink = sink
+        self._strict = strict
+        self._at_once = at_once
+        self._stop: StrictStop | None = None
+        self._under_way: dict[int, tuple[int, Record]] = {}
+
+    def __iter__(self) -> Iterator[Progress]:
+        """Run it; the progress after each answer."""
+        for job, outcome in answers(self.generator, self._jobs(), self._at_once):
+            number, record = self._under_way.pop(job)
+            if isinstance(outcome, HoshikageError):
+                self._fail(number, record, str(outcome))
+            else:
+                self._put(number, record, outcome)
+            yield self.progress
+        self._sink.finish()
+        if self._stop is not None:
+            raise self._stop
+
+    def _jobs(self) -> Iterator[Job]:
+        """What is to be answered, settled record by record as it is asked for."""
+        number = job = 0
+        for record in self._records:
+            if record.key in self._sink.done:
+                self._skip(record)
+                continue
+            resolved = self._settled(number, record)
+            if resolved is not None:
+                self._under_way[job] = (number, record)
+                yield record.prompt, resolved
+                job += 1
+            if self._stop is not None:
+                return
+            number += 1
+
+    def _settled(self, number: int, record: Record | BadRecord) -> Resolved | None:
+        """The settings of a record; None, and an error put away, for one that has none."""
+        if isinstance(record, BadRecord):
+            self._fail(number, record, record.error)
+            return None
+        try:
+            return self._resolve(dict(record.settings))
+        except SettingsError as error:
+            self._fail(number, record, str(error))
+            return None
+
+    def _skip(self, record: Record | BadRecord) -> None:
+        answered = self._sink.done[record.key]
+        prompt = record.prompt if isinstance(record, Record) else None
+        if answered is not None and prompt is not None and answered != prompt:
+            raise UsageError(
+                f"line {record.line}: the results have another prompt under {record.key}: "
+                "the input has changed; give another file with -o, or --overwrite"
+            )
+        self.progress.skipped += 1
+
+    def _put(self, number: int, record: Record, result: Result) -> None:
+        self._sink.put(number, result_object(record, result))
+        self.progress.answered += 1
+        self.progress.tokens += result.completion_tokens
+
+    def _fail(self, number: int, record: Record | BadRecord, why: str) -> None:
+        if self._strict:
+            self._stop = self._stop or StrictStop(f"line {record.line}: {why}")
+            return
+        self._sink.put(number, error_object(record, why))
+        self.progress.bad += 1
+
+
+def _head(record: Record | BadRecord) -> dict[str, Any]:
+    """What a result begins with; what else the record says is handed on."""
+    head: dict[str, Any] = {"line": record.line}
+    if record.id is not None:
+        head["id"] = record.id
+    if isinstance(record, Record):
+        head["prompt"] = record.prompt
+    return head
+
+
+def result_object(record: Record, result: Result) -> dict[str, Any]:
+    made = {
+        **_head(record),
+        "text": result.text,
+        "stop_reason": result.stop_reason,
+        "prompt_tokens": result.prompt_tokens,
+        "completion_tokens": result.completion_tokens,
+        "steps": result.steps,
+        "nfe": result.nfe,
+        "seed": result.seed,
+        "seconds": result.timings["generate"],
+    }
+    return _with_data(made, record)
+
+
+def error_object(record: Record | BadRecord, why: str) -> dict[str, Any]:
+    return _with_data({**_head(record), "error": why}, record)
+
+
+def _with_data(made: dict[str, Any], record: Record | BadRecord) -> dict[str, Any]:
+    data = record.data if isinstance(record, Record) else None
+    return {**made, "data": dict(data)} if data else made

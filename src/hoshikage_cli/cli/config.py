@@ -1,0 +1,121 @@
+"""`hoshikage config`: the config file, looked at and changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+config_app = typer.Typer(
+    name="config",
+    help="Show and change the config file.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Key = Annotated[str, typer.Argument(metavar="KEY", help="A setting, as its flag without dashes.")]
+
+
+@config_app.command("path")
+def path() -> int:
+    """Print where the config file is, or would be."""
+    from .streams import write
+
+    write(f"{_path()}\n")
+    return 0
+
+
+@config_app.command("show")
+def show(
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> int:
+    """Print what the config file says, and check it."""
+    from json import dumps
+
+    from ..config import check, parse_toml, read_text
+    from .streams import note, write
+
+    text = read_text(_path())
+    settings = parse_toml(text or "", _path())
+    check(settings)
+    if json:
+        write(dumps(settings, ensure_ascii=False) + "\n")
+    elif text is None:
+        note(f"there is no {_path()}: hoshikage config set KEY VALUE makes it")
+    else:
+        write(text if text.endswith("\n") else text + "\n")
+    return 0
+
+
+# -1 is a value here, not an option.
+@config_app.command("set", context_settings={"ignore_unknown_options": True})
+def set_value(key: Key, value: Annotated[str, typer.Argument(metavar="VALUE")]) -> int:
+    """Write a setting into the config file; comments and order stay."""
+    from ..config import document_of, with_setting
+    from ..files import write_whole
+
+    write_whole(_path(), with_setting(document_of(_path()), key, value).as_string())
+    return 0
+
+
+@config_app.command("unset")
+def unset(key: Key) -> int:
+    """Take a setting out of the config file."""
+    from ..config import document_of, without_setting
+    from ..files import write_whole
+
+    write_whole(_path(), without_setting(document_of(_path()), key).as_string())
+    return 0
+
+
+@config_app.command("edit")
+def edit() -> int:
+    """Open the config file in $VISUAL or $EDITOR; only what is valid is taken over."""
+    from ..config import check, parse_toml, read_text, template
+    from ..errors import UsageError
+    from ..files import write_whole
+
+    path = _path()
+    draft = path.with_name("draft-of-" + path.name)
+    if not draft.exists():
+        write_whole(draft, read_text(path) or template())
+    _run_editor(draft)
+    text = read_text(draft) or ""
+    try:
+        check(parse_toml(text, draft))
+    except UsageError as error:
+        raise UsageError(
+            f"{error}; nothing was changed, and hoshikage config edit goes on with your text"
+        ) from None
+    write_whole(path, text)
+    draft.unlink(missing_ok=True)
+    return 0
+
+
+def _run_editor(draft: Path) -> None:
+    import os
+    import shlex
+    import shutil
+    import subprocess
+
+    from ..errors import RunError, UsageError
+
+    given = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    command = shlex.split(given) if given else [shutil.which("nano") or shutil.which("vi") or ""]
+    if not command[0]:
+        raise UsageError("no editor: name one in the variable EDITOR")
+    try:
+        code = subprocess.run([*command, str(draft)], check=False).returncode
+    except OSError as error:
+        raise UsageError(f"cannot start the editor {command[0]}: {error.strerror}") from None
+    if code != 0:
+        raise RunError(f"{command[0]} left with {code}: nothing was changed")
+
+
+def _path() -> Path:
+    import os
+
+    from ..config import config_path
+
+    return config_path(os.environ)

@@ -1,0 +1,106 @@
+"""Where a chat's messages come from: an editor on a terminal, or lines that are piped in."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+PROMPT = "> "
+MORE = ". "
+
+
+class Reader(Protocol):
+    interactive: bool
+    """Whether somebody types, whose Ctrl-C is about a line and not about the program."""
+
+    def read(self) -> str:
+        """The next message. Raises EOFError at the end, KeyboardInterrupt for Ctrl-C."""
+
+
+class PipedLines:
+    """A message a line."""
+
+    interactive = False
+
+    def read(self) -> str:
+        line = sys.stdin.readline()
+        if not line:
+            raise EOFError
+        return line.rstrip("\r\n")
+
+
+class LineEditor:
+    """prompt_toolkit's editor: Enter sends, Alt-Enter or Ctrl-J begins a new line, and so does a
+    backslash at the end; pasted lines stay together. It draws on stderr."""
+
+    interactive = True
+
+    def __init__(self, words: Iterable[str], history: Path | None) -> None:
+        from prompt_toolkit import PromptSession
+        from prompt_toolkit.completion import NestedCompleter
+        from prompt_toolkit.history import FileHistory, InMemoryHistory
+        from prompt_toolkit.output import ColorDepth
+        from prompt_toolkit.output.defaults import create_output
+
+        self._session = PromptSession(
+            message=PROMPT,
+            multiline=True,
+            prompt_continuation=MORE,
+            key_bindings=_keys(),
+            history=FileHistory(str(history)) if history else InMemoryHistory(),
+            completer=NestedCompleter.from_nested_dict(_nested(words)),
+            complete_while_typing=False,
+            color_depth=ColorDepth.DEPTH_1_BIT if os.environ.get("NO_COLOR") else None,
+            output=create_output(stdout=sys.stderr),
+        )
+
+    def read(self) -> str:
+        return self._session.prompt()
+
+
+def _nested(words: Iterable[str]) -> dict:
+    """`/set steps` as {"/set": {"steps": None}}."""
+    found: dict = {}
+    for first, *rest in (word.split() for word in words):
+        following = found.setdefault(first, {} if rest else None)
+        if rest:
+            following[rest[0]] = None
+    return found
+
+
+def _keys():
+    from prompt_toolkit.key_binding import KeyBindings
+
+    keys = KeyBindings()
+
+    @keys.add("enter")
+    def _(event) -> None:
+        buffer = event.current_buffer
+        if buffer.document.current_line.endswith("\\") and buffer.document.is_cursor_at_the_end:
+            buffer.delete_before_cursor()
+            buffer.insert_text("\n")
+        else:
+            buffer.validate_and_handle()
+
+    @keys.add("escape", "enter")
+    @keys.add("c-j")
+    def _(event) -> None:
+        event.current_buffer.insert_text("\n")
+
+    return keys
+
+
+def history_path() -> Path | None:
+    """The file of earlier messages, readable by its owner alone; None where there can be none."""
+    from platformdirs import user_state_path
+
+    path = user_state_path("hoshikage") / "chat-history"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+    except OSError:
+        return None
+    return path

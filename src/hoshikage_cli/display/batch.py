@@ -1,0 +1,110 @@
+"""How far a batch is, on stderr."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as RichProgress
+
+from .figures import duration, speed
+from .plain import _line
+from .progress import say
+
+if TYPE_CHECKING:
+    from ..batch.run import Progress
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+def counts(progress: Progress) -> str:
+    """`412/500 · 3 bad · 120 skipped`."""
+    total = "" if progress.total is None else f"/{progress.total}"
+    facts = [f"{progress.done}{total}"]
+    facts += [f"{progress.bad} bad"] if progress.bad else []
+    facts += [f"{progress.skipped} skipped"] if progress.skipped else []
+    return " · ".join(facts)
+
+
+def pace(progress: Progress) -> str:
+    return speed(progress.tokens / progress.seconds) if progress.seconds > 0 else ""
+
+
+def under_way(progress: Progress) -> str:
+    left = progress.seconds_left
+    facts = [counts(progress), pace(progress)]
+    return " · ".join(facts if left is None else [*facts, f"{duration(left)} left"])
+
+
+def summary(progress: Progress) -> str:
+    """One line about a batch that is over."""
+    facts = [f"{progress.answered} answered", f"{progress.bad} bad", f"{progress.skipped} skipped"]
+    return " · ".join([*facts, duration(progress.seconds), pace(progress)])
+
+
+class SilentBatch:
+    """Shows nothing. Every display of a batch has these methods."""
+
+    def __enter__(self) -> SilentBatch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def update(self, progress: Progress) -> None:
+        """Another record is done."""
+
+    def finish(self, progress: Progress) -> None:
+        """It is over."""
+
+
+class BatchLines(SilentBatch):
+    """A whole line now and then, for a stderr that is no terminal."""
+
+    def __init__(self) -> None:
+        self._told = time.monotonic()
+
+    def update(self, progress: Progress) -> None:
+        if time.monotonic() - self._told >= SECONDS_BETWEEN_LINES:
+            self._told = time.monotonic()
+            _line(under_way(progress))
+
+    def finish(self, progress: Progress) -> None:
+        _line(summary(progress))
+
+
+class BatchBar(SilentBatch):
+    """A bar in place; gone when it is over, but for a summary."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True, highlight=False)
+        self._progress = RichProgress(
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[facts]}", markup=False),
+            console=self.console,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._task = self._progress.add_task("batch", total=None, facts="")
+
+    def __enter__(self) -> BatchBar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def update(self, progress: Progress) -> None:
+        self._progress.update(
+            self._task,
+            total=progress.total,
+            completed=progress.done,
+            facts=under_way(progress),
+        )
+
+    def finish(self, progress: Progress) -> None:
+        self._progress.stop()
+        say(self.console, summary(progress))

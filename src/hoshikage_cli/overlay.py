@@ -1,0 +1,60 @@
+"""Settings that change from one answer to the next: of a record in a batch, of a turn in a chat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .settings import PARALLEL_RULES, Declaration, SettingsError, declarations, did_you_mean
+
+FIXED_GROUPS = ("model", "output")
+FIXED_NAMES = ("samples",)
+"""Settings of the program: one model gives all answers, each once."""
+
+
+def _free(known: Declaration) -> bool:
+    return known.group not in FIXED_GROUPS and known.name not in FIXED_NAMES
+
+
+def changeable() -> dict[str, Declaration]:
+    """Settings that may change, under every name that they may be given."""
+    free = [d for d in declarations().values() if _free(d)]
+    return {d.name: d for d in free} | {d.long_name: d for d in free}
+
+
+def by_field(own: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by field name. Raises SettingsError for one that cannot change."""
+    known = changeable()
+    for name in own:
+        if name not in known:
+            raise SettingsError(
+                f"no setting {name!r} to be changed here{did_you_mean(name, known)}"
+            )
+    return {known[name].name: value for name, value in own.items() if value is not None}
+
+
+def overlaid(flags: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Flags with a record's own settings on top; a flag that goes against one of these gives way,
+    since both would count as typed together."""
+    kept = {
+        name: value
+        for name, value in flags.items()
+        if value is not None and not any(_contradicts(name, value, mine) for mine in own.items())
+    }
+    return {**kept, **own}
+
+
+def _contradicts(name: str, value: Any, mine: tuple[str, Any]) -> bool:
+    """Whether a flag cannot stand beside `mine`, or would decide what `mine` decides."""
+    own_name, own_value = mine
+    theirs, ours = declarations()[name].option, declarations()[own_name].option
+    if own_name == theirs.excludes or name == ours.excludes:
+        return True
+    if own_name in PARALLEL_RULES and name in PARALLEL_RULES:
+        return True
+    if theirs.implies and theirs.implies[0] == own_name:
+        return str(own_value) != theirs.implies[1]
+    if ours.implies and ours.implies[0] == name:
+        return str(value) != ours.implies[1]
+    both = theirs.implies and ours.implies
+    return bool(both) and theirs.implies != ours.implies

@@ -1,0 +1,80 @@
+"""The documentation: the reference is current, the recipes run, the links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import write_docs as docs
+from cli.conftest import environment  # noqa: F401 - a fixture
+
+ROOT = Path(__file__).parents[2]
+COOKBOOK = (ROOT / "docs" / "cookbook.md").read_text(encoding="utf-8")
+RECIPES = re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", COOKBOOK, re.MULTILINE | re.DOTALL)
+
+
+def test_the_reference_is_current():
+    assert docs.REFERENCE.read_text(encoding="utf-8") == docs.reference(), "make docs"
+
+
+def test_the_reference_has_every_command_and_setting():
+    from hoshikage_cli.settings import declarations
+
+    text = docs.reference()
+    for command in ("generate", "infill", "batch", "chat", "inspect", "models add", "config set"):
+        assert f"\n## hoshikage {command}\n" in text
+    for known in declarations().values():
+        assert f"--{known.long_name}" in text
+
+
+def test_there_are_ten_recipes():
+    assert len(RECIPES) == 10
+
+
+@pytest.mark.parametrize(("title", "body"), RECIPES, ids=[title for title, _ in RECIPES])
+def test_a_recipe_runs(title, body, environment, tmp_path):  # noqa: F811
+    (code,) = re.findall(r"```sh\n(.*?)```", body, re.DOTALL)
+    if "jq" in code and shutil.which("jq") is None:
+        pytest.skip("needs jq")
+    folder = tmp_path / "work"
+    folder.mkdir()
+    run = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", code],
+        cwd=folder,
+        env={**environment, "PATH": f"{with_program(tmp_path)}:{environment['PATH']}"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def with_program(tmp_path):
+    """A folder with `hoshikage` in it, as an installation has one."""
+    program = tmp_path / "bin" / "hoshikage"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m hoshikage_cli "$@"\n')
+    program.chmod(0o755)
+    return program.parent
+
+
+@pytest.mark.parametrize("name", ["cookbook.md", "diffusion.md", "reference.md"])
+def test_links_within_the_documentation(name):
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+        if target not in ("benchmarks.md",):  # written by `make bench`
+            assert (ROOT / "docs" / target).exists(), target
+
+
+def test_the_pictures_are_of_runs():
+    text = (ROOT / "docs" / "diffusion.md").read_text(encoding="utf-8")
+    blocks = docs.RUN.findall(text)
+    assert len(blocks) >= 5
+    assert text.count("```console") == len(blocks)
