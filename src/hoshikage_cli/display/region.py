@@ -23,7 +23,7 @@ class Region:
     """Draws lines where the cursor stood, and clears them away again.
 
     After a resize nobody knows where the old lines went (some terminals wrap them anew, some cut
-    them), so the screen is cleared.
+    them), so the screen is cleared; most terminals keep what stood above in their scrollback.
     """
 
     def __init__(self, console: Console, palette: dict[str, Style]) -> None:
