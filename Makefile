@@ -27,7 +27,7 @@ CMAKE_COMMON := -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON -DGGM
 	-DLLAMA_BUILD_COMMIT=$(COMMIT) -DLLAMA_BUILD_NUMBER=0
 
 .DELETE_ON_ERROR:
-.PHONY: build vendor demo test lint peer bench docs clean distclean help FORCE
+.PHONY: build vendor demo test lint peer bench docs pictures clean distclean help FORCE
 
 build: $(INSTALLED) $(NATIVE) ## fetch and build llama.cpp, compile the binding, install into .venv
 
@@ -51,6 +51,9 @@ docs: build ## write docs/reference.md from the program's help (RUNS=--runs: run
 bench: build peer $(TESTABLE) ## compare with llama-diffusion-cli and write docs/benchmarks.md
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python benchmarks/run.py
+
+pictures: build ## make the pictures of docs/images anew, from runs of the shipped model
+	$(BIN)/python tools/pictures.py
 
 clean: ## remove what was built, keep what was fetched
 	rm -rf build $(PACKAGE)/llama/lib $(PACKAGE)/llama/_native* $(NATIVE) vendor/peer/bin vendor/peer/build

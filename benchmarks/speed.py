@@ -84,9 +84,7 @@ def diffusion_speed(repetitions: int) -> list[Comparison]:
     own = (exact.timing.reduce + exact.timing.overhead) / exact.timing.total
     memory = exact.timing.peak_bytes / exact.peer.peak_bytes
     return [
-        Comparison(
-            "exact, its default top-k", exact.ratio, 1.3, "×", detail=per_step(exact)
-        ),
+        Comparison("exact, its default top-k", exact.ratio, 1.3, "×", detail=per_step(exact)),
         Comparison(
             "exact, top-k 0, temperature 0.7", sampled.ratio, 4.0, "×", detail=per_step(sampled)
         ),
@@ -111,9 +109,7 @@ def per_step(row: Row) -> str:
 def small_overhead(repetitions: int) -> Comparison:
     with hk.load("hoshi-tiny") as generator:
         resolved = generator.resolve(threads=THREADS, eos_policy="suppress", seed=1)
-        (row,) = measure(
-            generator, "What is the capital of Japan?", {"": resolved}, repetitions
-        )
+        (row,) = measure(generator, "What is the capital of Japan?", {"": resolved}, repetitions)
     own = (row.timing.reduce + row.timing.overhead) / row.timing.total
     return Comparison("the same, hoshi-tiny", 100 * own, 20, "%", at_most=True)
 

@@ -25,6 +25,9 @@ _HOMES = {
     "InfillRun": "infill",
     "Step": "decoding.events",
     "Commit": "decoding.events",
+    "TraceWriter": "trace",
+    "Recording": "trace",
+    "read_trace": "trace",
     "HoshikageError": "errors",
     "UsageError": "errors",
     "RunError": "errors",
@@ -46,6 +49,9 @@ if TYPE_CHECKING:
     from .infill import FilledHole as FilledHole
     from .infill import InfillResult as InfillResult
     from .infill import InfillRun as InfillRun
+    from .trace import Recording as Recording
+    from .trace import TraceWriter as TraceWriter
+    from .trace import read_trace as read_trace
 
 
 def __getattr__(name: str) -> Any:

@@ -18,6 +18,7 @@ from .errors import UsageError
 # By number: what llama-diffusion-cli and DIFFUSION_ALGORITHM, DIFFUSION_SCHEDULE count with.
 ALGORITHMS = ("origin", "entropy", "margin", "random", "confidence")
 SCHEDULES = ("timestep", "block", "linear")
+VIEWS = ("tokens", "confidence", "order")
 CACHES = ("none", "prefix", "dual", "active")
 PARALLEL_RULES = ("threshold", "factor", "entropy_bound")
 
@@ -38,6 +39,7 @@ class Option:
     name, "" means no variable. minimum and maximum are allowed themselves; `above` is not.
     choices: names; their numbers are accepted when `numbered`. unset: a number that means None.
     none: what a user reads for None.
+    bare: what the flag means without a value, as the words for yes do; those for no mean None.
     implies: another setting's value that giving this one entails. excludes: a setting that cannot
     be given together with this one. preset: what a switch sets, unless the same layer says
     otherwise. autoregressive: the default for autoregressive models.
@@ -54,6 +56,7 @@ class Option:
     numbered: bool = False
     unset: int | None = None
     none: str = "none"
+    bare: str | None = None
     implies: tuple[str, str] | None = None
     excludes: str | None = None
     preset: tuple[tuple[str, Any], ...] = ()
@@ -396,8 +399,31 @@ class PromptSettings:
 class OutputSettings:
     """How a run is shown; never changes what is generated."""
 
-    visual: bool = option(
-        False, "--visual", "--diffusion-visual", help="Watch the text being unmasked, on stderr."
+    visual: str | None = option(
+        None,
+        "--visual",
+        "--diffusion-visual",
+        choices=VIEWS,
+        bare="tokens",
+        none="no",
+        help="Watch the text being unmasked, on stderr; coloured by what is new, by confidence, or "
+        "by the order of unmasking.",
+    )
+    visual_delay: int = option(
+        0,
+        "--visual-delay",
+        metavar="MS",
+        minimum=0,
+        maximum=60_000,
+        help="Wait so many milliseconds after each step that is watched.",
+    )
+    trace: str | None = option(
+        None,
+        "--trace",
+        metavar="FILE",
+        env="",
+        config=False,
+        help="Write the run to a file as it goes, for replay and export.",
     )
     json: bool = option(
         False, "--json", env="", config=False, help="Print one JSON object instead of the text."
@@ -736,9 +762,11 @@ def _text(known: Declaration, given: Any, label: str) -> str:
     return str(given)
 
 
-def _choice(known: Declaration, given: Any, label: str) -> str:
+def _choice(known: Declaration, given: Any, label: str) -> str | None:
     choices = known.option.choices
     word = str(given).strip().lower()
+    if known.option.bare and word in TRUE_WORDS + FALSE_WORDS:
+        return known.option.bare if word in TRUE_WORDS else None
     if known.option.numbered and word.isdecimal() and int(word) < len(choices):
         return choices[int(word)]
     if word in choices:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import threading
@@ -12,6 +13,7 @@ import time
 import pyte
 import pytest
 
+import random_model
 from cli.conftest import PROGRAM
 
 HIDE_CURSOR, SHOW_CURSOR = b"\x1b[?25l", b"\x1b[?25h"
@@ -107,8 +109,31 @@ def test_no_color_leaves_no_colour(environment):
     variables = {**environment, "NO_COLOR": "1"}
     terminal = Terminal(["generate", "hi", "--visual", *SHORT], variables)
     assert terminal.end()[0] == 0
-    assert b"\x1b[32m" not in terminal.seen
-    assert b";32m" not in terminal.seen
+    assert not re.search(rb"\x1b\[[0-9;]*[34][0-8][;m]", terminal.seen)
+
+
+@pytest.mark.parametrize(
+    ("variables", "code"),
+    [
+        ({"TERM": "xterm"}, rb"\x1b\[(1;)?3[07];4[3-6]m"),
+        ({"TERM": "xterm-256color"}, rb"\x1b\[(1;)?38;5;\d+;48;5;\d+m"),
+        ({"COLORTERM": "truecolor"}, rb"\x1b\[(1;)?38;2;\d+;\d+;\d+;48;2;"),
+    ],
+)
+def test_as_many_colours_as_the_terminal_has(environment, variables, code):
+    variables = {**environment, **variables}
+    terminal = Terminal(["generate", "hi", "--visual=confidence", *SHORT], variables)
+    assert terminal.end()[0] == 0
+    assert re.search(code, terminal.seen)
+
+
+def test_a_delay_slows_a_run_down(environment):
+    began = time.monotonic()
+    options = ("--visual", "--visual-delay", "400", *SHORT)
+    terminal = Terminal(["generate", "Tell a story.", *options], environment)
+    assert terminal.end()[0] == 0
+    assert time.monotonic() - began > 1.6
+    assert all(f"step {n}/4".encode() in terminal.seen for n in range(1, 5))
 
 
 def test_a_dumb_terminal_gets_plain_lines(environment):
@@ -129,6 +154,30 @@ def test_ctrl_c_prints_the_text_so_far(environment, visual):
     assert output.endswith(b"\n")
     assert "interrupted after" in terminal.screen()[-1]
     assert terminal.seen.count(HIDE_CURSOR) == terminal.seen.count(SHOW_CURSOR) > 0
+
+
+@pytest.fixture(scope="module")
+def slow_model(tmp_path_factory):
+    """A model whose passes take seconds."""
+    path = tmp_path_factory.mktemp("slow") / "slow.gguf"
+    shape = random_model.Shape(
+        layers=8, width=512, heads=8, kv_heads=8, feed_forward=2048, quantisation="Q8_0"
+    )
+    random_model.write_model(path, shape)
+    return path
+
+
+def test_a_pass_that_is_under_way_is_aborted(environment, slow_model):
+    options = ("-m", str(slow_model), "-n", "2000", "--steps", "8", "--visual")
+    terminal = Terminal(["generate", "x", *options], environment)
+    terminal.wait_for(b"100%")
+    time.sleep(1)
+    began = time.monotonic()
+    terminal.process.send_signal(signal.SIGINT)
+    terminal.wait_for(b"interrupted after 0 steps")
+    # Half a second, and as much again for a machine that is busy with other things.
+    assert time.monotonic() - began < 1
+    assert terminal.end()[0] == 130
 
 
 def test_a_terminated_run_gives_the_cursor_back(environment):

@@ -9,6 +9,7 @@ from hoshikage_cli.decoding import selection
 from hoshikage_cli.decoding.guidance import guide
 from hoshikage_cli.decoding.proposal import (
     ProposalRule,
+    entropy,
     filtered,
     gumbel_scores,
     propose,
@@ -105,6 +106,16 @@ def test_gumbel_scores() -> None:
     scores = gumbel_scores(z, u, 0.7)
     np.testing.assert_allclose(scores, [2.575257, 1.666881, 0.756559], **CLOSE)
     np.testing.assert_allclose(softmax(z)[scores.argmax()], 0.231224, **CLOSE)
+
+
+def test_gumbel_noise_chooses_the_token_and_nothing_else() -> None:
+    z = np.array([[1, 2, 0.5, -1]], np.float32)
+    for seed in range(20):
+        rule = ProposalRule(temperature=0.7, gumbel=True, seed=seed)
+        proposal = propose(z, None, np.array([3]), 0, rule)
+        clean = softmax(z[0].astype(float))
+        np.testing.assert_allclose(proposal.probability, clean[proposal.tokens], rtol=1e-6)
+        np.testing.assert_allclose(proposal.entropy, entropy(clean), rtol=1e-6)
 
 
 def counts(schedule: str, masks: int, steps: int, eps: float = 1e-3) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from hoshikage_cli.display.layout import Line, printable, shorten, window, wrap
+from hoshikage_cli.display.layout import Line, Window, pack, printable, shorten, wrap
 from hoshikage_cli.display.plain import one_line
 
 
@@ -22,7 +22,14 @@ def rows(text, width):
         ("a\tb", 10, ["a   b"]),
         ("東京都", 5, ["東京", "都"]),
         ("a東京", 2, ["a", "東", "京"]),
+        ("❤\ufe0fb", 2, ["❤\ufe0f", "b"]),
         ("e\u0301e\u0301", 1, ["e\u0301", "e\u0301"]),
+        ("one two three", 8, ["one two ", "three"]),
+        ("one two", 7, ["one two"]),
+        ("one  two", 4, ["one ", "two"]),
+        ("a longword", 4, ["a ", "long", "word"]),
+        ("ab▁▁ab", 3, ["ab▁", "▁ab"]),
+        ("x東y京z", 3, ["x東", "y京", "z"]),
         ("a\x1b[31mb", 20, ["a·[31mb"]),
         ("a\u202eb", 20, ["ab"]),
     ],
@@ -51,6 +58,13 @@ def test_one_line_is_one_line():
     assert one_line("a\nb\tc\x1b[2J") == "a⏎b c·[2J"
 
 
+def test_a_word_of_several_pieces_is_moved_whole():
+    first, second = wrap([("a ki", "x", False), ("te", "y", True)], 5)
+    assert first.runs == [("a ", "x")]
+    assert second.runs == [("ki", "x"), ("te", "y")]
+    assert (first.active, second.active) == (False, True)
+
+
 def test_styles_of_neighbours_stay_apart():
     (line,) = wrap([("ab", "x", False), ("c", "x", False), ("d", "y", True)], 9)
     assert line.runs == [("abc", "x"), ("d", "y")]
@@ -71,8 +85,24 @@ def test_shorten_leaves_out_the_middle():
     assert names(shorten(numbered(9), 5, "")) == ["0", "1", "…", "7", "8"]
 
 
-def test_window_follows_what_is_active():
-    assert names(window(numbered(3), 5)) == ["0", "1", "2"]
-    assert names(window(numbered(9), 3)) == ["0", "1", "2"]
-    assert names(window(numbered(9, active=5), 3)) == ["4", "5", "6"]
-    assert names(window(numbered(9, active=8), 3)) == ["6", "7", "8"]
+def test_a_window_stays_while_something_active_is_in_sight():
+    window = Window()
+    assert names(window.rows(numbered(3), 5)) == ["0", "1", "2"]
+    assert names(window.rows(numbered(9), 3)) == ["0", "1", "2"]
+    assert names(window.rows(numbered(9, active=5), 3)) == ["4", "5", "6"]
+    assert names(window.rows(numbered(9, active=6), 3)) == ["4", "5", "6"]
+    assert names(window.rows(numbered(9), 3)) == ["4", "5", "6"]
+    assert names(window.rows(numbered(9, active=8), 3)) == ["6", "7", "8"]
+    assert names(window.rows(numbered(2, active=0), 3)) == ["0", "1"]
+
+
+def packed(width, *items):
+    lines = pack([[(item, "")] for item in items], width, " · ", "dim")
+    return ["".join(text for text, _ in line.runs) for line in lines]
+
+
+def test_items_stay_whole():
+    assert packed(20, "abc", "defg", "hij") == ["abc · defg · hij"]
+    assert packed(12, "abc", "defg", "hij") == ["abc · defg", "hij"]
+    assert packed(5, "abcdefghi", "x") == ["abcde", "x"]
+    assert packed(5) == [""]

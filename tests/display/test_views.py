@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import io
+import time
 from types import SimpleNamespace
 
 import numpy as np
+import pyte
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
 from hoshikage_cli.decoding.events import Commit, Step
 from hoshikage_cli.display.figures import duration, progress_facts, seconds_left, speed, summary
+from hoshikage_cli.display.frame import canvas_lines, frame
+from hoshikage_cli.display.layout import Line, Window
+from hoshikage_cli.display.palette import INKS, VIRIDIS, palette
 from hoshikage_cli.display.plain import PlainLines
-from hoshikage_cli.display.visual import canvas_lines, frame
+from hoshikage_cli.display.region import Region
+from hoshikage_cli.display.shades import confidence_level, order_level, shade, view_of
+from hoshikage_cli.display.visual import LiveView
+from hoshikage_cli.settings import VIEWS
 from hoshikage_cli.text import MASK_CELL, Cell
 
 ANSWER = [
@@ -55,29 +63,38 @@ def event(answer=ANSWER, prompt="What is it?\n", index=3, total=8, block=None, e
     return SimpleNamespace(step=step, run=run, cells=cells, text=text, nfe=4, tokens_per_second=3.5)
 
 
-def drawn(picture, width, **options):
-    file = io.StringIO()
+def console(width=80, height=24, **options):
     options = {"force_terminal": True, "color_system": "truecolor", **options}
-    console = Console(file=file, width=width, **options)
-    console.print(picture)
-    return file.getvalue()
+    return Console(file=io.StringIO(), width=width, height=height, _environ={}, **options)
 
 
-def plain(picture, width):
-    return drawn(picture, width, force_terminal=False, color_system=None)
+def drawn(shown, width=80, height=24, view="tokens", **options):
+    """What a terminal is sent for one frame."""
+    screen = console(width, height, **options)
+    region = Region(screen, palette(screen))
+    region.draw(frame(shown, view, width, height, Window()))
+    return screen.file.getvalue()
 
 
+def plain(shown, width=80, height=24, view="tokens"):
+    """The rows of a frame, without their looks."""
+    lines = frame(shown, view, width, height, Window())
+    return ["".join(text for text, _ in line.runs) for line in lines]
+
+
+@pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("width", [20, 40, 80])
-@pytest.mark.parametrize("height", [6, 10, 24])
-def test_a_frame_fits_its_screen(width, height):
+@pytest.mark.parametrize("height", [4, 6, 10, 24])
+def test_a_frame_fits_its_screen(width, height, view):
     long = event(answer=ANSWER * 40, prompt="a long prompt " * 50)
-    lines = plain(frame(long, width, height), width).splitlines()
-    assert len(lines) < height or height < 9
+    lines = plain(long, width, height, view)
+    assert len(lines) < height
     assert all(cell_len(line) < width for line in lines)
 
 
-def test_a_frame_says_what_runs_and_how_far_it_is():
-    text = plain(frame(event(block=(12, 21)), 100, 24), 100)
+@pytest.mark.parametrize("width", [100, 40])
+def test_a_frame_says_what_runs_and_how_far_it_is(width):
+    text = "\n".join(plain(event(block=(12, 21)), width))
     for words in ("hoshi-tiny", "confidence", "seed 7", "step 4/8", "2 masked", "NFE 4"):
         assert words in text
     assert "3.5 tokens/s" in text
@@ -85,22 +102,93 @@ def test_a_frame_says_what_runs_and_how_far_it_is():
     assert "block 12-20" in text
 
 
+def test_each_view_has_its_legend():
+    assert plain(event(), view="tokens")[-1] == "▁ masked  new  text  · end"
+    scale = "▁ masked  confidence   <0.3  ≥0.3  ≥0.5  ≥0.7  ≥0.9 "
+    assert plain(event(), view="confidence")[-1] == scale
+    assert plain(event(), 40, view="confidence")[-1] == scale[-30:]
+    assert plain(event(), view="order")[-1] == "▁ masked  step   1  3  5  6  8 "
+
+
 def test_text_of_the_model_is_neither_markup_nor_control():
-    text = drawn(frame(event(), 80, 24), 80)
+    text = drawn(event())
     assert "[bold]x[/bold]" in text
     assert "\x1b[31m" not in text
     assert "·[31m" in text
 
 
 def test_new_tokens_stand_out_even_without_colour():
-    coloured = drawn(frame(event(), 80, 24), 80)
-    assert "\x1b[1;32m capital" in coloured
-    grey = drawn(frame(event(), 80, 24), 80, no_color=True)
-    assert "\x1b[1m capital" in grey
+    assert "\x1b[1;32m capital" in drawn(event())
+    assert "\x1b[1m capital" in drawn(event(), no_color=True)
+
+
+def cells(*facts):
+    return [Cell(i, 5, t, state, sure, step) for i, (t, state, sure, step) in enumerate(facts)]
+
+
+def looks(view, index=9, total=10):
+    shown = cells(
+        ("a", "settled", 0.95, 0),
+        ("b", "settled", 0.1, 8),
+        ("c", "fresh", 0.6, 9),
+        ("d", "settled", float("nan"), 3),
+        ("▁", "masked", None, None),
+        ("p", "prompt", None, None),
+        ("", "end", 0.9, 2),
+    )
+    return [shade(cell, view, index, total) for cell in shown]
+
+
+def test_the_looks_of_each_view():
+    others = ["masked", "prompt", "end"]
+    assert looks("tokens") == ["settled", "recent", "fresh", "settled", *others]
+    assert looks("confidence") == ["level 4", "level 0", "level 2 new", "settled", *others]
+    assert looks("order") == ["level 0", "level 4", "level 4 new", "level 1", *others]
+
+
+def test_an_autoregressive_run_is_coloured_by_probability():
+    assert view_of(None, diffusion=False) == view_of("tokens", diffusion=False) == "confidence"
+    assert view_of("order", diffusion=False) == "order"
+    assert view_of(None, diffusion=True) == "tokens"
+
+
+def test_levels():
+    values = [None, float("nan"), 0.0, 0.3, 0.5, 0.7, 0.9, 1.0]
+    assert [confidence_level(value) for value in values] == [None, None, 0, 1, 2, 3, 4, 4]
+    assert [order_level(step, 5) for step in range(5)] == [0, 1, 2, 3, 4]
+    assert order_level(0, None) == 0
+
+
+def luminance(colour):
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_the_scale_reads_on_any_background_and_in_grey():
+    papers = [luminance(colour) for colour in VIRIDIS]
+    assert papers == sorted(papers)
+    for ink, paper in zip(map(luminance, INKS), papers, strict=True):
+        assert (max(ink, paper) + 0.05) / (min(ink, paper) + 0.05) >= 4.5
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"color_system": "truecolor"}, "\x1b[1;38;2;0;0;0;48;2;33;145;140m"),
+        ({"color_system": "256"}, "\x1b[1;38;5;16;48;5;30m"),
+        ({"color_system": "standard"}, "\x1b[1;30;46m"),
+        ({"no_color": True}, "\x1b[1;4m"),
+    ],
+)
+def test_the_scale_in_many_colours_in_eight_and_in_none(options, code):
+    shown = event()
+    shown.cells = cells(*[("x", "prompt", None, None)] * 12, ("HERE", "fresh", 0.6, 3))
+    assert f"{code}" in drawn(shown, view="confidence", **options)
 
 
 def test_a_long_prompt_is_shortened_in_the_middle():
-    lines = canvas_lines(event(prompt="x" * 2000), 40)
+    lines = canvas_lines(event(prompt="x" * 2000), "tokens", 40)
     shown = ["".join(text for text, _ in line.runs) for line in lines]
     assert shown[2] == "…"
     assert len(shown) < 10
@@ -109,7 +197,73 @@ def test_a_long_prompt_is_shortened_in_the_middle():
 def test_the_view_follows_the_newest_token():
     settled = [("word ", "settled")] * 400
     answer = [*settled, ("HERE", "fresh"), *settled]
-    assert "HERE" in plain(frame(event(answer=answer), 40, 12), 40)
+    assert "HERE" in "\n".join(plain(event(answer=answer), 40, 12))
+
+
+# ------------------------------------------------------------------------- on a terminal
+
+
+class Screen:
+    """A terminal that draws regions, and its console."""
+
+    def __init__(self, width=40, height=10):
+        self.screen = pyte.Screen(width, height)
+        self.stream = pyte.Stream(self.screen)
+        self.console = console(width, height)
+        self.console.file.write = self.stream.feed
+        self.region = Region(self.console, palette(self.console))
+
+    def rows(self):
+        return [row.rstrip() for row in self.screen.display]
+
+
+def lines(*texts):
+    return [Line([(text, "")], cell_len(text)) for text in texts]
+
+
+def test_a_region_is_painted_over_and_cleared_away():
+    shown = Screen()
+    shown.stream.feed("$ before\r\n")
+    shown.screen.set_mode(pyte.modes.LNM)
+    for texts in (("a", "bb", "ccc"), ("x",), ("1", "2")):
+        shown.region.draw(lines(*texts))
+        assert shown.rows()[: len(texts) + 2] == ["$ before", *texts, ""]
+    shown.region.close()
+    assert shown.rows() == ["$ before", *[""] * 9]
+    assert (shown.screen.cursor.y, shown.screen.cursor.x) == (1, 0)
+
+
+def test_a_line_that_is_wider_than_believed_stays_one_line():
+    shown = Screen(width=5)
+    shown.screen.set_mode(pyte.modes.LNM)
+    shown.region.draw([Line([("abcdefgh", "")], 4), *lines("next")])
+    assert shown.rows()[1] == "next"
+
+
+def test_after_a_resize_nothing_old_is_left():
+    shown = Screen()
+    shown.screen.set_mode(pyte.modes.LNM)
+    shown.region.draw(lines("a" * 30, "b" * 30))
+    shown.screen.resize(10, 20)
+    shown.console.size = (20, 10)
+    assert shown.region.resized
+    shown.region.draw(lines("new"))
+    assert [row for row in shown.rows() if row] == ["new"]
+    shown.region.close()
+    assert not any(shown.rows())
+
+
+def test_a_view_shows_its_last_frame_and_at_most_thirty_a_second():
+    screen = console()
+    with LiveView("order", screen) as view:
+        began = time.monotonic()
+        for index in range(100):
+            view.event(event(index=index, total=100))
+        time.sleep(0.3)
+        frames = screen.file.getvalue().count("\x1b[?2026h")
+        assert 1 <= frames <= 2 + 30 * (time.monotonic() - began)
+        assert "step 100/100" in screen.file.getvalue()
+    assert screen.file.getvalue().endswith("\x1b[?25h")
 
 
 def test_plain_lines(capsys):
@@ -128,6 +282,9 @@ def test_figures():
     ]
     assert seconds_left(event(index=3, total=8, elapsed=2.0)) == pytest.approx(2.0)
     assert seconds_left(event(total=None)) is None
+    sure = event(index=0, total=400, elapsed=7.0)
+    sure.run.settings["threshold"] = 0.9
+    assert seconds_left(sure) == pytest.approx(2.0)
     assert progress_facts(event())[0] == "step 4/8"
 
 

@@ -8,16 +8,14 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from ..settings import GROUPS
+from ..settings import GROUPS, VIEWS
 from .config import config_app
 from .exits import Exit
 from .help import TopicsCommand
 from .models import models_app
-from .options import all_but, complete_model, with_settings
+from .options import complete_model, with_settings
 
 GLOBAL_FLAGS = ("--help", "-h", "--version", "-V", "--install-completion", "--show-completion")
-# What belongs to one answer that is shown or written down step by step.
-TRACING = ("visual_delay", "trace")
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
@@ -49,6 +47,19 @@ Examples:
 
 llama.cpp's spellings are understood as well (--diffusion-steps 128, -ub 512), and each option can
 be set in the config file under its long name.
+"""
+
+REPLAY_EXAMPLES = """\b
+Examples:
+  hoshikage generate --trace run.jsonl "Tell a story."
+  hoshikage replay run.jsonl --visual=confidence --speed 0.5
+"""
+
+EXPORT_EXAMPLES = """\b
+Examples:
+  hoshikage export run.jsonl -o run.html
+  hoshikage export run.jsonl -o run.svg --visual=confidence --columns 60 --theme dark
+  hoshikage export run.jsonl -o run.cast && asciinema play run.cast
 """
 
 INFILL_EXAMPLES = """\b
@@ -149,8 +160,87 @@ def generate(
     return run_generate(flags, prompt, prompt_option, file)
 
 
+@app.command(cls=TopicsCommand, epilog=REPLAY_EXAMPLES)
+@with_settings(("output",), only=("visual", "visual_delay", "quiet"))
+def replay(
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="What generate --trace wrote.", rich_help_panel="Run"),
+    ],
+    speed: Annotated[
+        str,
+        typer.Option("--speed", metavar="X", help="2: twice as fast.", rich_help_panel="Run"),
+    ] = "1",
+    **flags: Any,
+) -> int:
+    """Play a trace in the terminal, in the time it took, and print its text. No model is needed."""
+    from .replay import run_replay
+
+    return run_replay(file, speed, flags)
+
+
+@app.command(cls=TopicsCommand, epilog=EXPORT_EXAMPLES)
+def export(
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="What generate --trace wrote.", rich_help_panel="Run"),
+    ],
+    output: Annotated[
+        str,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="A page (.html), a picture that moves (.svg), or a recording for asciinema "
+            "(.cast).",
+            rich_help_panel="Output",
+        ),
+    ],
+    seconds: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--seconds",
+            metavar="X",
+            help="How long the run is to take; without it as long as it took, but 4 to 20.",
+            rich_help_panel="Output",
+        ),
+    ] = None,
+    columns: Annotated[
+        str,
+        typer.Option(
+            "--columns",
+            metavar="N",
+            help="Width of the picture or terminal.",
+            rich_help_panel="Output",
+        ),
+    ] = "80",
+    theme: Annotated[
+        str,
+        typer.Option(
+            "--theme",
+            metavar="auto|light|dark",
+            help="Colours; auto: as the reader prefers.",
+            rich_help_panel="Output",
+        ),
+    ] = "auto",
+    visual: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--visual",
+            metavar=f"[={'|'.join(VIEWS)}]",
+            help="What the colours tell; on a page, at first.",
+            rich_help_panel="Output",
+        ),
+    ] = None,
+) -> int:
+    """Make a page, a picture or a terminal recording of a trace, to share it."""
+    from .export import run_export
+
+    return run_export(file, output, seconds, columns, theme, visual)
+
+
 @app.command(cls=TopicsCommand, epilog=INFILL_EXAMPLES)
-@with_settings(GROUPS, all_but("max_tokens", "max_length", "samples", *TRACING))
+@with_settings([group for group in GROUPS if group != "canvas"], without=("samples", "trace"))
 def infill(
     text: Annotated[
         MaybeText,
@@ -190,7 +280,7 @@ def infill(
 
 
 @app.command(cls=TopicsCommand, epilog=CHAT_EXAMPLES)
-@with_settings(GROUPS, all_but("json", "samples", *TRACING))
+@with_settings(GROUPS, without=("json", "samples", "trace"))
 def chat(**flags: Any) -> int:
     """Talk with a model: turn by turn, with its chat template.
 
@@ -203,7 +293,7 @@ def chat(**flags: Any) -> int:
 
 
 @app.command(cls=TopicsCommand, epilog=BATCH_EXAMPLES)
-@with_settings(GROUPS, all_but("visual", "json", "samples", *TRACING))
+@with_settings(GROUPS, without=("visual", "visual_delay", "json", "samples", "trace"))
 def batch(
     input: Annotated[
         MaybeText,
@@ -286,7 +376,7 @@ Examples:
 
 
 @app.command(cls=TopicsCommand, epilog=BENCH_EXAMPLES)
-@with_settings(GROUPS)
+@with_settings(GROUPS, without=("visual", "visual_delay", "samples", "trace"))
 def bench(
     prompt: Annotated[
         Optional[str],  # noqa: UP045 - read by typer

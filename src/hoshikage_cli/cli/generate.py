@@ -24,6 +24,7 @@ from .exits import Exit
 from .interrupts import Interrupts
 from .prompt import read_prompt
 from .streams import Answer, is_terminal, note, write
+from .tracing import Tracing
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class Choice:
         return self.resolved.settings.output
 
     @property
+    def delay(self) -> float:
+        """Seconds to wait after a step that is watched."""
+        return self.output.visual_delay / 1000 if self.output.visual else 0.0
+
+    @property
     def name(self) -> str | None:
         """What was asked for; None for the default model."""
         return self.resolved.settings.model.model
@@ -58,8 +64,10 @@ def run_generate(
         tell_choice(choice)
     if choice.resolved.settings.sampling.samples > 1:
         return run_samples(choice, prompt)
+    # Before the model is loaded, so that a path that cannot be written to costs no time.
+    trace = Tracing(choice.output.trace)
     with display_for(choice) as display, load_chosen(choice, display) as generator:
-        return drive(generator.start(prompt, choice.resolved), choice, display)
+        return drive(generator.start(prompt, choice.resolved), choice, display, trace)
 
 
 def choose(flags: dict[str, Any]) -> Choice:
@@ -98,7 +106,7 @@ def display_for(choice: Choice) -> Silent:
     if output.visual:
         from ..display.visual import LiveView
 
-        return LiveView()
+        return LiveView(output.visual)
     from ..display.progress import Bar, Summary
 
     return Summary() if streams(choice) and is_terminal(sys.stdout) else Bar()
@@ -123,29 +131,33 @@ def load_chosen(choice: Choice, display: Silent) -> Generator:
         raise
 
 
-def drive(run: Run, choice: Choice, display: Silent) -> int:
+def drive(run: Run, choice: Choice, display: Silent, trace: Tracing) -> int:
     """Run to the end, or to the first Ctrl-C; what there is by then is printed either way."""
     answer = Answer()
     streaming = streams(choice)
     with Interrupts() as interrupts:
+        trace.begin(run)
         try:
             for event in run:
                 if streaming:
                     answer.add(event.new_text)
                 display.event(event)
+                trace.event(event)
+                interrupts.pause(choice.delay)
                 if interrupts.seen:
                     break
         except DecodeAborted:
             pass
     result = run.result()
-    _print_result(result, answer, choice.output.json, streaming, display)
+    trace.finish(result)
+    print_result(result, answer, choice.output.json, streaming, display)
     if result.stop_reason != "interrupted":
-        return Exit.OK
+        return Exit.FAILED if trace.failed else Exit.OK
     note(f"interrupted after {result.steps} steps: the text is unfinished")
     return Exit.INTERRUPTED
 
 
-def _print_result(
+def print_result(
     result: Result, answer: Answer, as_json: bool, streamed: bool, display: Silent
 ) -> None:
     if streamed:
@@ -168,6 +180,8 @@ def run_samples(choice: Choice, prompt: str) -> int:
     """Several answers to one prompt: text blocks with a blank line between, or a JSON array."""
     if choice.output.visual:
         raise UsageError("--visual shows one answer: leave out --samples, or --visual")
+    if choice.output.trace:
+        raise UsageError("--trace writes one answer: leave out --samples, or --trace")
     seeded = with_seeds(choice.resolved)
     with answers_display(choice, len(seeded)) as display, load_chosen(choice, display) as generator:
         results = collect(generator.generate_many((prompt, one) for one in seeded), display)

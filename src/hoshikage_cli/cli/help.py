@@ -6,11 +6,18 @@ from typing import Any
 
 import typer.core
 
+from .options import with_bare_values
+
 OTHERS = "Other"
 
 
 class TopicsCommand(typer.core.TyperCommand):
     """A command whose help lists its options under the topics that they were declared with."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        options = [p for p in self.get_params(ctx) if p.param_type_name == "option"]
+        valued = {flag for option in options if not option.is_flag for flag in option.opts}
+        return super().parse_args(ctx, with_bare_values(args, valued))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         topics: dict[str, list[tuple[str, str]]] = {}
@@ -31,7 +38,7 @@ def help_row(parameter: Any, ctx: Any) -> tuple[str, str]:
     long = [flag for flag in parameter.opts if flag.startswith("--")]
     names = ", ".join([*short, *long[:1]])
     opposite = "".join(f"/{flag}" for flag in parameter.secondary_opts[:1])
-    value = "" if parameter.is_flag else f" {parameter.metavar or 'TEXT'}"
+    value = "" if parameter.is_flag else f" {parameter.metavar or 'TEXT'}".replace(" [=", "[=")
     default = parameter.show_default
     told = f" [default: {default}]" if isinstance(default, str) else ""
     return f"{names}{opposite}{value}", f"{parameter.help or ''}{told}"

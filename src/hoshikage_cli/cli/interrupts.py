@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import TypeVar
 
 Event = TypeVar("Event")
+
+NAP = 0.05
 
 
 class Interrupts:
@@ -28,20 +31,30 @@ class Interrupts:
     def __exit__(self, *_: object) -> None:
         signal.signal(signal.SIGINT, self._before)
 
+    def pause(self, seconds: float) -> None:
+        """Wait, but no longer than until the next Ctrl-C."""
+        end = time.monotonic() + seconds
+        while not self.seen and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, NAP))
+
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.seen:
             raise KeyboardInterrupt
         self.seen = True
 
 
-def run_through(run: Iterable[Event], each: Callable[[Event], None]) -> bool:
-    """Hand every event of `run` to `each`, to the end or to the first Ctrl-C; whether it came."""
+def run_through(run: Iterable[Event], each: Callable[[Event], None], delay: float = 0.0) -> bool:
+    """Hand every event of `run` to `each`, to the end or to the first Ctrl-C; whether it came.
+
+    delay: seconds to wait after each event.
+    """
     from ..llama.errors import DecodeAborted
 
     with Interrupts() as interrupts:
         try:
             for event in run:
                 each(event)
+                interrupts.pause(delay)
                 if interrupts.seen:
                     break
         except DecodeAborted:

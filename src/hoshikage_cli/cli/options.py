@@ -12,32 +12,29 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from ..errors import UsageError
 from ..settings import Declaration, declarations, show
 
 METAVARS = {"int": "N", "float": "X", "str": "TEXT"}
 
 
 def with_settings(
-    groups: Iterable[str], only: Iterable[str] | None = None
+    groups: Iterable[str], only: Iterable[str] | None = None, without: Iterable[str] = ()
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command a flag for each setting of `groups`, or for those of them named in `only`; it
-    receives them as `**flags`."""
+    """Give a command a flag for each setting of `groups`, or for those of them named in `only`, but
+    none for the names `without`; it receives them as `**flags`."""
+    known = [d for d in declarations().values() if d.group in groups and d.name not in without]
+    known = [d for d in known if only is None or d.name in only]
 
     def extend(command: Callable[..., Any]) -> Callable[..., Any]:
         signature = inspect.signature(command, eval_str=True)
         own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-        known = [d for d in declarations().values() if d.group in groups]
-        added = [_parameter(d) for d in known if only is None or d.name in only]
+        added = [_parameter(d) for d in known]
         command.__signature__ = signature.replace(parameters=[*own, *added])
         command.__annotations__ = {p.name: p.annotation for p in [*own, *added]}
         return command
 
     return extend
-
-
-def all_but(*names: str) -> list[str]:
-    """Every setting but these, for commands in which these mean nothing."""
-    return [name for name in declarations() if name not in names]
 
 
 def _parameter(known: Declaration) -> inspect.Parameter:
@@ -72,9 +69,35 @@ def _flags(known: Declaration) -> list[str]:
     return [pair if flag == first else flag for flag in known.option.flags]
 
 
+def with_bare_values(arguments: list[str], valued: Iterable[str]) -> list[str]:
+    """Command line arguments in which `--visual` alone has its value: a parser would else take the
+    word behind it for one. `--no-visual` is understood as well.
+
+    valued: flags that take the argument behind them, which is then no flag.
+    """
+    bare = _bare_flags()
+    taken, written = False, []
+    for argument in arguments:
+        if argument == "--" and not taken:
+            return [*written, *arguments[len(written) :]]
+        written.append(argument if taken else bare.get(argument, argument))
+        taken = not taken and argument in valued and argument not in bare
+    return written
+
+
+def _bare_flags() -> dict[str, str]:
+    found = {}
+    for known in declarations().values():
+        if known.option.bare:
+            found |= {flag: f"{flag}={known.option.bare}" for flag in known.option.flags}
+            found[f"--no-{known.long_name}"] = f"--{known.long_name}=no"
+    return found
+
+
 def _metavar(known: Declaration) -> str:
     if known.option.choices:
-        return "|".join(known.option.choices)
+        listed = "|".join(known.option.choices)
+        return f"[={listed}]" if known.option.bare else listed
     return known.option.metavar or METAVARS[known.type]
 
 
@@ -92,6 +115,29 @@ def _completion(known: Declaration) -> Callable[[str], list[str]] | None:
     if known.option.choices:
         return lambda incomplete: [c for c in known.option.choices if c.startswith(incomplete)]
     return None
+
+
+def number_above_zero(text: str, flag: str) -> float:
+    """Raises UsageError for anything else, in the words that settings are refused with."""
+    try:
+        number = float(text)
+    except ValueError:
+        raise UsageError(f"{flag}: {text!r} is not a number: give a number above 0") from None
+    if not 0 < number <= 1e6:
+        raise UsageError(f"{flag}: {text!r} is out of range: give a number above 0")
+    return number
+
+
+def whole_number(text: str, flag: str, lowest: int, highest: int) -> int:
+    """Raises UsageError for what is none, or out of range."""
+    allowed = f"give a whole number from {lowest} to {highest}"
+    try:
+        number = int(text)
+    except ValueError:
+        raise UsageError(f"{flag}: {text!r} is not a whole number: {allowed}") from None
+    if not lowest <= number <= highest:
+        raise UsageError(f"{flag}: {text!r} is out of range: {allowed}")
+    return number
 
 
 def complete_model(incomplete: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..generation import Result, TextEvent
+from ..runs import Result, TextEvent
+from ..settings import PARALLEL_RULES
 
 
 def step_count(event: TextEvent) -> str:
@@ -11,7 +12,12 @@ def step_count(event: TextEvent) -> str:
 
 
 def share_done(event: TextEvent) -> float:
-    return (event.step.index + 1) / event.step.total if event.step.total else 0.0
+    """Of the steps; of the positions, where a step commits all that the model is sure of."""
+    step, run = event.step, event.run
+    if any(run.settings.get(rule) is not None for rule in PARALLEL_RULES):
+        wanted = len(step.canvas) - run.prompt_length
+        return 1 - step.masked / wanted if wanted else 0.0
+    return (step.index + 1) / step.total if step.total else 0.0
 
 
 def seconds_left(event: TextEvent) -> float | None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from rich.cells import cell_len
 
+from ..text import MASK_CELL
+
 TAB = 4
 JOINER = "\u200d"
+EMOJI_STYLE = "\ufe0f"
+ATOMS = re.compile(r"\n|\t| +|[^ \n\t]+")
 
 
 @dataclass
@@ -38,27 +44,103 @@ def printable(character: str) -> str:
 
 
 def wrap(pieces: Iterable[tuple[str, str, bool]], width: int) -> list[Line]:
-    """Lines of at most `width` cells from (text, style, active) pieces, broken where they are full.
+    """Lines of at most `width` cells from (text, style, active) pieces.
 
-    Newlines break, tabs go to the next stop, marks of no width stay with what they belong to.
+    Lines are broken behind spaces and around wide characters, else where they are full; newlines
+    break, tabs go to the next stop, marks of no width stay with what they belong to.
     """
-    lines = [Line()]
+    wrapper = _Wrapper(width)
     for text, style, active in pieces:
-        for character in text:
-            _place(lines, character, style, width)
-        lines[-1].active |= active
+        for atom in ATOMS.findall(text):
+            wrapper.add(atom, style, active)
+    return wrapper.lines()
+
+
+class _Wrapper:
+    """Fills rows with atoms (text, style, cells, active); a break may come behind `breakable`."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.rows: list[list[tuple[str, str, int, bool]]] = [[]]
+        self.used = 0
+        self.breakable = 0
+
+    def lines(self) -> list[Line]:
+        return [_line(row) for row in self.rows]
+
+    def add(self, atom: str, style: str, active: bool) -> None:
+        if atom == "\n":
+            self._next_row()
+        elif atom == "\t":
+            self._add_space(TAB - self.used % TAB, style, active)
+        elif atom[0] == " ":
+            self._add_space(len(atom), style, active)
+        elif atom.isascii() and atom.isprintable() and self.used + len(atom) <= self.width:
+            self._put(atom, style, len(atom), active)
+        else:
+            for character in atom:
+                self._add_character(*_measured(character), style, active)
+
+    def _add_space(self, cells: int, style: str, active: bool) -> None:
+        # Spaces at a line's end have no need of room.
+        cells = min(cells, self.width - self.used)
+        self._put(" " * cells, style, cells, active)
+        self.breakable = len(self.rows[-1])
+
+    def _add_character(self, text: str, cells: int, style: str, active: bool) -> None:
+        alone = cells > 1 or text == MASK_CELL
+        if alone:
+            self.breakable = len(self.rows[-1])
+        if self.used + cells > self.width:
+            self._next_row(self.breakable)
+        if self.used + cells > self.width:
+            self._next_row()
+        self._put(text, style, cells, active)
+        if alone:
+            self.breakable = len(self.rows[-1])
+
+    def _next_row(self, kept: int = 0) -> None:
+        """Begin a row, with what stands behind the first `kept` atoms of the one before."""
+        row = self.rows[-1]
+        tail = row[kept:] if kept else []
+        self.rows[-1] = row[:kept] if kept else row
+        self.rows.append(tail)
+        self.used = sum(cells for _, _, cells, _ in tail)
+        self.breakable = 0
+
+    def _put(self, text: str, style: str, cells: int, active: bool) -> None:
+        self.rows[-1].append((text, style, cells, active))
+        self.used += cells
+
+
+def _line(row: list[tuple[str, str, int, bool]]) -> Line:
+    line = Line()
+    for text, style, cells, active in row:
+        line.add(text, style, cells)
+        line.active |= active
+    return line
+
+
+@lru_cache(maxsize=4096)
+def _measured(character: str) -> tuple[str, int]:
+    """What is shown for a character, and the most cells that a terminal gives it."""
+    # Asking for the emoji's looks makes some terminals widen the sign in front.
+    text = printable(character)
+    return text, 1 if character == EMOJI_STYLE else cell_len(text)
+
+
+def pack(items: Iterable[list[tuple[str, str]]], width: int, gap: str, style: str) -> list[Line]:
+    """Lines of whole items, each a list of (text, style), as many to a line as there is room."""
+    lines = [Line()]
+    for item in items:
+        (made,) = wrap([(text, look, False) for text, look in item], width)[:1]
+        if lines[-1].runs and lines[-1].width + len(gap) + made.width > width:
+            lines.append(Line())
+        elif lines[-1].runs:
+            lines[-1].add(gap, style, len(gap))
+        lines[-1].runs += made.runs
+        lines[-1].width += made.width
     return lines
-
-
-def _place(lines: list[Line], character: str, style: str, width: int) -> None:
-    if character == "\n":
-        lines.append(Line())
-        return
-    text = " " * (TAB - lines[-1].width % TAB) if character == "\t" else printable(character)
-    cells = cell_len(text)
-    if lines[-1].width + cells > width:
-        lines.append(Line())
-    lines[-1].add(text, style, cells)
 
 
 def shorten(lines: list[Line], limit: int, style: str) -> list[Line]:
@@ -70,11 +152,17 @@ def shorten(lines: list[Line], limit: int, style: str) -> list[Line]:
     return [*lines[: limit - 1 - tail], gap, *lines[-tail:]]
 
 
-def window(lines: list[Line], height: int) -> list[Line]:
-    """The `height` lines around the last active one; all, where they fit."""
-    if len(lines) <= height:
-        return lines
-    active = [i for i, line in enumerate(lines) if line.active]
-    middle = active[-1] if active else 0
-    start = min(max(0, middle - height // 2), len(lines) - height)
-    return lines[start : start + height]
+class Window:
+    """Which rows of a text that is taller than the screen are shown: it stays where it is as long
+    as something active is in sight, and else goes to where that is."""
+
+    def __init__(self) -> None:
+        self.top = 0
+
+    def rows(self, lines: list[Line], height: int) -> list[Line]:
+        """At most `height` of the lines."""
+        active = [number for number, line in enumerate(lines) if line.active]
+        if active and not any(self.top <= number < self.top + height for number in active):
+            self.top = active[0] - height // 3
+        self.top = max(0, min(self.top, len(lines) - height))
+        return lines[self.top : self.top + height]

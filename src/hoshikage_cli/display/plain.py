@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 
-from ..generation import Result, TextEvent
+from ..runs import Result, TextEvent
 from .figures import step_count, summary
 from .layout import printable
 

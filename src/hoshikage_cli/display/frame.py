@@ -1,0 +1,72 @@
+"""One picture of a run: header, canvas, progress and legend, as lines of looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..runs import Run, TextEvent
+from .figures import progress_facts, share_done
+from .layout import Line, Window, pack, shorten, wrap
+from .shades import END_CELL, legend, shade
+
+PROMPT_LINES = 4
+BAR_WIDTH = 48
+BAR_FULL, BAR_EMPTY = "━", "─"
+FEWEST_ROWS = 3
+GAP = " · "
+
+
+def frame(event: TextEvent, view: str, width: int, height: int, window: Window) -> list[Line]:
+    """Fewer than `height` lines of fewer than `width` cells; on a small screen the canvas stays
+    and the rest gives way."""
+    # A line that fills the last column makes some terminals wrap on their own.
+    room = max(width - 1, 2)
+    above = [*header_lines(event.run, room), Line()]
+    below = [Line(), bar_line(share_done(event), min(room, BAR_WIDTH)), *fact_lines(event, room)]
+    key = legend_lines(event, view, room)
+    for part in (key, above, below):
+        if len(above) + len(below) + len(key) + FEWEST_ROWS >= height:
+            part.clear()
+    space = max(height - 1 - len(above) - len(below) - len(key), 1)
+    rows = window.rows(canvas_lines(event, view, room), space)
+    return [*above, *rows, *below, *key]
+
+
+def header_lines(run: Run, width: int) -> list[Line]:
+    return pack([[(fact, "dim")] for fact in header_facts(run)], width, GAP, "dim")
+
+
+def header_facts(run: Run) -> list[str]:
+    facts = [run.generator.name]
+    if run.mask_token is not None:
+        facts += [str(run.settings.get(name, "?")) for name in ("algorithm", "schedule")]
+    return [*facts, f"seed {run.seed}"]
+
+
+def fact_lines(event: TextEvent, width: int) -> list[Line]:
+    return pack([[(fact, "")] for fact in progress_facts(event)], width, GAP, "dim")
+
+
+def legend_lines(event: TextEvent, view: str, width: int) -> list[Line]:
+    return pack(legend(view, event), width, "  ", "dim")
+
+
+def bar_line(share: float, width: int) -> Line:
+    full = round(min(share, 1.0) * width)
+    return Line([(BAR_FULL * full, "done"), (BAR_EMPTY * (width - full), "dim")], width)
+
+
+def canvas_lines(event: TextEvent, view: str, width: int) -> list[Line]:
+    """The prompt, dimmed and shortened, then the answer with its masks."""
+    pieces, split = list(_pieces(event, view)), event.run.prompt_length
+    prompt = shorten(wrap(pieces[:split], width), PROMPT_LINES, "prompt")
+    while prompt and not prompt[-1].runs:
+        prompt.pop()
+    return prompt + wrap(pieces[split:], width)
+
+
+def _pieces(event: TextEvent, view: str) -> Iterator[tuple[str, str, bool]]:
+    step = event.step
+    for cell in event.cells:
+        text = (cell.text.strip() or END_CELL) if cell.state == "end" else cell.text
+        yield text, shade(cell, view, step.index, step.total), cell.state == "fresh"

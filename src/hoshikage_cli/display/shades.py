@@ -1,0 +1,79 @@
+"""How a position looks in each view, by name; what a name looks like is the palette's business."""
+
+from __future__ import annotations
+
+import bisect
+import math
+
+from ..runs import TextEvent
+from ..settings import VIEWS
+from ..text import MASK_CELL, Cell
+
+TOKENS, CONFIDENCE, ORDER = VIEWS
+LEVELS = 5
+CONFIDENCE_EDGES = (0.3, 0.5, 0.7, 0.9)
+RECENT_STEPS = 2
+END_CELL = "·"
+
+Runs = list[tuple[str, str]]
+
+
+def view_of(wanted: str | None, diffusion: bool) -> str:
+    """The view to show: what an autoregressive model adds is always new, so its tokens tell more
+    by their probability."""
+    return CONFIDENCE if not diffusion and wanted in (None, TOKENS) else wanted or TOKENS
+
+
+def shade(cell: Cell, view: str, index: int, total: int | None) -> str:
+    """The name of a cell's look in step `index` of `total`: its state, or `level 0` to `level 4`,
+    with ` new` behind a level that was reached in this step."""
+    if cell.state not in ("fresh", "settled"):
+        return cell.state
+    level = None if view == TOKENS else _level(cell, view, total)
+    if level is None:
+        return _by_age(cell, index)
+    return f"level {level} new" if cell.state == "fresh" else f"level {level}"
+
+
+def _by_age(cell: Cell, index: int) -> str:
+    old = cell.step is None or index - cell.step > RECENT_STEPS
+    return "recent" if cell.state == "settled" and not old else cell.state
+
+
+def _level(cell: Cell, view: str, total: int | None) -> int | None:
+    if view == ORDER:
+        return None if cell.step is None else order_level(cell.step, total)
+    return confidence_level(cell.confidence)
+
+
+def confidence_level(confidence: float | None) -> int | None:
+    if confidence is None or math.isnan(confidence):
+        return None
+    return bisect.bisect_right(CONFIDENCE_EDGES, confidence)
+
+
+def name_of_confidence(diffusion: bool) -> str:
+    return "confidence" if diffusion else "probability"
+
+
+def order_level(step: int, total: int | None) -> int:
+    return min(LEVELS - 1, LEVELS * step // max(total or 1, 1))
+
+
+def legend(view: str, event: TextEvent) -> list[Runs]:
+    """What is to be seen in a view: items of (text, look)."""
+    diffusion = event.run.mask_token is not None
+    masked: list[Runs] = [[(MASK_CELL, "masked"), (" masked", "dim")]] if diffusion else []
+    if view == TOKENS:
+        end = [(END_CELL, "end"), (" end", "dim")]
+        return [*masked, [("new", "fresh")], [("text", "settled")], end]
+    words = name_of_confidence(diffusion) if view == CONFIDENCE else "step"
+    return [*masked, [(words, "dim")], scale(view, event.step.total)]
+
+
+def scale(view: str, total: int | None) -> Runs:
+    """The levels by where they begin, lowest first."""
+    steps = [-(-level * max(total or 1, 1) // LEVELS) + 1 for level in range(LEVELS)]
+    words = [f"<{CONFIDENCE_EDGES[0]:g}", *(f"≥{edge:g}" for edge in CONFIDENCE_EDGES)]
+    shown = words if view == CONFIDENCE else list(map(str, steps))
+    return [(f" {word} ", f"level {level}") for level, word in enumerate(shown)]

@@ -1,0 +1,157 @@
+"""A run as a web page that needs nothing but itself."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from ..decoding.events import Commit
+from ..display.frame import header_facts
+from ..display.palette import INKS, VIRIDIS
+from ..display.shades import CONFIDENCE_EDGES, name_of_confidence, view_of
+from ..runs import TextEvent
+from ..text import piece_texts
+from ..trace import Recording
+from .timeline import timeline
+
+HERE = Path(__file__).parent
+TITLE_LENGTH = 60
+
+
+def page(recording: Recording, view: str | None, seconds: float | None, theme: str = "auto") -> str:
+    """The HTML document. Text of the model and the prompt is never anything but text in it."""
+    run = recording.play()
+    events = list(run)
+    script = _read("page.js")
+    prompt = _prompt(recording)
+    return _template().render(
+        title=f"{_shortened(prompt)} – {recording.name}",
+        name=recording.name,
+        prompt=prompt,
+        text=run.result().text,
+        facts=header_facts(run)[1:],
+        theme=theme,
+        diffusion=recording.mask_token is not None,
+        surely=name_of_confidence(recording.mask_token is not None),
+        style=Markup(_read("page.css")),
+        levels=list(zip(VIRIDIS, INKS, strict=True)),
+        script=Markup(script),
+        script_hash=_hash(script),
+        data=_embedded(_data(recording, events, view, seconds)),
+    )
+
+
+def _template():
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined
+    )
+    return environment.get_template("page.html")
+
+
+def _read(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+def _hash(script: str) -> str:
+    """What the page's policy knows its own script by: no other is run."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _embedded(data: dict[str, Any]) -> Markup:
+    """JSON that cannot end the element that it stands in."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(text.encode("utf-8", "replace").decode())
+
+
+def _prompt(recording: Recording) -> str:
+    tokens = recording.canvas[: recording.prompt_length]
+    text = b"".join(recording.pieces.get(token, b"") for token in tokens)
+    return text.decode("utf-8", "replace").strip()
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= TITLE_LENGTH else f"{line[: TITLE_LENGTH - 1]}…"
+
+
+# --------------------------------------------------------------------------------- the data
+
+
+def _data(
+    recording: Recording,
+    events: list[TextEvent],
+    view: str | None,
+    seconds: float | None,
+) -> dict[str, Any]:
+    """What the script plays: the first canvas, and what each step changes in it."""
+    return {
+        "diffusion": recording.mask_token is not None,
+        "surely": name_of_confidence(recording.mask_token is not None),
+        "view": view_of(view, recording.mask_token is not None),
+        "edges": CONFIDENCE_EDGES,
+        "prompt": recording.prompt_length,
+        "canvas": _first_canvas(recording),
+        "final": [cell.text for cell in events[-1].cells] if events else [],
+        "total": recording.total_steps,
+        "ran": recording.elapsed,
+        "steps": list(_steps(recording, events, timeline(recording, seconds))),
+    }
+
+
+def _first_canvas(recording: Recording) -> list[str | None]:
+    """The text of each position, null where it is masked."""
+    texts = piece_texts(recording.canvas, recording.mask_token, recording.pieces.__getitem__)
+    given = zip(recording.canvas, texts, strict=True)
+    return [None if token == recording.mask_token else text for token, text in given]
+
+
+def _steps(
+    recording: Recording, events: list[TextEvent], times: list[float]
+) -> Iterator[dict[str, Any]]:
+    before: list[str | None] = list(_first_canvas(recording))
+    for event, time in zip(events, times, strict=True):
+        texts = [None if cell.state == "masked" else cell.text for cell in event.cells]
+        step = event.step
+        yield {
+            "index": step.index,
+            "at": round(time, 4),
+            "masked": step.masked,
+            "block": step.block,
+            "nfe": event.nfe,
+            "elapsed": round(step.elapsed, 4),
+            "texts": _changes(before, texts),
+            "commits": [_commit(recording, commit) for commit in step.commits],
+        }
+        before = texts
+
+
+def _changes(before: list[str | None], after: list[str | None]) -> list[list[Any]]:
+    known = [*before, *[None] * (len(after) - len(before))]
+    changed = zip(range(len(after)), known, after, strict=True)
+    return [[position, new] for position, old, new in changed if old != new]
+
+
+def _commit(recording: Recording, commit: Commit) -> dict[str, Any]:
+    sure = commit.confidence
+    return {
+        "position": commit.position,
+        "piece": _named(recording, commit.token),
+        "end": commit.token in recording.end_tokens,
+        "confidence": None if math.isnan(sure) else round(sure, 4),
+        "other": None if commit.runner_up is None else _named(recording, commit.runner_up),
+    }
+
+
+def _named(recording: Recording, token: int) -> str:
+    piece = recording.pieces[token].decode("utf-8", "replace")
+    return piece or recording.names.get(token, "")

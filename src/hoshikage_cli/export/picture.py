@@ -1,0 +1,317 @@
+"""A run as an SVG that moves: no script, only CSS, so that it plays wherever a picture is shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from xml.sax.saxutils import escape, quoteattr
+
+from rich.cells import cell_len
+
+from ..display.figures import progress_facts, share_done
+from ..display.frame import BAR_WIDTH, END_CELL, GAP, PROMPT_LINES, header_facts
+from ..display.layout import Line, pack, printable, shorten, wrap
+from ..display.palette import INKS, VIRIDIS
+from ..display.shades import LEVELS, legend, shade, view_of
+from ..runs import TextEvent
+from ..text import MASK_CELL, Cell
+from ..trace import Recording
+from .timeline import timeline
+
+CELL, ROW, MARGIN, FONT = 8.4, 20, 18, 14
+HOLD = 3.0
+CLASSES = re.compile(r' class="([^"]*)"')
+SETTLING = 0.9
+FONTS = (
+    "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono','Noto Sans Mono CJK JP',"
+    "'Noto Sans CJK JP','Noto Color Emoji',monospace"
+)
+DARK = {"paper": "#0d1117", "ink": "#e6edf3", "dim": "#8b949e", "mask": "#262c36", "new": "#3fb950"}
+LIGHT = {
+    "paper": "#ffffff",
+    "ink": "#1f2328",
+    "dim": "#656d76",
+    "mask": "#e3e8ed",
+    "new": "#1a7f37",
+}
+THEMES = {"auto": (LIGHT, DARK), "light": (LIGHT, LIGHT), "dark": (DARK, DARK)}
+
+
+def picture(
+    recording: Recording,
+    view: str | None,
+    columns: int,
+    seconds: float | None,
+    theme: str = "auto",
+) -> str:
+    """The SVG document. Where motion is not wanted it shows the end of the run."""
+    return _Picture(recording, view, columns, seconds, theme).document()
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Text of one position in one row, from column `x` on."""
+
+    x: int
+    y: int
+    text: str
+    cells: int
+    position: int
+
+
+class _Picture:
+    def __init__(
+        self,
+        recording: Recording,
+        view: str | None,
+        columns: int,
+        seconds: float | None,
+        theme: str,
+    ) -> None:
+        self.view = view_of(view, recording.mask_token is not None)
+        self.columns = columns
+        self.themes = THEMES[theme]
+        self.run = recording.play()
+        self.events: list[TextEvent] = list(self.run)
+        self.times = timeline(recording, seconds)
+        self.length = (self.times[-1] if self.times else 0.0) + HOLD
+        self.cells = self.events[-1].cells if self.events else []
+        self.born = {
+            commit.position: number
+            for number, event in enumerate(self.events)
+            for commit in event.step.commits
+        }
+        self.name = recording.name
+
+    def document(self) -> str:
+        body = [*self._header(), *self._canvas(), *self._footer()]
+        self.moving = set(re.findall(r"\b[abn]\d+\b", " ".join(CLASSES.findall("".join(body)))))
+        width = round(self.columns * CELL + 2 * MARGIN)
+        height = round(self.row * ROW + 2 * MARGIN)
+        text = self.events[-1].text if self.events else ""
+        return "\n".join(
+            [
+                f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+                f'width="{width}" height="{height}" role="img" aria-labelledby="t d">',
+                f'<title id="t">{_clean(f"{self.name} unmasking its answer")}</title>',
+                f'<desc id="d">{_clean(text)}</desc>',
+                f"<style>{self._style()}</style>",
+                f'<rect class="paper" width="{width}" height="{height}" rx="10"/>',
+                *body,
+                "</svg>\n",
+            ]
+        )
+
+    # ------------------------------------------------------------------------- the parts
+
+    def _header(self) -> Iterator[str]:
+        self.row = 0
+        facts = [[(fact, "dim")] for fact in header_facts(self.run)]
+        yield from self._still(pack(facts, self.columns, GAP, "dim"))
+        self.row += 1
+
+    def _canvas(self) -> Iterator[str]:
+        split = self.run.prompt_length
+        prompt = shorten(wrap(self._pieces(self.cells[:split]), self.columns), PROMPT_LINES, "dim")
+        while prompt and not prompt[-1].runs:
+            prompt.pop()
+        yield from self._still([_in_one_look(line, "dim") for line in prompt])
+        for line in wrap(self._pieces(self.cells[split:]), self.columns):
+            yield from self._answer_line(line)
+            self.row += 1
+        self.row += 1
+
+    def _pieces(self, cells: list[Cell]) -> list[tuple[str, str, bool]]:
+        """The end of the run, the look of each piece being its position."""
+        return [(_shown(cell), str(cell.position), False) for cell in cells]
+
+    def _answer_line(self, line: Line) -> Iterator[str]:
+        x = 0
+        for text, position in line.runs:
+            cells = cell_len(text)
+            yield from self._token(_Part(x, self.row, text, cells, int(position)))
+            x += cells
+
+    def _token(self, part: _Part) -> Iterator[str]:
+        """The quiet cells of a mask, and the text that takes their place."""
+        born = self.born.get(part.position)
+        if born is None:
+            yield _bar(part, "m") if part.text == MASK_CELL else _text(part, "")
+            return
+        yield _bar(part, f"m b{born}")
+        look = self._final_look(self.cells[part.position])
+        if look.startswith("level"):
+            yield _rect(part, f"{look.replace('level ', 'l')} a{born}")
+            yield _text(part, f"{look.replace('level ', 'i')} a{born}")
+        else:
+            yield _text(part, f"dim a{born}" if look == "end" else f"n{born}")
+
+    def _final_look(self, cell: Cell) -> str:
+        last = self.events[-1].step
+        return shade(cell, self.view, last.index, last.total).removesuffix(" new")
+
+    def _footer(self) -> Iterator[str]:
+        yield from self._progress()
+        self.row += 1
+        tallest = 1
+        for number, event in enumerate(self.events):
+            facts = [[(fact, "ink")] for fact in progress_facts(event)[: self._facts_kept(event)]]
+            lines = pack(facts, self.columns, GAP, "ink")
+            tallest = max(tallest, len(lines))
+            last = " last" if number == len(self.events) - 1 else ""
+            yield f'<g class="f{number} fact{last}">'
+            start = self.row
+            yield from self._still(lines)
+            self.row = start
+            yield "</g>"
+        self.row += tallest
+        if self.events:
+            yield from self._still(pack(legend(self.view, self.events[-1]), self.columns, "  ", ""))
+
+    def _facts_kept(self, event: TextEvent) -> int:
+        # The time left is of no interest where time runs at another pace.
+        return len(progress_facts(event)) - (share_done(event) > 0)
+
+    def _progress(self) -> Iterator[str]:
+        width = min(self.columns, BAR_WIDTH) * CELL
+        y = _y(self.row) - 5
+        yield f'<rect class="track" x="{MARGIN}" y="{y}" width="{width:.1f}" height="3" rx="1"/>'
+        yield f'<rect class="done" x="{MARGIN}" y="{y}" width="{width:.1f}" height="3" rx="1"/>'
+
+    def _still(self, lines: list[Line]) -> Iterator[str]:
+        for line in lines:
+            x = 0
+            for text, look in line.runs:
+                part = _Part(x, self.row, text, cell_len(text), -1)
+                if look == "masked":
+                    yield _bar(part, "m")
+                elif look.startswith("level"):
+                    yield _rect(part, look.replace("level ", "l"))
+                    yield _text(part, look.replace("level ", "i"))
+                else:
+                    yield _text(part, {"settled": "", "ink": "", "fresh": "new"}.get(look, "dim"))
+                x += part.cells
+            self.row += 1
+
+    # ------------------------------------------------------------------------- the style
+
+    def _style(self) -> str:
+        light, dark = self.themes
+        rules = [_colours(light)]
+        if dark is not light:
+            rules.append(f"@media (prefers-color-scheme:dark){{{_colours(dark)}}}")
+        rules += [
+            f"text{{font:{FONT}px {FONTS};white-space:pre;fill:var(--ink)}}",
+            ".paper{fill:var(--paper)}.dim{fill:var(--dim)}.new{fill:var(--new);font-weight:bold}",
+            ".m,.track{fill:var(--mask)}.done{fill:var(--new);transform-origin:"
+            f"{MARGIN}px 0}}.fact{{opacity:0}}.last{{opacity:1}}[class*=' b']{{opacity:0}}",
+        ]
+        for level in range(LEVELS):
+            rules.append(f".l{level}{{fill:{VIRIDIS[level]}}}.i{level}{{fill:{INKS[level]}}}")
+        if self.events:
+            moving = "".join(self._motion())
+            rules.append(f"@media (prefers-reduced-motion:no-preference){{{moving}}}")
+        return "".join(rules)
+
+    def _motion(self) -> Iterator[str]:
+        play = f"{self.length:.2f}s linear infinite"
+        shares = []
+        for number, time in enumerate(self.times):
+            at = _percent(time / self.length)
+            after = _percent((time + SETTLING) / self.length)
+            yield from self._motion_of_tokens(number, at, after, play)
+            yield self._motion_of_facts(number, at, play)
+            shares.append(f"{at}{{transform:scaleX({share_done(self.events[number]):.4f})}}")
+        yield (
+            f"@keyframes done{{0%{{transform:scaleX(0)}}{''.join(shares)}"
+            f"100%{{transform:scaleX({share_done(self.events[-1]):.4f})}}}}"
+            f".done{{animation:done {self.length:.2f}s step-end infinite}}"
+        )
+
+    def _motion_of_tokens(self, number: int, at: str, after: str, play: str) -> Iterator[str]:
+        """A mask that goes (b), a token that comes (a), and one that is bright at first (n)."""
+        frames = {
+            "b": f"0%,{at}{{opacity:1}}{_next(at)},to{{opacity:0}}",
+            "a": f"0%,{at}{{opacity:0}}{_next(at)},to{{opacity:1}}",
+            "n": f"0%,{at}{{opacity:0;fill:var(--new)}}{_next(at)}{{opacity:1;fill:var(--new)}}"
+            f"{after},to{{opacity:1}}",
+        }
+        for kind, moves in frames.items():
+            name = f"{kind}{number}"
+            if name in self.moving:
+                yield f"@keyframes {name}{{{moves}}}.{name}{{animation:{name} {play}}}"
+
+    def _motion_of_facts(self, number: int, at: str, play: str) -> str:
+        begin = f"0%,{at}{{opacity:0}}{_next(at)}" if number else "0%"
+        if number == len(self.times) - 1:
+            return (
+                f"@keyframes f{number}{{{begin},to{{opacity:1}}}}"
+                f".f{number}{{animation:f{number} {play}}}"
+            )
+        end = _percent(self.times[number + 1] / self.length)
+        return (
+            f"@keyframes f{number}{{{begin},{end}{{opacity:1}}{_next(end)},to{{opacity:0}}}}"
+            f".f{number}{{animation:f{number} {play}}}"
+        )
+
+
+def _in_one_look(line: Line, look: str) -> Line:
+    # Put together, since what joins an emoji may stand in a token of its own.
+    text = "".join(text for text, _ in line.runs)
+    return Line([(text, look)], cell_len(text))
+
+
+def _shown(cell: Cell) -> str:
+    return (cell.text.strip() or END_CELL) if cell.state == "end" else cell.text
+
+
+def _colours(theme: dict[str, str]) -> str:
+    return "svg{" + "".join(f"--{name}:{value};" for name, value in theme.items()) + "}"
+
+
+def _percent(share: float) -> str:
+    return f"{min(share * 100, 99.9):.3f}%"
+
+
+def _next(percent: str) -> str:
+    return f"{float(percent[:-1]) + 0.01:.3f}%"
+
+
+def _y(row: int) -> int:
+    return MARGIN + row * ROW + FONT
+
+
+def _text(part: _Part, look: str) -> str:
+    """Set to the grid, whatever font there is; nothing for blanks."""
+    bare = part.text.strip(" ")
+    if not bare:
+        return ""
+    x = MARGIN + (part.x + len(part.text) - len(part.text.lstrip(" "))) * CELL
+    classes = f" class={quoteattr(look)}" if look else ""
+    return (
+        f'<text{classes} x="{x:.1f}" y="{_y(part.y)}" textLength="{cell_len(bare) * CELL:.1f}" '
+        f'lengthAdjust="spacingAndGlyphs">{_clean(bare)}</text>'
+    )
+
+
+def _bar(part: _Part, look: str) -> str:
+    if not part.cells:
+        return ""
+    return (
+        f'<rect class="{look}" x="{MARGIN + part.x * CELL + 0.7:.1f}" y="{_y(part.y) - 10}" '
+        f'width="{part.cells * CELL - 1.4:.1f}" height="12" rx="3"/>'
+    )
+
+
+def _rect(part: _Part, look: str) -> str:
+    if not part.cells:
+        return ""
+    return (
+        f'<rect class="{look}" x="{MARGIN + part.x * CELL:.1f}" y="{_y(part.y) - FONT - 1}" '
+        f'width="{part.cells * CELL:.1f}" height="{ROW - 1}"/>'
+    )
+
+
+def _clean(text: str) -> str:
+    return escape("".join(printable(character) for character in text.replace("\n", " ")))

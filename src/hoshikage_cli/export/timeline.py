@@ -1,0 +1,25 @@
+"""When each step of a run is shown."""
+
+from __future__ import annotations
+
+from ..trace import Recording
+
+SHORTEST, LONGEST = 4.0, 20.0
+
+
+def timeline(recording: Recording, seconds: float | None = None) -> list[float]:
+    """Seconds at which each step is shown: as in the run, which is stretched or compressed to last
+    `seconds`; without them, no less than 4 and no more than 20."""
+    steps = recording.steps
+    if not steps:
+        return []
+    ran = recording.elapsed
+    wanted = seconds or min(max(ran, SHORTEST), LONGEST)
+    if ran <= 0:
+        return [wanted * (number + 1) / len(steps) for number in range(len(steps))]
+    times, latest = [], 0.0
+    for step in steps:
+        # A clock that went backwards is the trace's fault, not a reason to.
+        latest = max(latest, step.elapsed)
+        times.append(latest * wanted / ran)
+    return times

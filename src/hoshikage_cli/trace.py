@@ -1,0 +1,416 @@
+"""Runs as JSON lines: written as they go, read back, and played again without the model.
+
+The format is described in `docs/trace.md`. A trace is read with suspicion: it may be cut off, and
+it may come from anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from . import __version__
+from .decoding.events import Commit, Step
+from .errors import RunError, UsageError
+from .runs import Result, Run, Stopwatch, TextEvent
+
+FORMAT = "hoshikage-trace"
+VERSION = 1
+LARGEST = 2**31 - 1
+LONGEST_CANVAS = 2**22
+
+
+class TraceError(RunError):
+    """A trace that cannot be written, or a file that cannot be read as one."""
+
+
+# ------------------------------------------------------------------------------------ writing
+
+
+class TraceWriter:
+    """Writes one run to a file, a line at a time, so that a killed run leaves a valid prefix.
+
+    Call `begin` with the run, `step` with each of its events, `end` with its result.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).expanduser()
+        try:
+            self._file: TextIO = self.path.open("w", encoding="utf-8", newline="\n")
+        except (OSError, ValueError) as error:
+            raise self._failed(error) from None
+
+    def __enter__(self) -> TraceWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def begin(self, run: Run) -> None:
+        self._vocabulary = run.generator.model.vocabulary
+        self._write(
+            {
+                "record": "run",
+                "format": FORMAT,
+                "version": VERSION,
+                "hoshikage": __version__,
+                "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                "model": _model_facts(run),
+                "settings": run.settings,
+                "seed": run.seed,
+                "steps": run.total_steps,
+                "mask_token": run.mask_token,
+                "end_tokens": sorted(self._vocabulary.end_tokens),
+                "prompt_length": run.prompt_length,
+                "canvas": [self._cell(token, run) for token in run.canvas.tolist()],
+            }
+        )
+
+    def step(self, event: TextEvent) -> None:
+        step = event.step
+        self._write(
+            {
+                "record": "step",
+                "index": step.index,
+                "total": step.total,
+                "block": list(step.block) if step.block else None,
+                "masked": step.masked,
+                "positions_decoded": step.positions_decoded,
+                "nfe": step.nfe,
+                "elapsed": round(step.elapsed, 6),
+                "commits": [self._commit(commit) for commit in step.commits],
+            }
+        )
+
+    def end(self, result: Result) -> None:
+        self._write(
+            {
+                "record": "end",
+                "stop_reason": result.stop_reason,
+                "text": result.text,
+                "steps": result.steps,
+                "nfe": result.nfe,
+                "prompt_tokens": result.prompt_tokens,
+                "completion_tokens": result.completion_tokens,
+                "timings": result.timings,
+            }
+        )
+
+    def close(self) -> None:
+        try:
+            self._file.close()
+        except OSError as error:
+            raise self._failed(error) from None
+
+    def _write(self, record: dict[str, Any]) -> None:
+        line = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        try:
+            # Half of a surrogate pair, from a prompt that was no text, has no UTF-8.
+            self._file.write(line.encode("utf-8", "replace").decode("utf-8") + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise self._failed(error) from None
+
+    def _failed(self, error: Exception) -> TraceError:
+        reason = getattr(error, "strerror", None) or error
+        return TraceError(f"cannot write the trace to {self.path}: {reason}")
+
+    def _cell(self, token: int, run: Run) -> dict[str, Any] | None:
+        return None if token == run.mask_token else self._token(token)
+
+    def _commit(self, commit: Commit) -> dict[str, Any]:
+        sure = commit.confidence
+        return {
+            "position": commit.position,
+            **self._token(commit.token),
+            "confidence": round(sure, 6) if math.isfinite(sure) else None,
+            "runner_up": None if commit.runner_up is None else self._token(commit.runner_up),
+        }
+
+    def _token(self, token: int) -> dict[str, Any]:
+        """The token and its text; its bytes where they are not text of their own, and its name
+        where it has neither."""
+        data = self._vocabulary.piece(token)
+        piece = data.decode("utf-8", "replace")
+        told: dict[str, Any] = {"token": token, "piece": piece}
+        if piece.encode() != data:
+            told["bytes"] = data.hex()
+        if not data:
+            told["name"] = self._vocabulary.text(token)
+        return told
+
+
+def _model_facts(run: Run) -> dict[str, Any]:
+    model = run.generator.model
+    return {
+        "name": run.generator.name,
+        "kind": run.generator.kind,
+        "architecture": model.architecture,
+        "parameters": model.n_parameters,
+        "size_bytes": model.size_bytes,
+        "n_vocab": model.n_vocab,
+    }
+
+
+# ------------------------------------------------------------------------------------ reading
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A run that was read back.
+
+    steps: without their canvases, which `play` makes one after the other. stop_reason: as the run
+    ended, `interrupted` for a trace without an end. flaw: what is missing of the file, in words.
+    names: tokens that have no text, by what they are called.
+    """
+
+    model: dict[str, Any]
+    settings: dict[str, Any]
+    seed: int
+    total_steps: int | None
+    mask_token: int | None
+    end_tokens: frozenset[int]
+    prompt_length: int
+    canvas: tuple[int, ...]
+    pieces: dict[int, bytes]
+    names: dict[int, str]
+    steps: tuple[Step, ...]
+    stop_reason: str
+    flaw: str | None
+
+    @property
+    def name(self) -> str:
+        return self.model["name"]
+
+    @property
+    def elapsed(self) -> float:
+        return self.steps[-1].elapsed if self.steps else 0.0
+
+    def play(self, before: Callable[[Step], bool] | None = None) -> Run:
+        """The run once more: iterate it for the same events as when it was generated.
+
+        `before` is called ahead of each step: it may wait, and ends the run by returning False.
+        """
+        run = Run(
+            generator=_Recorded(self),  # type: ignore[arg-type]
+            tokens=np.array(self.canvas, np.int32),
+            prompt_length=self.prompt_length,
+            mask_token=self.mask_token,
+            seed=self.seed,
+            total_steps=self.total_steps,
+            watch=Stopwatch(),
+        )
+        run.steps = self._replayed(before or (lambda step: True))
+        run.settings = self.settings
+        return run
+
+    def _replayed(self, before: Callable[[Step], bool]) -> Iterator[Step]:
+        canvas = list(self.canvas)
+        for step in self.steps:
+            if not before(step):
+                return
+            for commit in step.commits:
+                canvas[commit.position : commit.position + 1] = [commit.token]
+            yield replace(step, canvas=np.array(canvas, np.int32))
+
+
+class _Recorded:
+    """What a `Run` asks of its generator, from a recording instead of a model."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.name = recording.name
+        self.kind = recording.model["kind"]
+        self.model = self.vocabulary = self
+        self.end_tokens = recording.end_tokens
+        self._pieces = recording.pieces
+
+    def piece(self, token: int) -> bytes:
+        return self._pieces[token]
+
+
+def read_trace(path: str | Path) -> Recording:
+    """The run in a trace file, up to its last whole step.
+
+    Raises TraceError for a file that is no trace, or is damaged before its end; UsageError for one
+    that cannot be opened.
+    """
+    path = Path(path).expanduser()
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    return _Reader(str(path)).read(lines)
+
+
+class _Reader:
+    """Reads the records of one file, and remembers where it is for what it has to complain of."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.line = 0
+        self.pieces: dict[int, bytes] = {}
+        self.names: dict[int, str] = {}
+        self.steps: list[Step] = []
+        self.end: dict[str, Any] | None = None
+
+    def read(self, lines: list[bytes]) -> Recording:
+        # What stands behind the last newline was being written when the run was killed.
+        records = self._records(lines[:-1])
+        head = self._head(next(records, None))
+        self.length, self.grows = len(head["canvas"]), head["mask_token"] is None
+        for record in records:
+            self._take(record)
+        return Recording(
+            **head,
+            pieces=self.pieces,
+            names=self.names,
+            steps=tuple(self.steps),
+            stop_reason=self.end["stop_reason"] if self.end else "interrupted",
+            flaw=self._flaw(),
+        )
+
+    def _records(self, lines: list[bytes]) -> Iterator[dict[str, Any]]:
+        for self.line, line in enumerate(lines, 1):
+            try:
+                record = json.loads(line)
+            except (ValueError, RecursionError):
+                record = None
+            if not isinstance(record, dict):
+                raise self._no_trace() if self.line == 1 else self._damaged("is no record")
+            yield record
+
+    def _flaw(self) -> str | None:
+        if self.end is None:
+            return "the trace is cut off"
+        return "the run was interrupted" if self.end["stop_reason"] == "interrupted" else None
+
+    def _no_trace(self) -> TraceError:
+        return TraceError(f"{self.name} is no trace of a run: make one with generate --trace")
+
+    def _damaged(self, why: str) -> TraceError:
+        return TraceError(f"{self.name}: line {self.line} {why}: the trace is damaged")
+
+    def _head(self, record: dict[str, Any] | None) -> dict[str, Any]:
+        if record is None or record.get("format") != FORMAT:
+            raise self._no_trace()
+        if record.get("version") != VERSION:
+            raise TraceError(
+                f"{self.name} is a trace of version {_short(record.get('version'))}, "
+                f"and this Hoshikage reads version {VERSION}: use the one that wrote it"
+            )
+        try:
+            return self._read_head(record)
+        except (LookupError, TypeError, ValueError) as error:
+            raise self._damaged(f"cannot be understood ({_complaint(error)})") from None
+
+    def _read_head(self, record: dict[str, Any]) -> dict[str, Any]:
+        mask_token = _whole_or_none(record["mask_token"])
+        cells = _items(record["canvas"], LONGEST_CANVAS)
+        canvas = tuple(mask_token if cell is None else self._token(cell) for cell in cells)
+        if None in canvas:
+            raise ValueError("a masked position in a run without a mask token")
+        model = _object(record["model"])
+        return {
+            "model": {**model, "name": _text(model["name"]), "kind": _text(model["kind"])},
+            "settings": _object(record["settings"]),
+            "seed": _whole(record["seed"], 2**64),
+            "total_steps": _whole_or_none(record["steps"]),
+            "mask_token": mask_token,
+            "end_tokens": frozenset(_whole(token) for token in _items(record["end_tokens"])),
+            "prompt_length": _whole(record["prompt_length"], len(canvas)),
+            "canvas": canvas,
+        }
+
+    def _take(self, record: dict[str, Any]) -> None:
+        try:
+            if record.get("record") == "step":
+                self.steps.append(self._step(record))
+            elif record.get("record") == "end":
+                self.end = {"stop_reason": _text(record["stop_reason"])}
+        except (LookupError, TypeError, ValueError) as error:
+            raise self._damaged(f"cannot be understood ({_complaint(error)})") from None
+
+    def _step(self, record: dict[str, Any]) -> Step:
+        block = record["block"]
+        return Step(
+            index=_whole(record["index"]),
+            total=_whole_or_none(record["total"]),
+            commits=tuple(self._commit(item) for item in _items(record["commits"])),
+            canvas=np.empty(0, np.int32),
+            masked=_whole(record["masked"]),
+            block=None if block is None else (_whole(block[0]), _whole(block[1])),
+            positions_decoded=_whole(record["positions_decoded"]),
+            nfe=_whole(record["nfe"]),
+            elapsed=_number(record["elapsed"]),
+        )
+
+    def _commit(self, item: Any) -> Commit:
+        sure, other = item["confidence"], item["runner_up"]
+        position = _whole(item["position"], self.length - (not self.grows))
+        # An autoregressive run appends, so its canvas grows under the commits.
+        self.length = max(self.length, position + 1)
+        return Commit(
+            position=position,
+            token=self._token(item),
+            confidence=math.nan if sure is None else _number(sure),
+            runner_up=None if other is None else self._token(other),
+        )
+
+    def _token(self, item: Any) -> int:
+        token = _whole(item["token"])
+        piece = item.get("bytes")
+        data = _text(item["piece"]).encode("utf-8", "replace")
+        self.pieces[token] = data if piece is None else bytes.fromhex(_text(piece))
+        if "name" in item:
+            self.names[token] = _text(item["name"])
+        return token
+
+
+def _whole(value: Any, highest: int = LARGEST) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= highest:
+        raise ValueError(f"{_short(value)} is no whole number from 0 to {highest}")
+    return value
+
+
+def _whole_or_none(value: Any) -> int | None:
+    return None if value is None else _whole(value)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e12:
+        raise ValueError(f"{_short(value)} is no number from 0")
+    return float(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{_short(value)} is no text")
+    return value
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{_short(value)} is no object")
+    return value
+
+
+def _items(value: Any, most: int = LARGEST) -> list[Any]:
+    if not isinstance(value, list) or len(value) > most:
+        raise ValueError(f"{_short(value)} is no list, or too long a one")
+    return value
+
+
+def _short(value: Any) -> str:
+    said = repr(value)
+    return said if len(said) <= 40 else f"{said[:39]}…"
+
+
+def _complaint(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)

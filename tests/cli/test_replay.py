@@ -1,0 +1,108 @@
+"""`--trace` and `replay`, run for real."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+SHORT = ("--steps", "6", "-n", "12", "--seed", "1", "--eos-policy", "suppress")
+
+
+@pytest.fixture
+def traced(hoshikage, tmp_path):
+    """(the trace, what generate printed)."""
+    file = tmp_path / "run.jsonl"
+    result = hoshikage("generate", "Tell me about <script>.", *SHORT, "--trace", file, text=False)
+    assert result.returncode == 0
+    return file, result.stdout
+
+
+def test_replay_prints_what_generate_printed(hoshikage, traced):
+    file, printed = traced
+    result = hoshikage("replay", file, text=False)
+    assert (result.returncode, result.stdout, result.stderr) == (0, printed, b"")
+
+
+def test_replay_without_a_terminal_shows_plain_lines_on_demand(hoshikage, traced):
+    shown = hoshikage("replay", traced[0], "--visual").stderr.splitlines()
+    assert len([line for line in shown if line.startswith("step ")]) == 6
+    assert "12 tokens · 6 steps" in shown[-1]
+
+
+def test_a_truncated_trace_replays_with_a_note(hoshikage, traced):
+    file, _ = traced
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(lines[:4]) + lines[4][:30])
+    result = hoshikage("replay", file)
+    assert result.returncode == 0
+    assert result.stderr == (
+        "hoshikage: the trace is cut off after 3 steps: the text is unfinished\n"
+    )
+
+
+def test_tracing_changes_nothing(hoshikage, traced):
+    untraced = hoshikage("generate", "Tell me about <script>.", *SHORT, text=False)
+    assert untraced.stdout == traced[1]
+
+
+def test_the_trace_tells_the_run(traced):
+    head, *steps, end = map(json.loads, traced[0].read_text(encoding="utf-8").splitlines())
+    assert head["settings"]["steps"] == 6
+    assert head["model"]["name"] == "hoshi-tiny"
+    assert head["canvas"].count(None) == sum(len(s["commits"]) for s in steps) == 12
+    assert all(c["runner_up"]["token"] != c["token"] for s in steps for c in s["commits"])
+    assert end["text"].encode() + b"\n" == traced[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("replay", "{folder}/none"), 2, "cannot read"),
+        (("replay", "{folder}/text"), 1, "no trace of a run"),
+        (("replay", "{trace}", "--speed", "0"), 2, "--speed: '0' is out of range"),
+        (("replay", "{trace}", "--speed", "fast"), 2, "--speed: 'fast' is not a number"),
+        (("replay", "{trace}", "--visual=bright"), 2, "--visual: 'bright' is unknown"),
+        (("replay",), 2, "missing argument"),
+        (("generate", "x", "--trace", "{folder}"), 1, "cannot write the trace"),
+        (("generate", "x", "--trace", "{folder}/t", "--samples", "2"), 2, "--trace writes one"),
+        (("generate", "x", "--visual-delay", "-1"), 2, "--visual-delay: '-1' is out of range"),
+    ],
+)
+def test_one_line_for_each_mistake(hoshikage, traced, tmp_path, arguments, code, words):
+    (tmp_path / "text").write_text("hello\n", encoding="utf-8")
+    places = {"folder": tmp_path, "trace": traced[0]}
+    result = hoshikage(*[argument.format(**places) for argument in arguments])
+    assert result.returncode == code
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) <= 2
+    assert words in result.stderr.splitlines()[-1]
+
+
+def test_a_full_disk_costs_the_trace_and_not_the_answer(hoshikage, traced):
+    result = hoshikage(
+        "generate", "Tell me about <script>.", *SHORT, "--trace", "/dev/full", text=False
+    )
+    assert (result.returncode, result.stdout) == (1, traced[1])
+    assert b"No space left" in result.stderr
+
+
+@pytest.mark.parametrize("flag", ["--visual", "--visual=order", "--diffusion-visual"])
+def test_a_prompt_behind_visual_is_a_prompt(hoshikage, flag):
+    result = hoshikage("generate", flag, "Tell a story.", *SHORT)
+    assert result.returncode == 0
+    assert "step 6/6" in result.stderr
+
+
+def test_visual_can_be_turned_off_again(hoshikage):
+    for given in (("--no-visual",), ("--visual=no",)):
+        result = hoshikage("generate", "hi", *SHORT, *given, HOSHIKAGE_VISUAL="1")
+        assert "step" not in result.stderr
+    assert "step" in hoshikage("generate", "hi", *SHORT, HOSHIKAGE_VISUAL="order").stderr
+
+
+def test_what_another_option_takes_is_no_flag(hoshikage):
+    shown = hoshikage("generate", "--system-prompt", "--visual", "--show-settings").stdout
+    rows = dict(line.split(maxsplit=1) for line in shown.splitlines())
+    assert rows["system-prompt"].split() == ["--visual", "flag"]
+    assert rows["visual"].split() == ["no", "default"]

@@ -1,0 +1,224 @@
+"""Traces: what is written is what is read, and what is read is looked at with suspicion."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from hoshikage_cli.decoding.events import Commit, Step
+from hoshikage_cli.errors import HoshikageError
+from hoshikage_cli.runs import Stopwatch
+from hoshikage_cli.trace import Recording, TraceError, TraceWriter, read_trace
+
+MASK, END = 1, 0
+HOSHI = "星".encode()
+TEXTS = (b"", b"", b"<|user|>", b" a", HOSHI[:2], HOSHI[2:], b"\n<b>\x1b")
+PIECES = dict(enumerate(TEXTS))
+FACTS = {"architecture": "x", "n_parameters": 1, "size_bytes": 2, "n_vocab": 7}
+
+
+class Vocabulary:
+    end_tokens = frozenset({END})
+
+    def piece(self, token):
+        return PIECES[token]
+
+    def text(self, token):
+        return f"<{token}>"
+
+
+def recording(steps, canvas=(2, MASK, MASK, MASK, MASK), mask=MASK):
+    """A run that was never made, as it would be read back."""
+    return Recording(
+        model={"name": "m", "kind": "diffusion" if mask else "autoregressive"},
+        settings={"algorithm": "confidence", "schedule": "timestep"},
+        seed=7,
+        total_steps=4,
+        mask_token=mask,
+        end_tokens=frozenset({END}),
+        prompt_length=1,
+        canvas=tuple(canvas),
+        pieces=PIECES,
+        names={},
+        steps=tuple(steps),
+        stop_reason="end",
+        flaw=None,
+    )
+
+
+def step(index, *commits):
+    made = tuple(Commit(position, token, sure, other) for position, token, sure, other in commits)
+    return Step(index, 4, made, np.empty(0, np.int32), 4 - index, (1, 5), 5, 1, index + 0.5)
+
+
+STEPS = (
+    step(0, (1, 4, 0.9, 3), (3, 6, float("nan"), None)),
+    step(1, (2, 5, 0.25, END)),
+    step(3, (4, END, 1.0, 3)),
+)
+
+
+def written(path, steps=STEPS, end=True, **facts):
+    run = recording(steps, **facts).play()
+    run.generator.model = SimpleNamespace(vocabulary=Vocabulary(), **FACTS)
+    with TraceWriter(path) as trace:
+        trace.begin(run)
+        for event in run:
+            trace.step(event)
+        if end:
+            trace.end(run.result())
+    return run.result()
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "run.jsonl"
+
+
+def shown(run):
+    return [(e.text, e.nfe, e.step.masked, e.step.elapsed, e.cells) for e in run]
+
+
+def test_a_trace_plays_as_the_run_did(file):
+    result = written(file)
+    read = read_trace(file)
+    assert str(shown(read.play())) == str(shown(recording(STEPS).play()))
+    again = read.play()
+    list(again)
+    assert again.result().text == result.text == "星\n<b>\x1b"
+    assert (read.flaw, read.stop_reason, read.seed, read.name) == (None, "end", 7, "m")
+    assert read.names[END] == "<0>"
+    assert [c.runner_up for s in read.steps for c in s.commits] == [3, None, END, 3]
+
+
+def test_an_autoregressive_run_grows(file):
+    steps = [step(0, (1, 3, 0.5, None)), step(1, (2, END, 0.5, None))]
+    written(file, steps, canvas=(2,), mask=None)
+    assert [len(e.step.canvas) for e in read_trace(file).play()] == [2, 3]
+
+
+def test_every_line_is_strict_json(file):
+    written(file)
+    for line in file.read_text(encoding="utf-8").splitlines():
+        json.loads(line, parse_constant=lambda name: pytest.fail(name))
+
+
+def test_half_a_character_keeps_its_bytes(file):
+    written(file)
+    commit = json.loads(file.read_text(encoding="utf-8").splitlines()[1])["commits"][0]
+    assert (commit["piece"], commit["bytes"]) == ("\ufffd", HOSHI[:2].hex())
+
+
+def test_a_trace_cut_anywhere_plays_to_its_last_whole_step(file):
+    written(file)
+    data = file.read_bytes()
+    first = data.index(b"\n") + 1
+    for cut in range(first, len(data)):
+        file.write_bytes(data[:cut])
+        read = read_trace(file)
+        assert len(read.steps) == min(data[:cut].count(b"\n") - 1, len(STEPS))
+        assert read.flaw == "the trace is cut off"
+        assert read.stop_reason == "interrupted"
+        list(read.play())
+
+
+def test_a_head_that_is_cut_is_no_trace(file):
+    written(file)
+    data = file.read_bytes()
+    for cut in (0, 1, 50, data.index(b"\n")):
+        file.write_bytes(data[:cut])
+        with pytest.raises(TraceError, match="no trace of a run"):
+            read_trace(file)
+
+
+def test_unknown_records_and_keys_are_passed_over(file):
+    written(file)
+    lines = file.read_text(encoding="utf-8").splitlines()
+    lines.insert(2, '{"record":"thought","words":3}')
+    lines[1] = lines[1].replace("{", '{"new":[1],', 1)
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert len(read_trace(file).steps) == len(STEPS)
+
+
+def test_another_version_is_refused(file):
+    written(file)
+    file.write_bytes(file.read_bytes().replace(b'"version":1', b'"version":2'))
+    with pytest.raises(TraceError, match="version 2, and this Hoshikage reads version 1"):
+        read_trace(file)
+
+
+DAMAGES = [
+    ('"position":1', '"position":99'),
+    ('"position":1', '"position":-1'),
+    ('"position":1', '"position":true'),
+    ('"position":1,', ""),
+    ('"token":4', '"token":"4"'),
+    ('"token":4', '"token":1e99'),
+    ('"bytes":"e698"', '"bytes":"xx"'),
+    ('"confidence":0.9', '"confidence":NaN'),
+    ('"confidence":0.9', '"confidence":"<script>"'),
+    ('"elapsed":0.5', '"elapsed":-1'),
+    ('"elapsed":0.5', '"elapsed":Infinity'),
+    ('"block":[1,5]', '"block":[1]'),
+    ('"block":[1,5]', '"block":{}'),
+    ('"commits":[', '"commits":[7,'),
+    ('"commits":[', '"commits":{"a":['),
+    ('"prompt_length":1', '"prompt_length":6'),
+    ('"mask_token":1', '"mask_token":null'),
+    ('"name":"m"', '"name":null'),
+    ('"settings":{', '"settings":3,"x":{'),
+    ('"canvas":[', '"canvas":"'),
+    ('"seed":7', '"seed":[]'),
+    ('"stop_reason":"end"', '"stop_reason":null'),
+    ('{"record":"step"', '[{"record":"step"'),
+]
+
+
+@pytest.mark.parametrize(("sound", "broken"), DAMAGES)
+def test_damage_is_told_with_its_line(file, sound, broken):
+    written(file)
+    text = file.read_text(encoding="utf-8")
+    assert sound in text
+    file.write_text(text.replace(sound, broken, 1), encoding="utf-8")
+    with pytest.raises(TraceError) as caught:
+        read_trace(file)
+    assert "damaged" in str(caught.value) or "no trace" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+NO_TRACES = [b"", b"{}\n", b"[]\n", b"\x00\xff\n", b"GGUF", b"[" * 99999 + b"\n"]
+
+
+@pytest.mark.parametrize("data", NO_TRACES)
+def test_what_is_no_trace(file, data):
+    file.write_bytes(data)
+    with pytest.raises(TraceError, match="no trace of a run"):
+        read_trace(file)
+
+
+def test_files_that_cannot_be_opened(tmp_path):
+    for path in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(HoshikageError, match="cannot read"):
+            read_trace(path)
+    for path in (tmp_path, tmp_path / "missing" / "run.jsonl"):
+        with pytest.raises(TraceError, match="cannot write the trace"):
+            TraceWriter(path)
+
+
+def test_a_full_disk_is_told():
+    run = recording(STEPS).play()
+    run.generator.model = SimpleNamespace(vocabulary=Vocabulary(), **FACTS)
+    with pytest.raises(TraceError, match="No space left"):
+        TraceWriter("/dev/full").begin(run)
+
+
+def test_a_stopwatch_is_all_a_replay_has_of_time(file):
+    written(file)
+    run = read_trace(file).play()
+    list(run)
+    assert run.result().timings["generate"] == STEPS[-1].elapsed
+    assert run.result().timings["decode"] == Stopwatch().decode
