@@ -34,7 +34,7 @@ build: $(INSTALLED) $(NATIVE) ## fetch and build llama.cpp, compile the binding,
 vendor: $(TREE) ## fetch and patch llama.cpp only
 
 demo: build ## watch the shipped model unmask an answer (PROMPT="…" for another prompt)
-	$(BIN)/hoshikage generate --visual --seed 1 "$(PROMPT)"
+	$(BIN)/hoshikage generate --visual --visual-delay 40 --seed 1 "$(PROMPT)"
 
 test: build $(TESTABLE) ## run the tests
 	$(BIN)/python -m pytest $(TESTS)

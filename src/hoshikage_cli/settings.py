@@ -415,7 +415,7 @@ class OutputSettings:
         metavar="MS",
         minimum=0,
         maximum=60_000,
-        help="Wait so many milliseconds after each step that is watched.",
+        help="Wait so many milliseconds after each step that is shown in place.",
     )
     trace: str | None = option(
         None,

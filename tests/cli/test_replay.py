@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -106,3 +108,17 @@ def test_what_another_option_takes_is_no_flag(hoshikage):
     rows = dict(line.split(maxsplit=1) for line in shown.splitlines())
     assert rows["system-prompt"].split() == ["--visual", "flag"]
     assert rows["visual"].split() == ["no", "default"]
+
+
+@pytest.mark.parametrize("command", [["replay"], ["export", "-o", "{folder}/run.html"]])
+def test_no_model_and_no_llama_cpp_are_needed(environment, traced, tmp_path, command):
+    arguments = [word.format(folder=tmp_path) for word in command]
+    program = (
+        "import sys; sys.modules['hoshikage_cli.llama'] = None\n"
+        f"sys.argv = ['hoshikage', *{arguments!r}, {str(traced[0])!r}]\n"
+        "from hoshikage_cli.__main__ import main; main()"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, env=environment, timeout=60
+    )
+    assert (result.returncode, result.stderr) == (0, b"")

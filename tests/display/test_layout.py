@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from hoshikage_cli.display.layout import Line, Window, pack, printable, shorten, wrap
@@ -45,6 +47,19 @@ WIDE = ["星影は🌠とかげ", "a👩‍🚀b" * 9, "\x00\x07\x1b\x7f\x9b", "
 @pytest.mark.parametrize("width", [2, 7, 40])
 def test_no_row_is_wider_than_the_screen(text, width):
     assert all(cell_len(row) <= width for row in rows(text, width))
+
+
+@given(st.lists(st.text(max_size=12), max_size=30), st.integers(2, 30))
+def test_wrapping_loses_nothing_but_spaces(texts, width):
+    lines = wrap([(text, str(number), False) for number, text in enumerate(texts)], width)
+    assert all(line.width <= width for line in lines)
+    shown = "".join(text for line in lines for text, _ in line.runs)
+    expected = "".join(printable(c) for c in "".join(texts) if c not in "\n\t")
+    assert shown.replace(" ", "") == expected.replace(" ", "")
+    for number, text in enumerate(texts):
+        own = "".join(t for line in lines for t, look in line.runs if look == str(number))
+        kept = "".join(printable(c) for c in text if c not in "\n\t")
+        assert own.replace(" ", "") == kept.replace(" ", "")
 
 
 def test_nothing_that_steers_a_terminal_comes_through():

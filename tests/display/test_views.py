@@ -187,6 +187,17 @@ def test_the_scale_in_many_colours_in_eight_and_in_none(options, code):
     assert f"{code}" in drawn(shown, view="confidence", **options)
 
 
+def test_a_frame_costs_next_to_nothing():
+    shown = event(answer=ANSWER * 20)
+    screen = console()
+    region = Region(screen, palette(screen))
+    began = time.thread_time()
+    for _ in range(50):
+        region.draw(frame(shown, "confidence", 80, 24, Window()))
+    # A step of a model of half a billion weights takes a quarter of a second on a fast processor.
+    assert (time.thread_time() - began) / 50 < 0.02 * 0.25
+
+
 def test_a_long_prompt_is_shortened_in_the_middle():
     lines = canvas_lines(event(prompt="x" * 2000), "tokens", 40)
     shown = ["".join(text for text, _ in line.runs) for line in lines]

@@ -13,7 +13,7 @@ from .config import config_app
 from .exits import Exit
 from .help import TopicsCommand
 from .models import models_app
-from .options import complete_model, with_settings
+from .options import all_but, complete_model, with_settings
 
 GLOBAL_FLAGS = ("--help", "-h", "--version", "-V", "--install-completion", "--show-completion")
 CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -58,7 +58,7 @@ Examples:
 EXPORT_EXAMPLES = """\b
 Examples:
   hoshikage export run.jsonl -o run.html
-  hoshikage export run.jsonl -o run.svg --visual=confidence --columns 60 --theme dark
+  hoshikage export run.jsonl -o run.svg --visual=order --columns 60
   hoshikage export run.jsonl -o run.cast && asciinema play run.cast
 """
 
@@ -240,7 +240,7 @@ def export(
 
 
 @app.command(cls=TopicsCommand, epilog=INFILL_EXAMPLES)
-@with_settings([group for group in GROUPS if group != "canvas"], without=("samples", "trace"))
+@with_settings(GROUPS, all_but("max_tokens", "max_length", "samples", "trace"))
 def infill(
     text: Annotated[
         MaybeText,
@@ -280,7 +280,7 @@ def infill(
 
 
 @app.command(cls=TopicsCommand, epilog=CHAT_EXAMPLES)
-@with_settings(GROUPS, without=("json", "samples", "trace"))
+@with_settings(GROUPS, all_but("json", "samples", "trace"))
 def chat(**flags: Any) -> int:
     """Talk with a model: turn by turn, with its chat template.
 
@@ -293,7 +293,7 @@ def chat(**flags: Any) -> int:
 
 
 @app.command(cls=TopicsCommand, epilog=BATCH_EXAMPLES)
-@with_settings(GROUPS, without=("visual", "visual_delay", "json", "samples", "trace"))
+@with_settings(GROUPS, all_but("visual", "visual_delay", "trace", "json", "samples"))
 def batch(
     input: Annotated[
         MaybeText,
@@ -376,7 +376,7 @@ Examples:
 
 
 @app.command(cls=TopicsCommand, epilog=BENCH_EXAMPLES)
-@with_settings(GROUPS, without=("visual", "visual_delay", "samples", "trace"))
+@with_settings(GROUPS, all_but("visual", "visual_delay", "trace", "samples"))
 def bench(
     prompt: Annotated[
         Optional[str],  # noqa: UP045 - read by typer

@@ -135,7 +135,7 @@ class Session:
             display.event(event)
 
         with self.display() as display:
-            interrupted = run_through(run, each, self.choice.delay)
+            interrupted = run_through(run, each, self.choice.delay(display))
         text = run.result().text
         if not streaming:
             printed.add(text)

@@ -23,6 +23,7 @@ from ..settings import OutputSettings, Resolved, declarations, resolve, unknown_
 from .exits import Exit
 from .interrupts import Interrupts
 from .prompt import read_prompt
+from .results import print_result
 from .streams import Answer, is_terminal, note, write
 from .tracing import Tracing
 
@@ -42,10 +43,9 @@ class Choice:
     def output(self) -> OutputSettings:
         return self.resolved.settings.output
 
-    @property
-    def delay(self) -> float:
-        """Seconds to wait after a step that is watched."""
-        return self.output.visual_delay / 1000 if self.output.visual else 0.0
+    def delay(self, display: Silent) -> float:
+        """Seconds to wait after a step that somebody watches."""
+        return self.output.visual_delay / 1000 if display.watched else 0.0
 
     @property
     def name(self) -> str | None:
@@ -135,6 +135,7 @@ def drive(run: Run, choice: Choice, display: Silent, trace: Tracing) -> int:
     """Run to the end, or to the first Ctrl-C; what there is by then is printed either way."""
     answer = Answer()
     streaming = streams(choice)
+    delay = choice.delay(display)
     with Interrupts() as interrupts:
         trace.begin(run)
         try:
@@ -143,7 +144,7 @@ def drive(run: Run, choice: Choice, display: Silent, trace: Tracing) -> int:
                     answer.add(event.new_text)
                 display.event(event)
                 trace.event(event)
-                interrupts.pause(choice.delay)
+                interrupts.pause(delay)
                 if interrupts.seen:
                     break
         except DecodeAborted:
@@ -155,22 +156,6 @@ def drive(run: Run, choice: Choice, display: Silent, trace: Tracing) -> int:
         return Exit.FAILED if trace.failed else Exit.OK
     note(f"interrupted after {result.steps} steps: the text is unfinished")
     return Exit.INTERRUPTED
-
-
-def print_result(
-    result: Result, answer: Answer, as_json: bool, streamed: bool, display: Silent
-) -> None:
-    if streamed:
-        answer.finish()
-        display.finish(result)
-        return
-    # A display in place must be gone before text reaches the same terminal.
-    display.finish(result)
-    if as_json:
-        write(json.dumps(result.to_dict(), ensure_ascii=False) + "\n")
-        return
-    answer.add(result.text)
-    answer.finish()
 
 
 # --------------------------------------------------------------------------------- --samples

@@ -15,17 +15,22 @@ NAP = 0.05
 
 class Interrupts:
     """While entered, the first Ctrl-C is noted (`seen`) and stops the forward pass under way; a
-    second one raises KeyboardInterrupt as usual."""
+    second one raises KeyboardInterrupt as usual.
 
-    def __init__(self) -> None:
+    of_passes: whether there are forward passes, and so the library that makes them.
+    """
+
+    def __init__(self, of_passes: bool = True) -> None:
         self.seen = False
+        self._of_passes = of_passes
 
     def __enter__(self) -> Interrupts:
-        from ..llama.library import abort_on_interrupt
-
         self._before = signal.signal(signal.SIGINT, self._note)
-        # Put in front of the handler above, hence after it.
-        abort_on_interrupt()
+        if self._of_passes:
+            from ..llama.library import abort_on_interrupt
+
+            # Put in front of the handler above, hence after it.
+            abort_on_interrupt()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -19,22 +19,26 @@ METAVARS = {"int": "N", "float": "X", "str": "TEXT"}
 
 
 def with_settings(
-    groups: Iterable[str], only: Iterable[str] | None = None, without: Iterable[str] = ()
+    groups: Iterable[str], only: Iterable[str] | None = None
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command a flag for each setting of `groups`, or for those of them named in `only`, but
-    none for the names `without`; it receives them as `**flags`."""
-    known = [d for d in declarations().values() if d.group in groups and d.name not in without]
-    known = [d for d in known if only is None or d.name in only]
+    """Give a command a flag for each setting of `groups`, or for those of them named in `only`; it
+    receives them as `**flags`."""
 
     def extend(command: Callable[..., Any]) -> Callable[..., Any]:
         signature = inspect.signature(command, eval_str=True)
         own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-        added = [_parameter(d) for d in known]
+        known = [d for d in declarations().values() if d.group in groups]
+        added = [_parameter(d) for d in known if only is None or d.name in only]
         command.__signature__ = signature.replace(parameters=[*own, *added])
         command.__annotations__ = {p.name: p.annotation for p in [*own, *added]}
         return command
 
     return extend
+
+
+def all_but(*names: str) -> list[str]:
+    """Every setting but these, for commands in which these mean nothing."""
+    return [name for name in declarations() if name not in names]
 
 
 def _parameter(known: Declaration) -> inspect.Parameter:

@@ -15,9 +15,9 @@ from ..runs import Result
 from ..settings import OutputSettings, resolve
 from ..trace import Recording, read_trace
 from .exits import Exit
-from .generate import print_result
 from .interrupts import Interrupts
 from .options import number_above_zero
+from .results import print_result
 from .streams import Answer, is_terminal, note
 
 
@@ -27,7 +27,7 @@ def run_replay(file: str, speed: str, flags: dict[str, Any]) -> int:
     recording = read_trace(file)
     if recording.flaw:
         note(f"{recording.flaw} after {len(recording.steps)} steps: the text is unfinished")
-    with view_for(output) as display, Interrupts() as interrupts:
+    with view_for(output) as display, Interrupts(of_passes=False) as interrupts:
         result = play(recording, display, interrupts, pace, output.visual_delay / 1000)
         print_result(result, Answer(), as_json=False, streamed=False, display=display)
     if not interrupts.seen:
@@ -51,11 +51,10 @@ def play(
     recording: Recording, display: Silent, interrupts: Interrupts, pace: float, delay: float
 ) -> Result:
     """Show every step in its time, where somebody watches; none waits after a Ctrl-C."""
-    watched = type(display) is not Silent and not isinstance(display, PlainLines)
-    run = recording.play(clock(interrupts, pace) if watched else None)
+    run = recording.play(clock(interrupts, pace) if display.watched else None)
     for event in run:
         display.event(event)
-        interrupts.pause(delay if watched else 0.0)
+        interrupts.pause(delay if display.watched else 0.0)
     ended = "interrupted" if interrupts.seen else recording.stop_reason
     return replace(run.result(), stop_reason=ended)
 

@@ -11,7 +11,12 @@ from .layout import printable
 
 
 class Silent:
-    """Shows nothing. Every display has these methods."""
+    """Shows nothing. Every display has these methods.
+
+    watched: whether steps are shown in place, so that it makes sense to wait between them.
+    """
+
+    watched = False
 
     def __enter__(self) -> Silent:
         return self

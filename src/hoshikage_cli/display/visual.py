@@ -28,6 +28,8 @@ class LiveView(Silent):
     are passed over, and a resize is answered in the middle of a long step.
     """
 
+    watched = True
+
     def __init__(self, view: str | None = None, console: Console | None = None) -> None:
         self.view = view
         self.console = console or Console(stderr=True, highlight=False)

@@ -77,7 +77,10 @@
       const p = Number(span.dataset.position);
       const there = p < texts.length;
       const text = there ? texts[p] : null;
-      const name = there ? look(p, text, end) : "";
+      const was = span.className;
+      const plain = there ? look(p, text, end) : "";
+      const fading = plain === "settled" && (was.startsWith("fresh") || was.startsWith("settled fading"));
+      const name = fading ? "settled fading" : plain;
       span.hidden = !there;
       span.className = p === picked ? `${name} picked` : name;
       // A mask is as wide as what will take its place, so that nothing moves but what is new.
