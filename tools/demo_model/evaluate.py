@@ -1,4 +1,4 @@
-"""Exact-match per task on held-out items, by Hoshikage itself: `evaluate.py MODEL`.
+"""Exact-match per task on held-out items, by Hoshikage itself: `evaluate.py MODEL…`.
 
 MODEL is a shipped model's name or a GGUF file. Settings are the defaults unless `--set key=value`
 changes them (`--set steps=16 --set algorithm=entropy`).
@@ -28,28 +28,41 @@ def setting(text: str) -> tuple[str, object]:
 def evaluate_task(generator, name: str, items: int, settings: dict) -> dict:
     """Answers held-out items of a task; how many there were, how many right, and the wrong ones."""
     examples = corpus.held_out_examples(name, items)
-    texts = [generator.generate(example.prompt, **settings).text for example in examples]
+    resolved = generator.resolve(**settings)
+    answers = dict(generator.generate_many((e.prompt, resolved) for e in examples))
+    texts = [answers[i].text for i in range(len(examples))]
     wrong = [
-        {"prompt": e.prompt, "wanted": e.answer, "got": t}
-        for e, t in zip(examples, texts, strict=True)
-        if not corpus.is_right(e, t)
+        {"prompt": e.prompt, "wanted": e.answer, "got": text}
+        for e, text in zip(examples, texts, strict=True)
+        if not corpus.is_right(e, text)
     ]
     return {"items": len(examples), "right": len(examples) - len(wrong), "wrong": wrong}
 
 
-def as_table(model: str, results: dict[str, dict]) -> str:
-    """The results as a Markdown table."""
-    lines = [f"| task | items | {model} |", "| --- | ---: | ---: |"]
-    for name, result in results.items():
-        share = result["right"] / result["items"]
-        lines.append(f"| {name} | {result['items']} | {share:.1%} |")
+def evaluate_model(model: str, tasks: list[str], items: int, settings: dict) -> dict:
+    """Every task's result, and the seconds that they took."""
+    started = time.monotonic()
+    with hoshikage_cli.load(model) as generator:
+        results = {name: evaluate_task(generator, name, items, settings) for name in tasks}
+    seconds = round(time.monotonic() - started, 1)
+    return {"model": model, "settings": settings, "seconds": seconds, "tasks": results}
+
+
+def as_table(evaluations: list[dict]) -> str:
+    """The results as a Markdown table, a column a model."""
+    models = [evaluation["model"] for evaluation in evaluations]
+    lines = [f"| task | items | {' | '.join(models)} |", "| --- | ---: |" + " ---: |" * len(models)]
+    for name, first in evaluations[0]["tasks"].items():
+        results = [evaluation["tasks"][name] for evaluation in evaluations]
+        shares = " | ".join(f"{r['right'] / r['items']:.1%}" for r in results)
+        lines.append(f"| {name} | {first['items']} | {shares} |")
     return "\n".join(lines)
 
 
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model")
+    parser.add_argument("models", nargs="+", metavar="MODEL")
     parser.add_argument("--items", type=int, default=100, help="held-out items a task")
     parser.add_argument(
         "--task",
@@ -66,30 +79,20 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     """Evaluates every task and prints the outcome."""
     options = parse()
-    generator, started = hoshikage_cli.load(options.model), time.monotonic()
-    results = {
-        name: evaluate_task(generator, name, options.items, dict(options.settings))
-        for name in options.task or corpus.GENERATORS
-    }
+    tasks = options.task or list(corpus.GENERATORS)
+    evaluations = [
+        evaluate_model(model, tasks, options.items, dict(options.settings))
+        for model in options.models
+    ]
     if options.json:
-        print(
-            json.dumps(
-                {
-                    "model": options.model,
-                    "settings": dict(options.settings),
-                    "seconds": round(time.monotonic() - started, 1),
-                    "tasks": results,
-                },
-                ensure_ascii=False,
-                indent=1,
-            )
-        )
+        print(json.dumps(evaluations, ensure_ascii=False, indent=1))
         return
-    print(as_table(options.model, results))
-    for name, result in results.items() if options.show_wrong else ():
-        for row in result["wrong"]:
-            print(f"\n{name}: {row['prompt']!r}")
-            print(f"  wanted {row['wanted']!r}\n  got    {row['got']!r}")
+    print(as_table(evaluations))
+    for evaluation in evaluations if options.show_wrong else ():
+        for name, result in evaluation["tasks"].items():
+            for row in result["wrong"]:
+                print(f"\n{evaluation['model']}, {name}: {row['prompt']!r}")
+                print(f"  wanted {row['wanted']!r}\n  got    {row['got']!r}")
 
 
 if __name__ == "__main__":
