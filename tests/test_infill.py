@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hoshikage_cli
+import random_model
 from hoshikage_cli.errors import UsageError
 from hoshikage_cli.infill import continued, lay_out, parse, spaced
 
@@ -211,3 +212,13 @@ def test_too_long_a_text_is_refused_before_anything_is_made(generator):
     for text in ("[MASK:99999999999999]", "word " * 600 + "[MASK]"):
         with pytest.raises(hoshikage_cli.RunError, match="exceed the context"):
             generator.infill(text)
+
+
+@pytest.mark.parametrize("arch", ["dream", "llada", "llada-moe", "rnd1"])
+def test_every_architecture_keeps_what_is_kept(arch, tmp_path):
+    path = tmp_path / f"{arch}.gguf"
+    random_model.write_model(path, random_model.Shape(arch=arch, experts=4))
+    with hoshikage_cli.load(path, threads=1, seed=1, ctx_size=512) as loaded:
+        for text in TEXTS:
+            check_kept(loaded.infill(text), text)
+            check_kept(loaded.infill(text, fast=True), text)

@@ -127,7 +127,5 @@ def template() -> str:
 
 
 def _as_toml(known: Declaration) -> str:
-    default = known.default
-    if default is None:
-        default = {"int": 0, "float": 0.0, "bool": False}.get(known.type, "")
-    return json.dumps(default)
+    # Where there is no default, a value has to be thought of.
+    return "…" if known.default is None else json.dumps(known.default)

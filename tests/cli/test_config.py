@@ -135,11 +135,11 @@ def test_an_editor_that_fails_or_is_not_there(hoshikage, config_file, path):
     assert path.read_text() == FILE
 
 
-def test_the_template_is_valid_line_by_line():
+def test_every_default_of_the_template_is_valid():
     from hoshikage_cli.config import check, parse_toml, template
 
     lines = [line for line in template().splitlines() if line.startswith("# ") and " = " in line]
     assert len(lines) > 20
     for line in lines:
-        parse_toml(line.removeprefix("# "), "template")
-    check(parse_toml("\n".join(["steps = 50"]), "template"))
+        if not line.endswith("…"):
+            check(parse_toml(line.removeprefix("# "), "template"))

@@ -65,7 +65,15 @@ def with_program(tmp_path):
     return program.parent
 
 
-@pytest.mark.parametrize("name", ["cookbook.md", "diffusion.md", "reference.md"])
+def test_the_page_about_python_runs(capsys):
+    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(code, names)
+    assert "did you mean steps" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["cookbook.md", "diffusion.md", "python.md", "reference.md"])
 def test_links_within_the_documentation(name):
     text = (ROOT / "docs" / name).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):

@@ -16,8 +16,6 @@ from .models import models_app
 from .options import all_but, complete_model, with_settings
 
 GLOBAL_FLAGS = ("--help", "-h", "--version", "-V", "--install-completion", "--show-completion")
-# What belongs to one answer that is shown or written down step by step.
-TRACING = ("visual_delay", "trace")
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
@@ -242,7 +240,7 @@ def export(
 
 
 @app.command(cls=TopicsCommand, epilog=INFILL_EXAMPLES)
-@with_settings(GROUPS, all_but("max_tokens", "max_length", "samples", *TRACING))
+@with_settings(GROUPS, all_but("max_tokens", "max_length", "samples", "trace"))
 def infill(
     text: Annotated[
         MaybeText,
@@ -282,7 +280,7 @@ def infill(
 
 
 @app.command(cls=TopicsCommand, epilog=CHAT_EXAMPLES)
-@with_settings(GROUPS, all_but("json", "samples", *TRACING))
+@with_settings(GROUPS, all_but("json", "samples", "trace"))
 def chat(**flags: Any) -> int:
     """Talk with a model: turn by turn, with its chat template.
 
@@ -295,7 +293,7 @@ def chat(**flags: Any) -> int:
 
 
 @app.command(cls=TopicsCommand, epilog=BATCH_EXAMPLES)
-@with_settings(GROUPS, all_but("visual", "json", "samples", *TRACING))
+@with_settings(GROUPS, all_but("visual", "visual_delay", "trace", "json", "samples"))
 def batch(
     input: Annotated[
         MaybeText,
@@ -378,7 +376,7 @@ Examples:
 
 
 @app.command(cls=TopicsCommand, epilog=BENCH_EXAMPLES)
-@with_settings(GROUPS, all_but("visual", "samples", *TRACING))
+@with_settings(GROUPS, all_but("visual", "visual_delay", "trace", "samples"))
 def bench(
     prompt: Annotated[
         Optional[str],  # noqa: UP045 - read by typer

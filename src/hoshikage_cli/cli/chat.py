@@ -135,7 +135,7 @@ class Session:
             display.event(event)
 
         with self.display() as display:
-            interrupted = run_through(run, each)
+            interrupted = run_through(run, each, self.choice.delay(display))
         text = run.result().text
         if not streaming:
             printed.add(text)
@@ -151,7 +151,7 @@ class Session:
         if diffusion and wanted and is_terminal(sys.stderr) and not self.choice.output.quiet:
             from ..display.visual import LiveView
 
-            return LiveView()
+            return LiveView(self.choice.output.visual)
         return Silent()
 
     def fits(self, messages: list[Message]) -> bool:

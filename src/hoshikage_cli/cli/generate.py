@@ -43,6 +43,10 @@ class Choice:
     def output(self) -> OutputSettings:
         return self.resolved.settings.output
 
+    def delay(self, display: Silent) -> float:
+        """Seconds to wait after a step that somebody watches."""
+        return self.output.visual_delay / 1000 if display.watched else 0.0
+
     @property
     def name(self) -> str | None:
         """What was asked for; None for the default model."""
@@ -131,7 +135,7 @@ def drive(run: Run, choice: Choice, display: Silent, trace: Tracing) -> int:
     """Run to the end, or to the first Ctrl-C; what there is by then is printed either way."""
     answer = Answer()
     streaming = streams(choice)
-    delay = choice.output.visual_delay / 1000 if display.watched else 0.0
+    delay = choice.delay(display)
     with Interrupts() as interrupts:
         trace.begin(run)
         try:

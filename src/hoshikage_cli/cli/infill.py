@@ -53,7 +53,7 @@ def _fill(
     generator: Generator, text: str, choice: Choice, marker: str, prompt: str | None, display
 ) -> InfillResult:
     run = start(generator, text, choice.resolved, marker=marker, prompt=prompt)
-    run_through(run, display.event)
+    run_through(run, display.event, choice.delay(display))
     return run.result()
 
 

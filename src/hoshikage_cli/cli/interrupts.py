@@ -48,14 +48,18 @@ class Interrupts:
         self.seen = True
 
 
-def run_through(run: Iterable[Event], each: Callable[[Event], None]) -> bool:
-    """Hand every event of `run` to `each`, to the end or to the first Ctrl-C; whether it came."""
+def run_through(run: Iterable[Event], each: Callable[[Event], None], delay: float = 0.0) -> bool:
+    """Hand every event of `run` to `each`, to the end or to the first Ctrl-C; whether it came.
+
+    delay: seconds to wait after each event.
+    """
     from ..llama.errors import DecodeAborted
 
     with Interrupts() as interrupts:
         try:
             for event in run:
                 each(event)
+                interrupts.pause(delay)
                 if interrupts.seen:
                     break
         except DecodeAborted:

@@ -29,7 +29,7 @@ CATALOGUE: dict[str, ShippedModel] = {
         kind="diffusion",
         description="Tiny masked-diffusion model: sums, sorting, 4×4 sudoku, facts, short stories.",
         licence="MIT",
-        sha256="86bd28860bef06a93301e9e8d4f7b73d191a4ad7ab950238e7281cacf51039f4",
+        sha256="2eb3be502c4d3653bef3a044fcdc443272290ad70a6345389adc2d34ac132761",
     ),
     "hoshi-tiny-ar": ShippedModel(
         name="hoshi-tiny-ar",
