@@ -17,7 +17,7 @@ from hoshikage_cli.trace import Recording, TraceWriter, read_trace
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 STORY = ("Tell a story about Mia and a kite.", {"max_tokens": 48, "steps": 48})
 GREETING = ("こんにちは！", {"max_tokens": 24, "steps": 24})
-EMOJI = ("Hi! 👩‍🚀🌠 Who are you? ⭐", {"max_tokens": 24, "steps": 24})
+EMOJI = ("Hi! 👋 Who are you? ⭐", {"max_tokens": 24, "steps": 24})
 SEED = 1
 SECONDS = 8.0
 
