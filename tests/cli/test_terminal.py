@@ -17,7 +17,8 @@ import random_model
 from cli.conftest import PROGRAM
 
 HIDE_CURSOR, SHOW_CURSOR = b"\x1b[?25l", b"\x1b[?25h"
-SHORT = ("--steps", "4", "-n", "8")
+# All tokens are text and all steps are made, whatever the model answers.
+SHORT = ("--steps", "4", "-n", "8", "--eos-policy", "suppress")
 LONG = ("-m", "hoshi-tiny", "-n", "400", "--steps", "400", "--eos-policy", "suppress")
 
 
