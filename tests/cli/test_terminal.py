@@ -157,12 +157,27 @@ def test_ctrl_c_prints_the_text_so_far(environment, visual):
 
 
 @pytest.fixture(scope="module")
+def autoregressive_model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("models") / "llama.gguf"
+    random_model.write_model(path, random_model.Shape(arch="llama"))
+    return path
+
+
+def test_an_autoregressive_run_is_coloured_by_probability(environment, autoregressive_model):
+    options = ("-m", str(autoregressive_model), "-n", "24", "--seed", "1")
+    terminal = Terminal(["generate", "hi", *options, "--visual"], environment)
+    assert terminal.end()[0] == 0
+    for words in ("llama.gguf", "seed 1", "probability", "≥0.9", "NFE"):
+        assert words.encode() in terminal.seen
+    assert b"masked" not in terminal.seen
+    assert re.search(rb"48;5;53m[^ \x1b]", terminal.seen)
+
+
+@pytest.fixture(scope="module")
 def slow_model(tmp_path_factory):
-    """A model whose passes take seconds."""
+    """A model whose passes take seconds, in many small parts."""
     path = tmp_path_factory.mktemp("slow") / "slow.gguf"
-    shape = random_model.Shape(
-        layers=8, width=512, heads=8, kv_heads=8, feed_forward=2048, quantisation="Q8_0"
-    )
+    shape = random_model.Shape(layers=32, width=256, feed_forward=1024, quantisation="Q8_0")
     random_model.write_model(path, shape)
     return path
 
@@ -175,8 +190,8 @@ def test_a_pass_that_is_under_way_is_aborted(environment, slow_model):
     began = time.monotonic()
     terminal.process.send_signal(signal.SIGINT)
     terminal.wait_for(b"interrupted after 0 steps")
-    # Half a second, and as much again for a machine that is busy with other things.
-    assert time.monotonic() - began < 1
+    # Half a second, and more for a machine that is busy with other things.
+    assert time.monotonic() - began < 2
     assert terminal.end()[0] == 130
 
 

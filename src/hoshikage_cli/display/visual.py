@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 from rich.console import Console
@@ -19,6 +20,8 @@ from .shades import view_of
 
 FRAMES_PER_SECOND = 30
 LOOK_FOR_RESIZE = 0.2
+# What drawing may take of a run's time: a picture that takes longer is drawn less often.
+SHARE_OF_TIME = 0.02
 
 
 class LiveView(Silent):
@@ -66,8 +69,10 @@ class LiveView(Silent):
     def _paint(self) -> None:
         while not self._over.is_set():
             self._news.wait(LOOK_FOR_RESIZE)
+            began = time.thread_time()
             self._draw()
-            self._over.wait(1 / FRAMES_PER_SECOND)
+            cost = time.thread_time() - began
+            self._over.wait(max(1 / FRAMES_PER_SECOND, cost / SHARE_OF_TIME))
 
     def _draw(self) -> None:
         if self._picture and (self._news.is_set() or self._region.resized):
