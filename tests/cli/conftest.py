@@ -19,7 +19,7 @@ SOURCE = Path(__file__).parents[2] / "src"
 @pytest.fixture
 def environment(tmp_path):
     """An environment without settings, and with a config folder that is empty."""
-    ours = ("HOSHIKAGE_", "DIFFUSION_", "_HOSHIKAGE")
+    ours = ("HOSHIKAGE_", "DIFFUSION_", "_HOSHIKAGE", "XDG_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     kept.pop("NO_COLOR", None)
     return {

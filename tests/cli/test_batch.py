@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -139,6 +140,14 @@ def test_a_reader_that_goes_away(environment, prompts):
     process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
     process.stdout.close()
     assert process.wait(timeout=60) == 141
+
+
+def test_a_full_disk_is_told(hoshikage):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full here")
+    run = hoshikage("batch", "-", "-q", "-o", "/dev/full", *SHORT, stdin="a\n")
+    assert run.returncode == 1
+    assert run.stderr == "hoshikage: cannot write /dev/full: No space left on device\n"
 
 
 def test_ctrl_c_keeps_what_is_finished(environment, hoshikage, prompts, tmp_path):

@@ -43,6 +43,12 @@ def test_path(hoshikage, path):
     assert hoshikage("config", "path", HOSHIKAGE_CONFIG="/x/y.toml").stdout == "/x/y.toml\n"
 
 
+def test_without_a_command_it_tells_them(hoshikage):
+    run = hoshikage("config")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "unset" in run.stdout
+
+
 def test_show(hoshikage, config_file):
     without = hoshikage("config", "show")
     assert (without.returncode, without.stdout) == (0, "")

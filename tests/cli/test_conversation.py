@@ -223,6 +223,18 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(chat, tmp_path):
     chat.wait_for("left with 0")
 
 
+def test_what_is_typed_during_an_answer_is_sent_after_it(chat, tmp_path):
+    chat.wait_for("\n>")
+    chat.type("/set max-tokens 200", "Enter", "/set steps 200", "Enter", "Tell a story.", "Enter")
+    chat.type("/set steps 2", "Enter", "Hello!", "Enter", f"/save {tmp_path}/talk.json", "Enter")
+    chat.wait_for("4 messages")
+    chat.type("A line that goes on \\", "Enter", "below", "Enter")
+    chat.type(f"/save {tmp_path}/talk.json", "Enter", "/quit", "Enter")
+    chat.wait_for("left with 0")
+    talk = json.loads((tmp_path / "talk.json").read_text())
+    assert [m["content"] for m in talk[2::2]] == ["Hello!", "A line that goes on \nbelow"]
+
+
 def test_earlier_messages_come_back(chat, environment, tmp_path):
     chat.wait_for("\n>")
     chat.type("/set steps 3", "Enter")

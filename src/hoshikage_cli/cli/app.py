@@ -31,7 +31,7 @@ ROOT_EXAMPLES = """\b
 Examples:
   hoshikage generate "What is the capital of Japan?"
   hoshikage generate -m dream.gguf --visual "Write a haiku about the sea."
-  hoshikage infill "Mia found a [MASK]. Ben loved the red kite too."
+  hoshikage infill "Mia found a [MASK:2]. Ben loved the red kite too."
   hoshikage batch prompts.jsonl -o answers.jsonl
   hoshikage chat -m dream.gguf
   hoshikage inspect dream.gguf
@@ -64,7 +64,7 @@ Examples:
 
 INFILL_EXAMPLES = """\b
 Examples:
-  hoshikage infill "Mia found a [MASK]. Ben loved the red kite too."
+  hoshikage infill "Mia found a [MASK:2]. Ben loved the red kite too."
   hoshikage infill -f draft.txt --visual > whole.txt
   hoshikage infill --show holes --json -f form.py | jq '.[].text'
   hoshikage infill --mask-marker _ -p "Solve this." "1_34"

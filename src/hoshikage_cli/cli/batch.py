@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from io import RawIOBase
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,7 +26,7 @@ from ..batch.run import Batch, StrictStop
 from ..config import read_config
 from ..display.batch import BatchBar, BatchLines, SilentBatch
 from ..display.plain import Silent
-from ..errors import UsageError
+from ..errors import RunError, UsageError
 from ..generation import AT_ONCE, advice
 from ..overlay import overlaid
 from ..settings import Resolved, resolve
@@ -155,12 +157,21 @@ def _sink(asked: Wanted, choice: Choice) -> Iterator[ResultsFile | ResultsStream
     path = Path(asked.output).expanduser()
     if path.exists() and not path.is_file():
         with path.open("wb", buffering=0) as stream:
-            yield ResultsStream(stream.write, in_order=in_order)
+            yield ResultsStream(partial(_write, stream, path), in_order=in_order)
         return
     _refuse_same(asked, path)
     with ResultsFile(path, in_order=in_order, overwrite=asked.overwrite) as results:
         _tell_recovery(results, asked, choice)
         yield results
+
+
+def _write(stream: RawIOBase, path: Path, line: bytes) -> None:
+    """A line to a pipe or device."""
+    try:
+        while line:
+            line = line[stream.write(line) :]
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror}") from None
 
 
 def _refuse_same(asked: Wanted, path: Path) -> None:

@@ -10,11 +10,21 @@ import typer
 config_app = typer.Typer(
     name="config",
     help="Show and change the config file.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     rich_markup_mode=None,
 )
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="A setting, as its flag without dashes.")]
+
+
+@config_app.callback()
+def config(context: typer.Context) -> int:
+    """Show and change the config file."""
+    from .streams import write
+
+    if context.invoked_subcommand is None:
+        write(context.get_help() + "\n")
+    return 0
 
 
 @config_app.command("path")

@@ -23,6 +23,9 @@ def report(error: BaseException, arguments: list[str]) -> int:
     if isinstance(error, KeyboardInterrupt):
         note("interrupted")
         return Exit.INTERRUPTED
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(error.format_message(), file=sys.stderr)
+        return Exit.USAGE
     if _verbose(arguments, os.environ):
         traceback.print_exception(error, file=sys.stderr)
     message, code = _described(error)

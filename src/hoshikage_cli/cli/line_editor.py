@@ -33,8 +33,8 @@ class PipedLines:
 
 
 class LineEditor:
-    """prompt_toolkit's editor: Enter sends, Alt-Enter or Ctrl-J begins a new line, and so does a
-    backslash at the end; pasted lines stay together. It draws on stderr."""
+    """prompt_toolkit's editor: Enter sends, Alt-Enter begins a new line, and so does a backslash at
+    the end; pasted lines stay together. It draws on stderr."""
 
     interactive = True
 
@@ -85,8 +85,8 @@ def _keys():
         else:
             buffer.validate_and_handle()
 
+    # Not Ctrl-J as well: an Enter that is typed while the model still answers arrives as one.
     @keys.add("escape", "enter")
-    @keys.add("c-j")
     def _(event) -> None:
         event.current_buffer.insert_text("\n")
 
