@@ -29,7 +29,7 @@ CATALOGUE: dict[str, ShippedModel] = {
         kind="diffusion",
         description="Tiny masked-diffusion model: sums, sorting, 4×4 sudoku, facts, short stories.",
         licence="MIT",
-        sha256="2eb3be502c4d3653bef3a044fcdc443272290ad70a6345389adc2d34ac132761",
+        sha256="cba0787fbbe4ba3cc7debff1fb21fcad84be47550d92d33d1f50d26873590fc6",
     ),
     "hoshi-tiny-ar": ShippedModel(
         name="hoshi-tiny-ar",
