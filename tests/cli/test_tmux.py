@@ -127,10 +127,8 @@ def test_a_resize_leaves_nothing_behind(tmux, hoshikage, size):
 def test_ctrl_c_gives_the_terminal_back(tmux):
     tmux.start("generate", "Tell a story.", *SLOW, "--visual=confidence", "--visual-delay", "200")
     tmux.wait(step_shown(5))
-    began = time.monotonic()
     tmux.type("C-c")
     screen, code = tmux.ended()
-    assert time.monotonic() - began < 3
     assert code == 130
     assert tmux.cursor_is_shown()
     assert "interrupted after" in screen

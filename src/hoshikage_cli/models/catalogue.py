@@ -37,7 +37,7 @@ CATALOGUE: dict[str, ShippedModel] = {
         kind="autoregressive",
         description="The autoregressive twin of hoshi-tiny, trained on the same corpus.",
         licence="MIT",
-        sha256="",
+        sha256="3447ac76e2d0e61167606c59eec133db61b9579668efc3f2b26fa00c2d5a7947",
     ),
 }
 
