@@ -29,7 +29,7 @@ CATALOGUE: dict[str, ShippedModel] = {
         kind="diffusion",
         description="Tiny masked-diffusion model: sums, sorting, 4×4 sudoku, facts, short stories.",
         licence="MIT",
-        sha256="cba0787fbbe4ba3cc7debff1fb21fcad84be47550d92d33d1f50d26873590fc6",
+        sha256="dd1f4d14f3d086198517a94f6c0644df8161268a65c0b7b06173f955da125b18",
     ),
     "hoshi-tiny-ar": ShippedModel(
         name="hoshi-tiny-ar",
