@@ -111,14 +111,15 @@ def quality_lines(scores: list[quality.Score]) -> list[str]:
 
 
 def write_page(comparisons: list[speed.Comparison], scores: list[quality.Score]) -> None:
-    draw(scores)
+    if scores:
+        draw(scores)
     info = build_info()
     lines = [
         "# Benchmarks",
         "",
         "Written by `make bench`. Each ratio was taken in one interleaved run on the same GGUF:",
         "median of the repetitions, two threads, on "
-        f"{processor()} ({os.cpu_count()} cores), llama.cpp {info.commit[:12]}.",
+        f"{processor()} ({os.cpu_count()} cores), llama.cpp {info.llama_commit[:12]}.",
         "",
         "## Speed",
         "",
@@ -128,6 +129,16 @@ def write_page(comparisons: list[speed.Comparison], scores: list[quality.Score])
         "",
         *speed_lines(comparisons),
         "",
+        *quality_section(scores),
+    ]
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text("\n".join(lines))
+
+
+def quality_section(scores: list[quality.Score]) -> list[str]:
+    if not scores:
+        return []
+    return [
         "## Quality",
         "",
         "Exact match of `hoshi-tiny` on held-out items of its tasks. NFE counts evaluations of all",
@@ -138,8 +149,6 @@ def write_page(comparisons: list[speed.Comparison], scores: list[quality.Score])
         f"![Accuracy against tokens a second](images/{PLOT.name})",
         "",
     ]
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text("\n".join(lines))
 
 
 def processor() -> str:
