@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .costs import costs_of
+from .costs import Costs, costs_of
 from .decoding.cache import CachePlan, cheapest_window
 from .decoding.diffusion import Diffusion, DiffusionPlan, diffuse_together
 from .decoding.proposal import Proposal, ProposalRule
@@ -79,9 +79,11 @@ def context_for(generator: Generator, tasks: list[Task], at_once: int) -> Contex
     )
 
 
-def _run_of(generator: Generator, context: Context, task: Task, watch: Stopwatch) -> Run:
+def _run_of(
+    generator: Generator, context: Context, task: Task, watch: Stopwatch, costs: Costs
+) -> Run:
     """A run whose steps are yet to come."""
-    cache = cache_plan(context, task)
+    cache = cache_plan(task, costs)
     plan = diffusion_plan(generator.model, task, cache)
     proposer = _proposer(context.threads, watch)
     total = plan.steps or int((task.tokens == task.mask_token).sum())
@@ -92,22 +94,29 @@ def _run_of(generator: Generator, context: Context, task: Task, watch: Stopwatch
     return run
 
 
-def cache_plan(context: Context, task: Task) -> CachePlan:
+def _costs_for(context: Context, tasks: Sequence[Task]) -> Costs:
+    """What passes cost, looked up once for all tasks of a context; empty where none asks."""
+    asked = any(t.settings.speed.cache in ("dual", "active") for t in tasks)
+    fixed = all(t.settings.speed.cache_window for t in tasks)
+    return costs_of(context) if context.has_cache and asked and not fixed else ()
+
+
+def cache_plan(task: Task, costs: Costs) -> CachePlan:
     """How much of the canvas a pass evaluates, by what passes cost on this machine."""
     speed = task.settings.speed
     plan = CachePlan(speed.cache, window=speed.cache_window or 0, refresh=speed.cache_refresh)
-    if not context.has_cache or speed.cache_window or speed.cache not in ("dual", "active"):
+    if speed.cache_window or not costs:
         return plan
-    costs = costs_of(context)
-    if speed.cache == "active":
-        return replace(plan, costs=costs)
-    return replace(plan, window=cheapest_window(task.settings.diffusion.block_length, costs))
+    if speed.cache == "dual":
+        window = cheapest_window(task.settings.diffusion.block_length, costs)
+        return replace(plan, window=window)
+    return replace(plan, costs=costs)
 
 
 def start_task(generator: Generator, task: Task) -> Run:
     """Begin to unmask one canvas."""
     context, watch = context_for(generator, [task], 1), Stopwatch()
-    run = _run_of(generator, context, task, watch)
+    run = _run_of(generator, context, task, watch, _costs_for(context, [task]))
     together = diffuse_together(_TimedDenoiser(context, watch), [run.diffusion])
     run.steps = (step for _, step in together)
     return run
@@ -122,7 +131,8 @@ def run_together(
     be `alike`.
     """
     context, watch = context_for(generator, list(tasks), min(at_once, len(tasks))), Stopwatch()
-    runs = [_run_of(generator, context, task, watch) for task in tasks]
+    costs = _costs_for(context, tasks)
+    runs = [_run_of(generator, context, task, watch, costs) for task in tasks]
     steps = diffuse_together(_TimedDenoiser(context, watch), [run.diffusion for run in runs])
     for i, step in steps:
         run = runs[i]
