@@ -22,7 +22,7 @@ COMMIT := $(shell sed -n 's/^commit = "\([0-9a-f]\{12\}\).*/\1/p' vendor/llama.c
 CMAKE_COMMON := -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON -DGGML_CCACHE=OFF \
 	-DCMAKE_PLATFORM_NO_VERSIONED_SONAME=ON \
 	-DCMAKE_BUILD_WITH_INSTALL_RPATH=ON "-DCMAKE_INSTALL_RPATH=\$$ORIGIN" \
-	"-DCMAKE_CXX_FLAGS=-include $(abspath vendor/include/amx_tile_config.h)" \
+	"-DCMAKE_CXX_FLAGS=-include $(abspath vendor/include/amx_tile_config.h) -I$(abspath vendor/include)" \
 	-DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_APP=OFF \
 	-DLLAMA_BUILD_COMMIT=$(COMMIT) -DLLAMA_BUILD_NUMBER=0
 
@@ -91,7 +91,7 @@ build/cmake-args: FORCE
 	@mkdir -p build
 	@echo '$(CMAKE_ARGS)' | cmp -s - $@ || echo '$(CMAKE_ARGS)' > $@
 
-$(LIBRARY): $(TREE) vendor/include/amx_tile_config.h build/cmake-args
+$(LIBRARY): $(TREE) $(wildcard vendor/include/*.h) build/cmake-args
 	$(BIN)/cmake -S vendor/llama.cpp -B $(BUILD) $(CMAKE_COMMON) -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) \
 		-DGGML_RPC=ON -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_COMMON=OFF \
 		$(CMAKE_ARGS) > build/configure.log 2>&1 || { tail -n 20 build/configure.log; exit 1; }

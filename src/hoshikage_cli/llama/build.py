@@ -10,6 +10,7 @@ installed libllama to bind instead of the vendored one. HOSHIKAGE_PORTABLE=1 lea
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import sys
@@ -87,8 +88,18 @@ def write_build_facts(where: Paths) -> None:
     if where.vendored:
         lock = (ROOT / "vendor" / "llama.cpp.lock").read_text()
         commit = re.search(r"^commit\s*=\s*\"?([0-9a-f]{40})", lock, re.MULTILINE).group(1)
-    text = f'"""Written by build.py."""\n\nLLAMA_COMMIT = "{commit}"\nVENDORED = {where.vendored}\n'
-    (HERE / "_build_facts.py").write_text(text)
+    facts = {"LLAMA_COMMIT": commit, "VENDORED": where.vendored, "LIBRARIES": digest_of(where)}
+    lines = [f"{name} = {value!r}" for name, value in facts.items()]
+    (HERE / "_build_facts.py").write_text("\n".join(['"""Written by build.py."""', "", *lines, ""]))
+
+
+def digest_of(where: Paths) -> str:
+    """Tells one build of libllama and its parts from another."""
+    digest = hashlib.sha256()
+    for path in sorted(where.libraries.glob("lib*")):
+        if path.name.startswith(("libllama", "libggml")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def main() -> None:

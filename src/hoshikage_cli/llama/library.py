@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections import deque
 from dataclasses import dataclass
 
-from ._build_facts import LLAMA_COMMIT, VENDORED
+from ._build_facts import LIBRARIES, LLAMA_COMMIT, VENDORED
 from ._native import ffi, lib
 
 logger = logging.getLogger("hoshikage.llama")
@@ -29,6 +30,10 @@ class BuildInfo:
     llama_version: str
     backends: tuple[str, ...]
     vendored: bool
+    libraries: str
+    """A digest of libllama and its parts as they were built."""
+    stock_kernels: bool
+    """Whether HOSHIKAGE_STOCK_KERNELS leaves every matrix product to ggml."""
 
 
 def initialise() -> None:
@@ -46,7 +51,8 @@ def build_info() -> BuildInfo:
     registered = (lib.ggml_backend_reg_get(i) for i in range(lib.ggml_backend_reg_count()))
     names = tuple(ffi.string(lib.ggml_backend_reg_name(reg)).decode() for reg in registered)
     version = ffi.string(lib.llama_version()).decode()
-    return BuildInfo(LLAMA_COMMIT, version, names, VENDORED)
+    stock = os.environ.get("HOSHIKAGE_STOCK_KERNELS", "") not in ("", "0")
+    return BuildInfo(LLAMA_COMMIT, version, names, VENDORED, LIBRARIES, stock)
 
 
 def abort_on_interrupt() -> None:
