@@ -11,7 +11,8 @@ import numpy as np
 
 from hoshikage_cli.decoding.denoiser import Query
 from hoshikage_cli.decoding.proposal import Proposal, ProposalRule, propose
-from hoshikage_cli.llama import Context, Model
+from hoshikage_cli.llama.context import Context
+from hoshikage_cli.llama.model import Model
 from peer import PeerRun, PeerTrace, run_cli
 
 PROMPT = "Tell a story about Mia and a kite."

@@ -31,7 +31,8 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 from hoshikage_cli.decoding.diffusion import DiffusionPlan, diffuse
 from hoshikage_cli.decoding.proposal import ProposalRule
-from hoshikage_cli.llama import Context, Model
+from hoshikage_cli.llama.context import Context
+from hoshikage_cli.llama.model import Model
 from hoshikage_cli.models.catalogue import shipped_path
 from random_model import Shape, copied_vocabulary, write_model
 

@@ -16,6 +16,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from hoshikage_cli.waiting import prefer_short_waits
+
+prefer_short_waits()  # as the program does, and like it before the library is loaded
+
 from peer import ROOT
 
 sys.path += [str(ROOT / "tools"), str(ROOT / "tools" / "demo_model")]

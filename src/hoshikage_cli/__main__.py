@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
+
+from .waiting import prefer_short_waits
 
 VERSION_FLAGS = ("--version", "-V")
 
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    # OpenMP's threads spin while they wait. On a machine that is busy with other things they spin
-    # in each other's way: a small model then takes 40 times as long. Never to spin costs a third on
-    # a machine that is idle; a short while costs nothing. To be set before it is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    os.environ.setdefault("GOMP_SPINCOUNT", "5000")
+    prefer_short_waits()
     try:
         sys.exit(_run(sys.argv[1:]))
     except KeyboardInterrupt:

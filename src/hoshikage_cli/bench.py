@@ -24,6 +24,7 @@ from typing import Any
 from .errors import RunError
 from .generation import Generator
 from .settings import Resolved
+from .waiting import environment_of_others
 
 PEER_SECONDS = re.compile(rb"total time: ([\d.]+)ms")
 PEER_ATTEMPTS = 5
@@ -182,7 +183,11 @@ def run_measured(command: Sequence[str]) -> tuple[bytes, int]:
     with tempfile.TemporaryFile() as output:
         try:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment_of_others(),
             )
         except OSError as error:
             raise RunError(f"cannot run {command[0]}: {error.strerror}") from None

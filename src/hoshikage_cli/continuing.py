@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from .decoding.autoregressive import extend
 from .errors import PromptTooLong
-from .llama import Context, Model, Sampler
+from .llama.context import Context
+from .llama.model import Model
+from .llama.sampler import Sampler
 from .runs import Run, Stopwatch
 from .settings import Settings
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from .decoding.denoiser import Query
-from .llama import Context
+from .llama.context import Context
 from .llama.library import build_info
 
 Costs = tuple[tuple[int, float], ...]

@@ -15,7 +15,8 @@ from .decoding.cache import CachePlan, cheapest_window
 from .decoding.diffusion import Diffusion, DiffusionPlan, diffuse_together
 from .decoding.proposal import Proposal, ProposalRule
 from .errors import NoMaskToken, PromptTooLong, UsageError
-from .llama import Context, Model
+from .llama.context import Context
+from .llama.model import Model
 from .llama.rows import RowRule, reduce_rows
 from .runs import Run, Stopwatch, TextEvent
 from .settings import Settings

@@ -21,7 +21,8 @@ from . import chat
 from .continuing import start_text
 from .denoising import Task, run_together, start_task, task_of
 from .errors import HoshikageError, UsageError
-from .llama import Context, Model
+from .llama.context import Context
+from .llama.model import Model
 from .models import registry
 from .models.catalogue import CATALOGUE, DEFAULT_MODEL, shipped_path
 from .runs import Result, Run, TextEvent

@@ -704,12 +704,13 @@ def _grouped(values: Mapping[str, Any]) -> Settings:
 
 def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
     """A line for each variable that looks like one of ours and is read by nothing."""
-    others = ("HOSHIKAGE_CONFIG", "HOSHIKAGE_LLAMA_DIR", "HOSHIKAGE_MODELS")
+    names = ("CONFIG", "LLAMA_DIR", "MODELS", "PORTABLE", "STOCK_KERNELS")
+    others = tuple(f"HOSHIKAGE_{name}" for name in names)
     known = [d.env for d in declarations().values() if d.env]
-    names = {d.env.removeprefix("DIFFUSION_"): d.env for d in declarations().values() if d.env}
+    endings = {d.env.removeprefix("DIFFUSION_"): d.env for d in declarations().values() if d.env}
     for name in environ:
         if name.startswith(("HOSHIKAGE_", "DIFFUSION_")) and name not in (*known, *others):
-            exact = names.get(name.removeprefix("HOSHIKAGE_"))
+            exact = endings.get(name.removeprefix("HOSHIKAGE_"))
             guess = f"; did you mean {exact}?" if exact else did_you_mean(name, known, 0.8)
             # Variables of other programs begin with DIFFUSION_ too: only near misses are ours.
             if guess or name.startswith("HOSHIKAGE_"):

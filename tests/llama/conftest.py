@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import random_model
-from hoshikage_cli.llama import Model
+from hoshikage_cli.llama.model import Model
 
 DIFFUSION = ("dream", "llada", "llada-moe", "rnd1")
 VOCABULARIES = Path(__file__).parents[2] / "vendor" / "llama.cpp" / "models"

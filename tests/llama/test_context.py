@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hoshikage_cli.decoding.denoiser import Query
-from hoshikage_cli.llama import Context
+from hoshikage_cli.llama.context import Context
 from hoshikage_cli.llama.errors import ClosedError, DecodeAborted
 
 from .conftest import DIFFUSION

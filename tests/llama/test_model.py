@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from hoshikage_cli.decoding.denoiser import Query
-from hoshikage_cli.llama import Context, Model, Sampler, build_info
+from hoshikage_cli.llama.context import Context
 from hoshikage_cli.llama.errors import ClosedError, ModelLoadError
+from hoshikage_cli.llama.library import build_info
+from hoshikage_cli.llama.model import Model
+from hoshikage_cli.llama.sampler import Sampler
 
 from .conftest import DIFFUSION, VOCABULARIES
 

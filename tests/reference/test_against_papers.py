@@ -12,7 +12,8 @@ from hoshikage_cli.decoding.denoiser import Query
 from hoshikage_cli.decoding.diffusion import DiffusionPlan, diffuse
 from hoshikage_cli.decoding.proposal import ProposalRule
 from hoshikage_cli.decoding.randomness import Stream, keys, uniform
-from hoshikage_cli.llama import Context, Model
+from hoshikage_cli.llama.context import Context
+from hoshikage_cli.llama.model import Model
 from hoshikage_cli.models.catalogue import shipped_path
 
 from . import papers

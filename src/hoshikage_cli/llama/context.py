@@ -249,16 +249,22 @@ class Context:
 
     def append(self, token: int) -> None:
         """Evaluate one more token."""
-        self._extend(np.array([token], np.int32))
+        self._check_room(1)
+        self._batch.fill_one(token, self._filled)
+        self._decode()
+        self._filled += 1
 
     def _extend(self, tokens: NDArray[np.int32]) -> None:
-        if self._filled + len(tokens) > self.length:
-            raise DecodeError(f"the context of {self.length} positions is full")
+        self._check_room(len(tokens))
         positions = np.arange(self._filled, self._filled + len(tokens))
         self._batch.clear()
         self._batch.append(tokens, positions, 0, positions == positions[-1])
         self._decode()
         self._filled += len(tokens)
+
+    def _check_room(self, count: int) -> None:
+        if self._filled + count > self.length:
+            raise DecodeError(f"the context of {self.length} positions is full")
 
     def last_logits(self):
         """The C row that predicts the next token; for this package alone."""
@@ -291,6 +297,14 @@ class _Batch:
         outputs = np.zeros(len(part.window), np.int8)
         outputs[np.searchsorted(part.window, part.outputs)] = 1
         self.append(part.tokens[part.window], part.window, part.sequence, outputs)
+
+    def fill_one(self, token: int, position: int) -> None:
+        """The batch of an autoregressive step, made without arrays."""
+        struct = self.struct
+        struct.token[0], struct.pos[0] = token, position
+        struct.logits[0] = 1
+        self.sequences[0] = 0
+        self.count = struct.n_tokens = 1
 
     def append(self, tokens, positions, sequence: int, outputs) -> None:
         part = slice(self.count, self.count + len(tokens))

@@ -37,6 +37,7 @@ typedef struct {
 int hoshi_reduce_rows(const float * conditional, const float * unconditional, int64_t n_rows, int64_t n_vocab,
                       const int64_t * positions, const hoshi_rule * rule, int32_t n_threads, hoshi_rows * out);
 
+int32_t hoshi_sample_greedily(const float * logits, int32_t n_vocab, float * probability);
 int32_t hoshi_sample(struct llama_sampler * chain, const float * logits, int32_t n_vocab,
                      llama_token_data * candidates, float * probability);
 

@@ -24,13 +24,15 @@ class Sampler:
         repeat_last_n: int = 64,
         seed: int = 0,
     ) -> None:
+        penalised = repeat_penalty != 1.0 and repeat_last_n != 0
+        self._plain = temperature <= 0 and not penalised  # no chain has anything to do
         parameters = lib.llama_sampler_chain_default_params()
         parameters.no_perf = True
         self._chain = ffi.gc(lib.llama_sampler_chain_init(parameters), lib.llama_sampler_free)
         self._n_vocab = model.n_vocab
         self._candidates = ffi.new("llama_token_data[]", self._n_vocab)
         self._probability = ffi.new("float *")
-        if repeat_penalty != 1.0 and repeat_last_n != 0:
+        if penalised:
             penalties = (self._n_vocab, repeat_last_n, repeat_penalty, 0.0, 0.0)
             self._add(lib.llama_sampler_init_penalties(*penalties))
         if temperature <= 0:
@@ -68,12 +70,14 @@ class Sampler:
         logits = context.last_logits()
         if logits == ffi.NULL:
             raise LlamaError("nothing was decoded that a token could be sampled from")
-        token = lib.hoshi_sample(
-            self._open_chain(), logits, self._n_vocab, self._candidates, self._probability
-        )
+        chain, size, probability = self._open_chain(), self._n_vocab, self._probability
+        if self._plain:
+            token = lib.hoshi_sample_greedily(logits, size, probability)
+        else:
+            token = lib.hoshi_sample(chain, logits, size, self._candidates, probability)
         if token < 0:
             raise LlamaError("the samplers chose no token")
-        return token, self._probability[0]
+        return token, probability[0]
 
     def _open_chain(self):
         if self._chain is None:

@@ -27,5 +27,6 @@ void llama_sampler_accept(struct llama_sampler * smpl, int32_t token);
 void llama_sampler_reset(struct llama_sampler * smpl);
 void llama_sampler_free(struct llama_sampler * smpl);
 
+int32_t hoshi_sample_greedily(const float * logits, int32_t n_vocab, float * probability);
 int32_t hoshi_sample(struct llama_sampler * chain, const float * logits, int32_t n_vocab,
                      llama_token_data * candidates, float * probability);
