@@ -16,12 +16,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hoshikage_cli.waiting import prefer_short_waits
-
-prefer_short_waits()  # as the program does, and like it before the library is loaded
-
+from hoshikage_cli.waiting import DEFAULTS
 from peer import ROOT
 
+os.environ.update(DEFAULTS)  # as the program does, and like it before the library is loaded
 sys.path += [str(ROOT / "tools"), str(ROOT / "tools" / "demo_model")]
 
 import quality
@@ -43,6 +41,7 @@ def main() -> int:
         "start": lambda: [speed.start_up(n)],
         "autoregression": lambda: [speed.autoregression(smollm2(), n)],
         "guidance": lambda: [speed.guidance(n)],
+        "batch": lambda: speed.batch(n),
         "peer": lambda: speed.diffusion_speed(n),
         "quality": lambda: quality.scores(options.items),
     }
@@ -94,6 +93,11 @@ def speed_lines(comparisons: list[speed.Comparison]) -> list[str]:
     return lines
 
 
+def miss_lines(comparisons: list[speed.Comparison]) -> list[str]:
+    missed = [c for c in comparisons if not c.reached]
+    return [*(f"- Missed, {c.name}: {c.profile}." for c in missed if c.profile), ""]
+
+
 def quality_lines(scores: list[quality.Score]) -> list[str]:
     if not scores:
         return []
@@ -133,6 +137,7 @@ def write_page(comparisons: list[speed.Comparison], scores: list[quality.Score])
         "",
         *speed_lines(comparisons),
         "",
+        *miss_lines(comparisons),
         *quality_section(scores),
     ]
     PAGE.parent.mkdir(exist_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from random_model import Shape, copied_vocabulary, write_model
 LARGE = ROOT / "build" / "bench" / "llada-0.5b.gguf"
 VOCABULARY = ROOT / "vendor" / "llama.cpp" / "models" / "ggml-vocab-qwen2.gguf"
 PROMPT = "word " * 63
+LONG_ANSWER = "Write a very long story about a dragon."
 CANVAS, BLOCK, THREADS, VOCABULARY_SIZE = 256, 32, 2, 151_936
 FULL_STEPS, BLOCK_STEPS = 12, 48
 
@@ -40,6 +42,8 @@ class Comparison:
     unit: str
     at_most: bool = False
     detail: str = ""
+    profile: str = ""
+    """Where the time goes: the explanation of a miss."""
 
     @property
     def reached(self) -> bool:
@@ -139,37 +143,56 @@ def guidance(repetitions: int) -> Comparison:
     ):
         canvas = rng.integers(0, 1000, CANVAS).astype(np.int32)
         everywhere = np.arange(CANVAS)
-        twins = [Query(canvas, block), Query(canvas, block, sequence=1)]
+        batches = {
+            "together": [[Query(canvas, block), Query(canvas, block, sequence=1)]],
+            "apart": [[Query(canvas, everywhere)]] * 2,
+            "bodies": [[Query(canvas, block[:1])]] * 2,
+        }
 
-        def separately() -> None:
-            for _ in range(2):
-                context.logits([Query(canvas, everywhere)])
+        def once(name: str) -> float:
+            return seconds(lambda: [context.logits(queries) for queries in batches[name]])
 
-        pairs = [
-            (seconds(lambda: context.logits(twins)), seconds(separately))
-            for _ in range(repetitions + 1)
-        ][1:]
-    found = median(apart / together for together, apart in pairs)
-    together, apart = (median(column) for column in zip(*pairs, strict=True))
-    detail = f"{1000 * together:.0f} and {1000 * apart:.0f} ms"
-    return Comparison("guidance in one batch", found, 1.4, "×", detail=detail)
+        found = [{name: once(name) for name in batches} for _ in range(repetitions + 1)][1:]
+    middle = {name: 1000 * median(times[name] for times in found) for name in batches}
+    return Comparison(
+        "guidance in one batch",
+        median(times["apart"] / times["together"] for times in found),
+        1.4,
+        "×",
+        detail=f"{middle['together']:.0f} and {middle['apart']:.0f} ms",
+        profile=f"two passes without their heads alone take {middle['bodies']:.0f} of the "
+        f"{middle['apart']:.0f} ms, and one batch saves nothing of those: no more than "
+        f"{middle['apart'] / middle['bodies']:.2f}× can come of it here",
+    )
 
 
 def autoregression(path: Path, repetitions: int) -> Comparison:
     """Tokens a second of generation, against llama-bench's tg128."""
     with hk.load(path, threads=THREADS, temperature=0.0, max_tokens=128) as generator:
-        pairs = [(our_rate(generator), bench_rate(path)) for _ in range(repetitions)]
-    found = median(ours / theirs for ours, theirs in pairs)
-    ours, theirs = (median(column) for column in zip(*pairs, strict=True))
-    detail = f"{ours:.1f} and {theirs:.1f} tokens/s"
-    return Comparison("autoregressive, SmolLM2-135M", found, 0.95, "×", detail=detail)
+        runs = [(our_rate(generator), bench_rate(path)) for _ in range(repetitions)]
+    ours, theirs = (median(column) for column in zip(*runs, strict=True))
+    share = own_share(path)
+    return Comparison(
+        "autoregressive, SmolLM2-135M",
+        median(mine / other for mine, other in runs),
+        0.95,
+        "×",
+        detail=f"{ours:.1f} and {theirs:.1f} tokens/s",
+        profile=f"sampling and all that is not libllama's decode take {100 * share:.1f} % of a run",
+    )
 
 
 def our_rate(generator) -> float:
     """Tokens a second after the first, so that the prompt's evaluation is left out."""
-    events = generator.stream("Write a very long story about a dragon.")
+    events = generator.stream(LONG_ANSWER)
     times = [event.step.elapsed for event in events]
     return (len(times) - 1) / (times[-1] - times[0])
+
+
+def own_share(path: Path) -> float:
+    with hk.load(path, threads=THREADS, temperature=0.0, max_tokens=128) as generator:
+        timings = generator.generate(LONG_ANSWER).timings
+    return 1 - timings["decode"] / timings["generate"]
 
 
 def bench_rate(path: Path) -> float:
@@ -179,19 +202,69 @@ def bench_rate(path: Path) -> float:
     return json.loads(done.stdout)[0]["avg_ts"]
 
 
+def batch(repetitions: int) -> list[Comparison]:
+    """Eight records side by side, against a process for each and against one after the other."""
+    common = ["-m", large_model(), "--block-length", BLOCK, "--cache", "dual", "--steps", 16]
+    common += ["-n", 128, "--threads", THREADS, "--no-chat", "--eos-policy", "suppress", "-q"]
+    prompts = [f"Write a long story, number {i}, about a dragon and a fox." for i in range(8)]
+    with tempfile.TemporaryDirectory() as folder:
+        records = Path(folder) / "prompts.txt"
+        records.write_text("\n".join(prompts))
+
+        def together(*flags: object) -> float:
+            answers = Path(folder) / "answers.jsonl"
+            answers.unlink(missing_ok=True)
+            return program("batch", records, "-o", answers, *common, *flags)
+
+        found = [
+            (
+                sum(program("generate", *common, prompt) for prompt in prompts),
+                together("--at-once", 1),
+                together(),
+            )
+            for _ in range(repetitions)
+        ]
+    loop, one, many = (median(column) for column in zip(*found, strict=True))
+    detail = f"{many:.1f} s for eight records; a process each {loop:.1f} s, in turn {one:.1f} s"
+    return [
+        Comparison(
+            "batch, against a process for each record",
+            median(loop / many for loop, _, many in found),
+            1.5,
+            "×",
+            detail=detail,
+        ),
+        Comparison(
+            "batch, against one record after the other",
+            median(one / many for _, one, many in found),
+            1.5,
+            "×",
+            profile="the processor multiplies at nearly full speed with 32 rows already, so that "
+            "more rows in a pass save only the reading of the weights",
+        ),
+    ]
+
+
 def start_up(repetitions: int) -> Comparison:
     """What `--version` takes beyond an empty Python."""
-    program = Path(sys.executable).with_name("hoshikage")
-
-    def once(*command: object) -> float:
-        return seconds(lambda: subprocess.run(command, capture_output=True, check=True))
-
     pairs = [
-        (once(program, "--version"), once(sys.executable, "-c", "pass"))
+        (program("--version"), seconds(lambda: run_quietly(sys.executable, "-c", "pass")))
         for _ in range(2 * repetitions)
     ]
     ours, empty = (median(column) for column in zip(*pairs, strict=True))
     return Comparison("--version beyond an empty Python", ours - empty, 0.15, "s", at_most=True)
+
+
+def program(*arguments: object) -> float:
+    """Seconds of a run of `hoshikage`."""
+    hoshikage = Path(sys.executable).with_name("hoshikage")
+    return seconds(lambda: run_quietly(hoshikage, *arguments))
+
+
+def run_quietly(*command: object) -> None:
+    subprocess.run(
+        [str(part) for part in command], stdin=subprocess.DEVNULL, capture_output=True, check=True
+    )
 
 
 def seconds(action: Callable[[], object]) -> float:

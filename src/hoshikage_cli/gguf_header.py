@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from math import prod
+from mmap import ACCESS_READ, mmap
+from os import fstat
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -81,8 +84,8 @@ class Header:
 def read_header(path: Path) -> Header:
     """Raises NotAModel, one line, for what is not a whole GGUF header; OSError as `open` does."""
     try:
-        with open(path, "rb") as file:
-            return _Reader(file, path).header()
+        with open(path, "rb") as file, _contents(file) as data:
+            return _Reader(data, path).header()
     except (EOFError, struct.error, OverflowError, MemoryError):
         raise NotAModel(f"{path} is cut off or damaged: its GGUF header is not whole") from None
     except (UnicodeDecodeError, KeyError):
@@ -103,14 +106,21 @@ def check_whole(header: Header) -> None:
         raise NotAModel(f"{header.path} is cut off: {missing:,} bytes are missing at its end")
 
 
+def _contents(file: BinaryIO) -> AbstractContextManager[bytes | mmap]:
+    # A vocabulary has 150,000 lengths to hop over: in memory that is ten times as fast as in a file.
+    if fstat(file.fileno()).st_size == 0:
+        return nullcontext(b"")
+    return mmap(file.fileno(), 0, access=ACCESS_READ)
+
+
 class _Reader:
     """Reads forward through the header."""
 
-    def __init__(self, file: BinaryIO, path: Path) -> None:
-        self.file = file
+    def __init__(self, data: bytes | mmap, path: Path) -> None:
+        self.data = data
         self.path = path
         self.order = "<"
-        self.size = path.stat().st_size
+        self.at = 0
 
     def header(self) -> Header:
         version = self._version()
@@ -120,13 +130,14 @@ class _Reader:
             raise NotAModel(f"{self.path} is a GGUF without an architecture: not a language model")
         tensors = tuple(self._tensor() for _ in range(n_tensors))
         alignment = int(metadata.get("general.alignment", 32)) or 32
-        data_start = -(-self.file.tell() // alignment) * alignment
+        data_start = -(-self.at // alignment) * alignment
         return Header(self.path, version, metadata, tensors, data_start)
 
     def _version(self) -> int:
-        magic = self.file.read(4)
+        magic = self.data[:4]
         if magic != MAGIC:
             raise NotAModel(f"{self.path} is not a GGUF file{_what_instead(magic)}")
+        self.at = 4
         raw = self._read(4)
         # A version that reads as a huge number was written on a machine of the other byte order.
         self.order = "<" if struct.unpack("<I", raw)[0] < 1 << 16 else ">"
@@ -153,8 +164,7 @@ class _Reader:
         if kind in SCALARS:
             self._skip(length * struct.calcsize("=" + SCALARS[kind]))
         elif kind == STRING:
-            for _ in range(length):
-                self._skip(self._unpack("Q"))
+            self._skip_strings(length)
         else:
             for _ in range(length):
                 self._value(kind)
@@ -168,17 +178,23 @@ class _Reader:
         return struct.unpack(form, self._read(struct.calcsize(form)))[0]
 
     def _read(self, n: int) -> bytes:
-        if n > self.size:
-            raise EOFError
-        data = self.file.read(n)
-        if len(data) < n:
-            raise EOFError
-        return data
+        start = self.at
+        self._skip(n)
+        return self.data[start : self.at]
 
     def _skip(self, n: int) -> None:
-        if self.file.tell() + n > self.size:
+        if self.at + n > len(self.data):
             raise EOFError
-        self.file.seek(n, 1)
+        self.at += n
+
+    def _skip_strings(self, count: int) -> None:
+        length_at = struct.Struct(self.order + "Q").unpack_from
+        data, at, end = self.data, self.at, len(self.data)
+        for _ in range(count):
+            at += 8 + length_at(data, at)[0]
+            if at > end:
+                raise EOFError
+        self.at = at
 
 
 def _what_instead(magic: bytes) -> str:

@@ -10,15 +10,14 @@ from __future__ import annotations
 import os
 
 DEFAULTS = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "5000"}
-_ours: dict[str, str] = {}
 
 
 def prefer_short_waits() -> None:
     """Set what the environment does not say. OpenMP reads it when it is loaded: call this first."""
-    _ours.update({name: value for name, value in DEFAULTS.items() if name not in os.environ})
-    os.environ.update(_ours)
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
 
 
 def environment_of_others() -> dict[str, str]:
-    """The environment as it was, for programs that are to be measured as they come."""
-    return {name: value for name, value in os.environ.items() if name not in _ours}
+    """The environment without our defaults, for programs that are to be measured as they come."""
+    return {name: value for name, value in os.environ.items() if DEFAULTS.get(name) != value}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..display.figures import counted
 from ..errors import RunError, UsageError
 from ..settings import declarations, parse
 from ..trace import Recording, read_trace
@@ -38,7 +39,7 @@ def run_export(
     if not recording.steps:
         raise RunError(f"{file}: the run ended before its first step: there is nothing to show")
     if recording.flaw:
-        note(f"{recording.flaw} after {len(recording.steps)} steps: the text is unfinished")
+        note(f"{recording.flaw} after {counted(len(recording.steps), 'step')}: the text is unfinished")
     _write(output, _document(recording, kind, view, lasting, width, theme))
     return Exit.OK
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import read_config
+from ..display.figures import counted
 from ..display.plain import PlainLines, Silent
 from ..errors import UsageError
 from ..generation import Generator, Result, Run, advice, find_model, load, seed_of
@@ -154,7 +155,7 @@ def drive(run: Run, choice: Choice, display: Silent, trace: Tracing) -> int:
     print_result(result, answer, choice.output.json, streaming, display)
     if result.stop_reason != "interrupted":
         return Exit.FAILED if trace.failed else Exit.OK
-    note(f"interrupted after {result.steps} steps: the text is unfinished")
+    note(f"interrupted after {counted(result.steps, 'step')}: the text is unfinished")
     return Exit.INTERRUPTED
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ..display.figures import counted
 from ..errors import UsageError
 from ..generation import Generator
 from ..infill import MARKER, InfillResult, parse, refuse_autoregressive, start
@@ -45,7 +46,7 @@ def run_infill(
     _print(result, choice, show, as_typed=argument not in (None, "-"))
     if result.stop_reason != "interrupted":
         return Exit.OK
-    note(f"interrupted after {result.steps} steps: some holes are not filled")
+    note(f"interrupted after {counted(result.steps, 'step')}: some holes are not filled")
     return Exit.INTERRUPTED
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..config import read_config
 from ..decoding.events import Step
+from ..display.figures import counted
 from ..display.plain import PlainLines, Silent
 from ..runs import Result
 from ..settings import OutputSettings, resolve
@@ -26,13 +27,13 @@ def run_replay(file: str, speed: str, flags: dict[str, Any]) -> int:
     output = resolve(flags, os.environ, read_config(os.environ), {}).settings.output
     recording = read_trace(file)
     if recording.flaw:
-        note(f"{recording.flaw} after {len(recording.steps)} steps: the text is unfinished")
+        note(f"{recording.flaw} after {counted(len(recording.steps), 'step')}: the text is unfinished")
     with view_for(output) as display, Interrupts(of_passes=False) as interrupts:
         result = play(recording, display, interrupts, pace, output.visual_delay / 1000)
         print_result(result, Answer(), as_json=False, streamed=False, display=display)
     if not interrupts.seen:
         return Exit.OK
-    note(f"interrupted after {result.steps} steps")
+    note(f"interrupted after {counted(result.steps, 'step')}")
     return Exit.INTERRUPTED
 
 

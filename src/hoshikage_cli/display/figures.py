@@ -53,11 +53,16 @@ def progress_facts(event: TextEvent) -> list[str]:
     return facts if left is None else [*facts, f"{duration(left)} left"]
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 step`, `2 steps`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def summary(result: Result) -> str:
     """One line about a run that is over, short enough for 80 columns."""
     facts = [
-        f"{result.completion_tokens} tokens",
-        f"{result.steps} steps",
+        counted(result.completion_tokens, "token"),
+        counted(result.steps, "step"),
         f"NFE {result.nfe}",
         f"{result.timings['generate']:.2f} s",
         speed(result.timings["tokens_per_second"]),
