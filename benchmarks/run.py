@@ -41,7 +41,7 @@ def main() -> int:
         "start": lambda: [speed.start_up(n)],
         "autoregression": lambda: [speed.autoregression(smollm2(), n)],
         "guidance": lambda: [speed.guidance(n)],
-        "batch": lambda: speed.batch(n),
+        "batch": lambda: speed.batches(n),
         "peer": lambda: speed.diffusion_speed(n),
         "quality": lambda: quality.scores(options.items),
     }
@@ -84,11 +84,10 @@ def smollm2() -> Path:
 def speed_lines(comparisons: list[speed.Comparison]) -> list[str]:
     lines = ["| comparison | found | aim | |", "| --- | ---: | ---: | --- |"]
     for c in comparisons:
-        bound = "at most" if c.at_most else "at least"
-        missed = "" if c.reached else " (missed)"
+        bound = f"{'at most' if c.at_most else 'at least'} {c.wanted or 0:g} {c.unit}"
         lines.append(
-            f"| {c.name} | {c.found:.2f} {c.unit}{missed} | {bound} {c.wanted:g} {c.unit} "
-            f"| {c.detail} |"
+            f"| {c.name} | {c.found:.2f} {c.unit}{'' if c.reached else ' (missed)'} "
+            f"| {bound if c.wanted else ''} | {c.detail} |"
         )
     return lines
 

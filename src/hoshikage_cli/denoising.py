@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from .costs import Costs, costs_of
 from .decoding.cache import CachePlan, cheapest_window
 from .decoding.diffusion import Diffusion, DiffusionPlan, diffuse_together
+from .decoding.events import Step
 from .decoding.proposal import Proposal, ProposalRule
 from .errors import NoMaskToken, PromptTooLong, UsageError
 from .llama.context import Context
@@ -80,10 +82,9 @@ def context_for(generator: Generator, tasks: list[Task], at_once: int) -> Contex
     )
 
 
-def _run_of(
-    generator: Generator, context: Context, task: Task, watch: Stopwatch, costs: Costs
-) -> Run:
+def _run_of(generator: Generator, context: Context, task: Task, costs: Costs) -> Run:
     """A run whose steps are yet to come."""
+    watch = Stopwatch()
     cache = cache_plan(task, costs)
     plan = diffusion_plan(generator.model, task, cache)
     proposer = _proposer(context.threads, watch)
@@ -116,10 +117,9 @@ def cache_plan(task: Task, costs: Costs) -> CachePlan:
 
 def start_task(generator: Generator, task: Task) -> Run:
     """Begin to unmask one canvas."""
-    context, watch = context_for(generator, [task], 1), Stopwatch()
-    run = _run_of(generator, context, task, watch, _costs_for(context, [task]))
-    together = diffuse_together(_TimedDenoiser(context, watch), [run.diffusion])
-    run.steps = (step for _, step in together)
+    context = context_for(generator, [task], 1)
+    run = _run_of(generator, context, task, _costs_for(context, [task]))
+    run.steps = (step for _, step in _steps_of(context, [run]))
     return run
 
 
@@ -131,15 +131,22 @@ def run_together(
     Yields (index into `tasks`, event); after its last one a run is `finished`. The tasks must
     be `alike`.
     """
-    context, watch = context_for(generator, list(tasks), min(at_once, len(tasks))), Stopwatch()
+    context = context_for(generator, list(tasks), min(at_once, len(tasks)))
     costs = _costs_for(context, tasks)
-    runs = [_run_of(generator, context, task, watch, costs) for task in tasks]
-    steps = diffuse_together(_TimedDenoiser(context, watch), [run.diffusion for run in runs])
-    for i, step in steps:
+    runs = [_run_of(generator, context, task, costs) for task in tasks]
+    for i, step in _steps_of(context, runs):
         run = runs[i]
         event = run.record(step)
         run.finished = run.diffusion.over
         yield i, event
+
+
+def _steps_of(context: Context, runs: Sequence[Run]) -> Iterator[tuple[int, Step]]:
+    """Steps of all runs as they are made, the time of each pass shared out among them."""
+    denoiser = _TimedDenoiser(context)
+    for i, step in diffuse_together(denoiser, [run.diffusion for run in runs]):
+        runs[i].watch.decode += denoiser.time_spent_on(runs[i].diffusion)
+        yield i, step
 
 
 def diffusion_plan(model: Model, task: Task, cache: CachePlan) -> DiffusionPlan:
@@ -215,20 +222,27 @@ def _canvas_length(model: Model, prompt_length: int, settings: Settings) -> int:
 class _TimedDenoiser:
     """A context as the decoding loop sees it, with the time of its forward passes noted."""
 
-    def __init__(self, context: Context, watch: Stopwatch) -> None:
+    def __init__(self, context: Context) -> None:
         self.n_vocab = context.n_vocab
         self.mask_token = context.mask_token
         self.shift_logits = context.shift_logits
         self.has_cache = context.has_cache
         self.max_sequences = context.max_sequences
         self._context = context
-        self._watch = watch
+        self._seconds: Counter[int] = Counter()
 
     def logits(self, queries):
         began = time.perf_counter()
         rows = self._context.logits(queries)
-        self._watch.decode += time.perf_counter() - began
+        share = (time.perf_counter() - began) / len(queries)
+        for query in queries:
+            self._seconds[query.sequence] += share
         return rows
+
+    def time_spent_on(self, diffusion: Diffusion) -> float:
+        """Seconds of passes since this was last asked of the canvas: an equal share of each."""
+        width = 2 if diffusion.guided else 1
+        return sum(self._seconds.pop(diffusion.sequence + twin, 0.0) for twin in range(width))
 
 
 def _proposer(threads: int, watch: Stopwatch) -> Callable[..., Proposal]:

@@ -100,7 +100,7 @@ class Run:
         self.chosen: dict[str, Any] = {}
         self.steps: Iterator[Step] = iter(())
         self.diffusion: Diffusion | None = None
-        self._watch = watch
+        self.watch = watch
         self.finished = False
         self._elapsed = 0.0
         self._new_text = IncrementalText()
@@ -189,8 +189,8 @@ class Run:
         rate = completion_tokens / self._elapsed if self._elapsed > 0 else 0.0
         measured = {
             **self.timings,
-            "decode": self._watch.decode,
-            "reduce": self._watch.reduce,
+            "decode": self.watch.decode,
+            "reduce": self.watch.reduce,
             "generate": self._elapsed,
             "tokens_per_second": rate,
         }

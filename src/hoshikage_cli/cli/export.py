@@ -39,7 +39,8 @@ def run_export(
     if not recording.steps:
         raise RunError(f"{file}: the run ended before its first step: there is nothing to show")
     if recording.flaw:
-        note(f"{recording.flaw} after {counted(len(recording.steps), 'step')}: the text is unfinished")
+        made = counted(len(recording.steps), "step")
+        note(f"{recording.flaw} after {made}: the text is unfinished")
     _write(output, _document(recording, kind, view, lasting, width, theme))
     return Exit.OK
 

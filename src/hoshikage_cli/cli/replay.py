@@ -27,7 +27,8 @@ def run_replay(file: str, speed: str, flags: dict[str, Any]) -> int:
     output = resolve(flags, os.environ, read_config(os.environ), {}).settings.output
     recording = read_trace(file)
     if recording.flaw:
-        note(f"{recording.flaw} after {counted(len(recording.steps), 'step')}: the text is unfinished")
+        made = counted(len(recording.steps), "step")
+        note(f"{recording.flaw} after {made}: the text is unfinished")
     with view_for(output) as display, Interrupts(of_passes=False) as interrupts:
         result = play(recording, display, interrupts, pace, output.visual_delay / 1000)
         print_result(result, Answer(), as_json=False, streamed=False, display=display)
