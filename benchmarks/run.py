@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import sys
 from pathlib import Path
 
@@ -126,7 +127,8 @@ def write_page(comparisons: list[speed.Comparison], scores: list[quality.Score])
         "",
         "Written by `make bench`. Each ratio was taken in one interleaved run on the same GGUF:",
         "median of the repetitions, two threads, on "
-        f"{processor()} ({os.cpu_count()} cores), llama.cpp {info.llama_commit[:12]}.",
+        f"{processor()} ({os.cpu_count()} cores, {matrix_units()}), llama.cpp",
+        f"{info.llama_commit[:12]}.",
         "",
         "## Speed",
         "",
@@ -160,13 +162,26 @@ def quality_section(scores: list[quality.Score]) -> list[str]:
 
 
 def processor() -> str:
+    named = re.search(r"^model name\s*: (.*)$", cpu_facts(), re.MULTILINE)
+    return named[1].strip() if named else platform.processor() or platform.machine()
+
+
+def matrix_units() -> str:
+    """What the processor multiplies matrices with, as far as the speed of a pass depends on it."""
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
+        flags = set(re.findall(r"\w+", re.search(r"^flags.*$", cpu_facts(), re.MULTILINE)[0]))
+    except TypeError:
+        return "unknown instructions"
+    kinds = {"amx_int8": "AMX", "avx512_vnni": "AVX-512 VNNI", "avx_vnni": "AVX VNNI"}
+    found = [name for flag, name in kinds.items() if flag in flags]
+    return " and ".join(found) or "neither AMX nor VNNI"
+
+
+def cpu_facts() -> str:
+    try:
+        return Path("/proc/cpuinfo").read_text()
     except OSError:
-        pass
-    return platform.processor() or platform.machine()
+        return ""
 
 
 def draw(scores: list[quality.Score]) -> None:
