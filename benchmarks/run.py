@@ -46,8 +46,8 @@ def main() -> int:
         "peer": lambda: speed.diffusion_speed(n),
         "quality": lambda: quality.scores(options.items),
     }
-    results = known_results() if options.only else {}
-    for name in options.only or parts:
+    results = known_results() if options.only or options.rewrite else {}
+    for name in options.only or ([] if options.rewrite else parts):
         console.print(f"measuring: {name}")
         results[name] = [vars(item) for item in parts[name]()]
         RESULTS.parent.mkdir(parents=True, exist_ok=True)
@@ -69,6 +69,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--items", type=int, default=50, help="held-out items a task")
     parser.add_argument("--only", action="append", help="this part anew; may be repeated")
+    parser.add_argument("--rewrite", action="store_true", help="the page, without measuring")
     return parser.parse_args()
 
 
@@ -189,24 +190,47 @@ def draw(scores: list[quality.Score]) -> None:
 
     matplotlib.use("svg")
     matplotlib.rcParams["svg.hashsalt"] = "hoshikage"
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
     for i, score in enumerate(scores):
-        axes.scatter(score.tokens_per_second, 100 * score.accuracy, color=f"C{i % 10}")
-        axes.annotate(
-            score.name,
-            (score.tokens_per_second, 100 * score.accuracy),
-            xytext=(6, 5 if i % 2 else -11),
-            textcoords="offset points",
-            fontsize=8,
-        )
+        axes.scatter(score.tokens_per_second, 100 * score.accuracy, color=f"C{i % 10}", zorder=3)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(ticker.NullFormatter())
     axes.set_xlabel("tokens of answers a second")
     axes.set_ylabel("exact match on held-out tasks (%)")
-    axes.margins(x=0.18, y=0.12)
+    axes.margins(x=0.15, y=0.12)
     axes.grid(alpha=0.3)
+    figure.draw_without_rendering()
+    taken: list = []
+    for score in sorted(scores, key=lambda score: score.accuracy):
+        label(axes, score, taken)
     PLOT.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(PLOT, metadata={"Date": None})
+
+
+def label(axes, score: quality.Score, taken: list) -> None:
+    """Write the name beside its point, at the first place where it covers no other name."""
+    point = (score.tokens_per_second, 100 * score.accuracy)
+    places = [(x, y) for y in (4, -12, 14, -22, 24, -32) for x in (7, -7)]
+    for x, y in places:
+        text = axes.annotate(
+            score.name,
+            point,
+            xytext=(x, y),
+            textcoords="offset points",
+            fontsize=8,
+            ha="left" if x > 0 else "right",
+        )
+        extent = text.get_window_extent().padded(1)
+        inside = axes.bbox.x0 < extent.x0 and extent.x1 < axes.bbox.x1
+        if inside and not any(extent.overlaps(other) for other in taken):
+            break
+        if (x, y) != places[-1]:
+            text.remove()
+    taken.append(extent)
 
 
 if __name__ == "__main__":
