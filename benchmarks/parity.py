@@ -3,9 +3,9 @@
     make peer && .venv/bin/python benchmarks/parity.py [--write docs/differences.md]
 
 (a) logits of a whole-canvas pass, bit for bit with ggml's matrix products, and within rounding
-with ours; (b) tokens of every deterministic setting with the
-peer made greedy (top-k 1: its confidences tie and the order is by position); (c) each defect of
-the peer with the smallest run that shows it. Exits 1 when a difference has no name.
+with ours; (b) tokens of every deterministic setting, both ways, with the peer made greedy (top-k 1:
+its confidences tie and the order is by position); (c) each defect of the peer with the smallest run
+that shows it. Exits 1 when a difference has no name.
 """
 
 from __future__ import annotations

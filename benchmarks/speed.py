@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import truediv
 from pathlib import Path
 from statistics import median
 
@@ -227,22 +228,17 @@ def batch(name: str, length: list, repetitions: int, wanted: float | None) -> li
             return sum(program("generate", *common, prompt) for prompt in prompts)
 
         found = [(each(), together("--at-once", 1), together()) for _ in range(repetitions)]
-    loop, one, many = (median(column) for column in zip(*found, strict=True))
+    loops, ones, together_times = (list(column) for column in zip(*found, strict=True))
+    rivals = (("a process each", loops, wanted), ("one after the other", ones, None))
     return [
         Comparison(
-            f"batch, answers of {name}: against a process each",
-            median(loop / many for loop, _, many in found),
-            wanted,
+            f"batch, answers of {name}: against {rival}",
+            median(map(truediv, times, together_times)),
+            aim,
             "×",
-            detail=f"{many:.1f} and {loop:.1f} s for eight",
-        ),
-        Comparison(
-            f"batch, answers of {name}: against one after the other",
-            median(one / many for _, one, many in found),
-            None,
-            "×",
-            detail=f"{many:.1f} and {one:.1f} s for eight",
-        ),
+            detail=f"{median(together_times):.1f} and {median(times):.1f} s for eight",
+        )
+        for rival, times, aim in rivals
     ]
 
 

@@ -171,3 +171,4 @@ def test_variables_that_nothing_reads_are_told():
     said = list(unknown_variables({"HOSHIKAGE_STEPS": "4", "DIFFUSION_STEP": "4", "PATH": ""}))
     assert [line.rpartition(" ")[2] for line in said] == ["DIFFUSION_STEPS?", "DIFFUSION_STEPS?"]
     assert list(unknown_variables({"DIFFUSION_STEPS": "4", "DIFFUSION_HOME": "/x"})) == []
+    assert list(unknown_variables({"HOSHIKAGE_STOCK_KERNELS": "1", "HOSHIKAGE_MODELS": ""})) == []

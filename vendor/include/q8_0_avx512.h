@@ -7,13 +7,14 @@
  * about four tokens, and serves all tokens of the batch.
  *
  * The sum of a block is exact and blocks are added in order, so a token's result depends neither on
- * the other tokens of the batch nor on the number of threads. It differs from ggml's in the last
+ * the other tokens of the batch (a lone one is left to ggml's dot product) nor on the threads. It differs from ggml's in the last
  * bits, because ggml adds 8 partial sums a block in floating point. HOSHIKAGE_STOCK_KERNELS=1 in the
  * environment leaves everything to ggml, for results that equal llama.cpp's to the bit. */
 #ifndef HOSHI_Q8_0_AVX512_H
 #define HOSHI_Q8_0_AVX512_H
 
-#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512VNNI__)
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) && \
+    defined(__AVX512VNNI__) && defined(__F16C__)
 #define HOSHI_Q8_0_AVX512 1
 
 #include <immintrin.h>
@@ -34,9 +35,12 @@
 
 namespace hoshi {
 
+/* Whether HOSHIKAGE_STOCK_KERNELS was set, to anything but 0, when this was first asked. */
 inline bool stock_kernels() {
-    static const char * wish = std::getenv("HOSHIKAGE_STOCK_KERNELS");
-    static const bool wished = wish != nullptr && *wish != '\0' && std::strcmp(wish, "0") != 0;
+    static const bool wished = [] {
+        const char * value = std::getenv("HOSHIKAGE_STOCK_KERNELS");
+        return value != nullptr && *value != '\0' && std::strcmp(value, "0") != 0;
+    }();
     return wished;
 }
 
@@ -87,8 +91,8 @@ inline void transpose(__m512i rows[16]) {
     }
 }
 
-/* Puts 16 rows of `blocks` blocks side by side. `row` holds their beginnings; `ahead` is how far
- * behind each the row of the next strip lies, to be fetched meanwhile. */
+/* Puts 16 rows of `blocks` blocks side by side. `row` holds their beginnings; `ahead` blocks behind
+ * each lies the row of the next strip, to be fetched into the cache meanwhile. */
 template <typename Block>
 void pack_strip(Scratch & scratch, const Block * const row[LANES], int64_t blocks, int64_t ahead) {
     const __m512i raise = _mm512_set1_epi8(static_cast<char>(0x80));
