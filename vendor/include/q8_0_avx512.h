@@ -25,7 +25,7 @@
 #include <cstring>
 #include <vector>
 
-#if defined(__GNUC__)
+#if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wignored-attributes"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized" // from the intrinsics of GCC 12
@@ -217,7 +217,7 @@ void q8_0_product(int64_t m, int64_t n, int64_t blocks, const Block * weights, i
 
 } // namespace hoshi
 
-#if defined(__GNUC__)
+#if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop
 #endif
 
