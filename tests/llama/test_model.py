@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hoshikage_cli.decoding.denoiser import Query
+from hoshikage_cli.llama import library
 from hoshikage_cli.llama.context import Context
 from hoshikage_cli.llama.errors import ClosedError, ModelLoadError
 from hoshikage_cli.llama.library import build_info
@@ -108,6 +109,20 @@ def test_an_exception_of_the_listener_comes_through(model_file):
 
     with pytest.raises(KeyboardInterrupt):
         Model(model_file("llada"), on_progress=listener)
+
+
+@pytest.mark.parametrize("open_context", [False, True])
+def test_an_interrupt_while_the_library_logs(model_file, monkeypatch, capfd, open_context):
+    def interrupted(level: int, line: str) -> None:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    model = Model(model_file("llada"))
+    monkeypatch.setattr(library, "_log_line", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Context(model, length=32) if open_context else Model(model_file("llada"))
+    assert capfd.readouterr() == ("", "")
+    Context(model, length=32).close()
 
 
 def test_closing_a_model_closes_what_uses_it(model_file):

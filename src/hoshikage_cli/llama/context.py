@@ -97,10 +97,13 @@ class Context:
         model, abort = self.model.handle, self._abort
         handle = lib.llama_init_from_model(model, parameters)
         if handle == ffi.NULL:
+            library.raise_what_waits()
             reason = library.recent_errors(1) or "not enough memory?"
             raise ContextError(f"no context of {whole} positions: {reason}")
         # The destructor holds what the context uses, so that the order of collection is right.
-        return ffi.gc(handle, partial(_free, keep=(model, abort)))
+        handle = ffi.gc(handle, partial(_free, keep=(model, abort)))
+        library.raise_what_waits()
+        return handle
 
     def __enter__(self) -> Context:
         return self
@@ -232,6 +235,7 @@ class Context:
         lib.hoshi_clear_interrupt()
         library.forget_errors()
         status = lib.llama_decode(handle, self._batch.struct[0])
+        library.raise_what_waits()
         if status == ABORTED:
             self._abort.requested = False
             raise DecodeAborted("the forward pass was stopped")

@@ -19,7 +19,7 @@ _LEVELS = {
     lib.GGML_LOG_LEVEL_ERROR: logging.ERROR,
 }
 _recent: deque[str] = deque(maxlen=40)
-_state = {"started": False, "line": "", "level": logging.INFO}
+_state = {"started": False, "line": "", "level": logging.INFO, "raised": None}
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,24 @@ def forget_errors() -> None:
     _recent.clear()
 
 
-@ffi.def_extern()
+def has_raised() -> bool:
+    """Whether an exception, such as a Ctrl-C, waits for `raise_what_waits`."""
+    return _state["raised"] is not None
+
+
+def raise_what_waits() -> None:
+    """Raise what was raised while the library called back. To be called after what may log."""
+    error, _state["raised"] = _state["raised"], None
+    if error is not None:
+        raise error
+
+
+def keep_exception(kind, error, traceback) -> None:
+    """Let what a callback raised wait: it cannot pass through C, and would be printed and lost."""
+    _state["raised"] = error
+
+
+@ffi.def_extern(onerror=keep_exception)
 def hoshi_on_log(level, text, user_data) -> None:
     message = ffi.string(text).decode("utf-8", "replace")
     if level != lib.GGML_LOG_LEVEL_CONT:

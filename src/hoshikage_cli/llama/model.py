@@ -41,19 +41,19 @@ class Model:
 
     def _load(self, gpu_layers, vocabulary_only, on_progress):
         library.forget_errors()
-        watch = _Progress(on_progress)
-        keep = ffi.new_handle(watch)
+        watch = ffi.new_handle(_Progress(on_progress))
         parameters = lib.llama_model_default_params()
         parameters.n_gpu_layers = gpu_layers
         parameters.vocab_only = vocabulary_only
         parameters.progress_callback = lib.hoshi_on_progress
-        parameters.progress_callback_user_data = keep
+        parameters.progress_callback_user_data = watch
         handle = lib.llama_model_load_from_file(os.fsencode(self.path), parameters)
-        if watch.error is not None:
-            raise watch.error
+        if handle != ffi.NULL:
+            handle = ffi.gc(handle, lib.llama_model_free, self.path.stat().st_size)
+        library.raise_what_waits()
         if handle == ffi.NULL:
             raise ModelLoadError(f"cannot load {self.path.name}: {_reason(library.error_lines())}")
-        return ffi.gc(handle, lib.llama_model_free, self.path.stat().st_size)
+        return handle
 
     def __enter__(self) -> Model:
         return self
@@ -157,23 +157,18 @@ class Model:
 
 
 class _Progress:
-    """Carries progress out of C, and an exception of the listener past it."""
+    """Hands the progress of loading to a listener, whose False stops it."""
 
     def __init__(self, listener: Callable[[float], bool | None] | None) -> None:
         self.listener = listener
-        self.error: BaseException | None = None
 
     def __call__(self, share: float) -> bool:
-        if self.listener is None:
-            return True
-        try:
-            return self.listener(share) is not False
-        except BaseException as error:
-            self.error = error
+        if library.has_raised():
             return False
+        return self.listener is None or self.listener(share) is not False
 
 
-@ffi.def_extern(error=False)
+@ffi.def_extern(error=False, onerror=library.keep_exception)
 def hoshi_on_progress(share: float, user_data) -> bool:
     return ffi.from_handle(user_data)(share)
 
