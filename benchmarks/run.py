@@ -86,11 +86,8 @@ def smollm2() -> Path:
 def speed_lines(comparisons: list[speed.Comparison]) -> list[str]:
     lines = ["| comparison | found | aim | |", "| --- | ---: | ---: | --- |"]
     for c in comparisons:
-        bound = f"{'at most' if c.at_most else 'at least'} {c.wanted or 0:g} {c.unit}"
-        lines.append(
-            f"| {c.name} | {c.found:.2f} {c.unit}{'' if c.reached else ' (missed)'} "
-            f"| {bound if c.wanted else ''} | {c.detail} |"
-        )
+        missed = "" if c.reached else " (missed)"
+        lines.append(f"| {c.name} | {c.found:.2f} {c.unit}{missed} | {c.bound} | {c.detail} |")
     return lines
 
 
@@ -127,7 +124,7 @@ def write_page(comparisons: list[speed.Comparison], scores: list[quality.Score])
         "# Benchmarks",
         "",
         "Written by `make bench`. Each ratio was taken in one interleaved run on the same GGUF:",
-        "median of the repetitions, two threads, on "
+        "median of the repetitions (batches: of three at most), two threads, on "
         f"{processor()} ({os.cpu_count()} cores, {matrix_units()}), llama.cpp",
         f"{info.llama_commit[:12]}.",
         "",
@@ -169,10 +166,10 @@ def processor() -> str:
 
 def matrix_units() -> str:
     """What the processor multiplies matrices with, as far as the speed of a pass depends on it."""
-    try:
-        flags = set(re.findall(r"\w+", re.search(r"^flags.*$", cpu_facts(), re.MULTILINE)[0]))
-    except TypeError:
+    listed = re.search(r"^flags\s*: (.*)$", cpu_facts(), re.MULTILINE)
+    if listed is None:
         return "unknown instructions"
+    flags = listed[1].split()
     kinds = {"amx_int8": "AMX", "avx512_vnni": "AVX-512 VNNI", "avx_vnni": "AVX VNNI"}
     found = [name for flag, name in kinds.items() if flag in flags]
     return " and ".join(found) or "neither AMX nor VNNI"

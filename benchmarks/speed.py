@@ -47,6 +47,12 @@ class Comparison:
     """Where the time goes: the explanation of a miss."""
 
     @property
+    def bound(self) -> str:
+        if self.wanted is None:
+            return ""
+        return f"{'at most' if self.at_most else 'at least'} {self.wanted:g} {self.unit}"
+
+    @property
     def reached(self) -> bool:
         if self.wanted is None:
             return True

@@ -235,9 +235,10 @@ class Context:
         lib.hoshi_clear_interrupt()
         library.forget_errors()
         status = lib.llama_decode(handle, self._batch.struct[0])
-        library.raise_what_waits()
         if status == ABORTED:
             self._abort.requested = False
+        library.raise_what_waits()
+        if status == ABORTED:
             raise DecodeAborted("the forward pass was stopped")
         if status != 0:
             reason = library.recent_errors() or f"llama_decode returned {status}"

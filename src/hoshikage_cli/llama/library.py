@@ -44,6 +44,7 @@ def initialise() -> None:
     lib.llama_log_set(lib.hoshi_on_log, ffi.NULL)
     lib.ggml_backend_load_all()
     lib.llama_backend_init()
+    raise_what_waits()
 
 
 def build_info() -> BuildInfo:
