@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import hoshikage_cli
 import random_model
 from hoshikage_cli.errors import UsageError
-from hoshikage_cli.infill import continued, lay_out, parse, spaced
+from hoshikage_cli.generation.infill import continued, lay_out, parse, spaced
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
