@@ -102,7 +102,7 @@ def _drive(batch: Batch, sink: ResultsFile | ResultsStream, display: SilentBatch
 
 def _settle(flags: dict[str, Any], choice: Choice) -> Callable[[dict[str, Any]], Resolved]:
     """The settings of a record, from its own and all the layers below."""
-    config, advised = read_config(os.environ), advice(choice.header)
+    config, advised = read_config(os.environ), advice(choice.header.metadata)
 
     def settle(own: dict[str, Any]) -> Resolved:
         if not own:

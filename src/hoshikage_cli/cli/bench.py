@@ -83,7 +83,7 @@ def peer_program(path: str) -> Path:
 
 def resolve_variant(flags: dict[str, Any], generator: Generator) -> Resolved:
     """End tokens are kept out, unless something else is asked for: every canvas is then filled."""
-    config, told = read_config(os.environ), advice(generator.model)
+    config, told = read_config(os.environ), advice(generator.model.metadata)
     resolved = resolve(flags, os.environ, config, told, generator.kind)
     if resolved.sources["eos_policy"] == "default":
         resolved = resolved.with_values(eos_policy="suppress")

@@ -206,7 +206,7 @@ class Session:
         return f"{known.long_name}  {show(known, self.resolved.value(name))}"
 
     def resolve(self, own: dict[str, Any]) -> Resolved:
-        config, advised = read_config(os.environ), advice(self.choice.header)
+        config, advised = read_config(os.environ), advice(self.choice.header.metadata)
         flags = overlaid(self.flags, own)
         return resolve(flags, os.environ, config, advised, self.choice.kind)
 
