@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from hoshikage_cli.decoding import schedule, selection
+from hoshikage_cli.decoding import cache, parallel, schedule, selection
 from hoshikage_cli.errors import SettingsError
-from hoshikage_cli.settings.declared import ALGORITHMS, SCHEDULES, declarations
+from hoshikage_cli.settings.declared import (
+    ALGORITHMS,
+    CACHES,
+    PARALLEL_RULES,
+    SCHEDULES,
+    declarations,
+)
 from hoshikage_cli.settings.resolve import resolve, unknown_variables
 
 
@@ -69,7 +75,9 @@ def test_no_flag_is_declared_twice():
 
 
 def test_the_names_are_those_that_decoding_knows():
-    assert ALGORITHMS == selection.ALGORITHMS
+    assert tuple(selection.ALGORITHMS) == ALGORITHMS
+    assert set(PARALLEL_RULES) <= set(parallel.RULES)
+    assert CACHES == cache.MODES
     assert set(SCHEDULES) == set(schedule.SCHEDULES)
 
 

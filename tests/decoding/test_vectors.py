@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hoshikage_cli.decoding import selection
 from hoshikage_cli.decoding.guidance import guide
+from hoshikage_cli.decoding.parallel import ParallelRule
 from hoshikage_cli.decoding.proposal import (
+    Proposal,
     ProposalRule,
     entropy,
     filtered,
@@ -17,6 +18,8 @@ from hoshikage_cli.decoding.proposal import (
 )
 from hoshikage_cli.decoding.randomness import Stream, keys, uniform
 from hoshikage_cli.decoding.schedule import SCHEDULES, Block
+from hoshikage_cli.decoding.selection import ALGORITHMS, perturbed, ranked
+from hoshikage_cli.decoding.view import View
 
 A = [2.0, 1.0, 0.0, -1.0]
 FIVE_ROWS = [
@@ -27,6 +30,27 @@ FIVE_ROWS = [
     A,
 ]
 CLOSE = {"atol": 6e-7, "rtol": 0}
+
+
+def view_of(proposal, divergences=()) -> View:
+    positions = np.arange(len(proposal.tokens))
+    canvas = np.zeros(len(positions), np.int32)
+    block = Block(0, len(positions), 1, len(positions))
+    return View(positions, proposal, canvas, block, 0, 0, np.array(divergences))
+
+
+def sureness(probability=None, entropy=None) -> Proposal:
+    """Proposals of which only this is known."""
+    n = len(probability if probability is not None else entropy)
+    unknown = np.full(n, np.nan)
+    probability = unknown if probability is None else np.array(probability)
+    entropy = unknown if entropy is None else np.array(entropy)
+    return Proposal(np.zeros(n, int), probability, unknown, unknown, entropy, np.zeros(n, int))
+
+
+def accepted(name, limits, proposal, divergences=()) -> list[int]:
+    rule = ParallelRule(name, limits).rule
+    return np.flatnonzero(rule.accepts(view_of(proposal, divergences))).tolist()
 
 
 def proposal_of(rows, **rule):
@@ -66,9 +90,9 @@ def test_statistics_of_the_tempered_distribution() -> None:
 )
 def test_confidences_and_their_order(algorithm, values, order) -> None:
     proposal = proposal_of(FIVE_ROWS)
-    found = selection.confidences(algorithm, proposal, np.arange(5), 0, 0)
+    found = ALGORITHMS[algorithm].score(view_of(proposal))
     np.testing.assert_allclose(found, values, **CLOSE)
-    assert selection.ranked(found).tolist() == order
+    assert ranked(found).tolist() == order
 
 
 def seed_that_draws(token: int, **rule) -> int:
@@ -159,9 +183,9 @@ def test_guidance() -> None:
     np.testing.assert_allclose(softmax(strong), [0.013945, 0.008458, 0.977597], **CLOSE)
 
 
-@pytest.mark.parametrize(("confidence", "taken"), [([0.95, 0.92, 0.5], 2), ([0.5, 0.4, 0.3], 1)])
+@pytest.mark.parametrize(("confidence", "taken"), [([0.95, 0.92, 0.5], 2), ([0.5, 0.4, 0.3], 0)])
 def test_threshold(confidence, taken) -> None:
-    assert selection.over_threshold(np.array(confidence), 0.9) == taken
+    assert accepted("threshold", (0.9,), sureness(confidence)) == list(range(taken))
 
 
 @pytest.mark.parametrize(
@@ -175,7 +199,10 @@ def test_threshold(confidence, taken) -> None:
     ],
 )
 def test_factor(confidence, taken) -> None:
-    assert selection.by_factor(np.array(confidence), 1.0) == taken
+    together = range(taken) if taken > 1 else []  # the first alone is the algorithm's choice
+    assert accepted("factor", (1.0,), sureness(confidence)) == list(together)
+    backwards = [len(confidence) - 1 - i for i in reversed(together)]
+    assert accepted("factor", (1.0,), sureness(confidence[::-1])) == backwards
 
 
 def test_alg_temp_weights_and_draws_without_replacement() -> None:
@@ -184,26 +211,23 @@ def test_alg_temp_weights_and_draws_without_replacement() -> None:
     np.testing.assert_allclose(weights, [0.679486, 0.305313, 0.015201], **CLOSE)
     draws, included = 40_000, np.zeros(3)
     for step in range(draws):
-        scores = selection.perturbed(confidence, 0.5, np.arange(3), step, 7)
-        included[selection.ranked(scores)[:2]] += 1
+        scores = perturbed(confidence, 0.5, np.arange(3), step, 7)
+        included[ranked(scores)[:2]] += 1
     # Four standard errors of the rarest inclusion.
     np.testing.assert_allclose(included / draws, [0.988607, 0.957287, 0.054107], atol=0.0046)
 
 
-def test_entropy_exit_and_bound() -> None:
-    assert selection.entropy_exit(np.array([0.2, 1.4, 1.6, 3]), 1) == 2
-    assert selection.within_entropy_bound(np.array([0.1, 0.2, 0.3, 1]), 0.31) == 3
+def test_rules_of_entropy() -> None:
+    joint = sureness([0.9, 0.8, 0.7, 0.6], [0.1, 0.2, 0.3, 1])
+    assert accepted("entropy_bound", (0.31,), joint) == [0, 1, 2]
+    unsure = sureness([0.6, 0.9, 0.3, 0.2], [0.2, 1.6, 1.4, 3])
+    assert accepted("entropy_threshold", (1.5,), unsure) == [0, 2]
+    assert accepted("entropy_exit", (1.5,), unsure) == [0, 1]  # as many, the most probable
 
 
-def test_divergence() -> None:
-    p, q = softmax(np.array(A)), softmax(np.array([1.9, 1.1, 0, -1]))
-    np.testing.assert_allclose(selection.kl_divergence(p, q), 0.003662, **CLOSE)
-
-
-def test_stable_positions_are_confident_and_still() -> None:
-    confidence = np.array([0.95, 0.95, 0.5])
-    moved = np.array([[0.001, 0.02, 0.001], [0.001, 0.001, 0.001]])
-    assert selection.stable(confidence, moved).tolist() == [0]
+def test_what_has_settled_is_confident_and_still() -> None:
+    moved = [[0.001, 0.02, 0.001], [0.001, 0.001, 0.001]]
+    assert accepted("klass", (0.9, 0.01), sureness([0.95, 0.95, 0.5]), moved) == [0]
 
 
 def test_random_numbers_are_reproducible_and_distinct() -> None:

@@ -29,6 +29,12 @@ class Canvas:
         """Unmask positions for good."""
         self.tokens[positions] = tokens
 
+    def view(self) -> NDArray[np.int32]:
+        """The tokens as they are, read-only; they change with the canvas."""
+        tokens = self.tokens.view()
+        tokens.flags.writeable = False
+        return tokens
+
     def snapshot(self) -> NDArray[np.int32]:
         """A read-only copy."""
         copy = self.tokens.copy()

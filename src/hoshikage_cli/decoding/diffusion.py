@@ -5,53 +5,58 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import selection
 from .cache import Cache, CachePlan
 from .canvas import Canvas
 from .denoiser import Denoiser, Query
 from .guidance import unconditional_canvas
-from .proposal import Proposal, ProposalRule, Proposer, propose
+from .parallel import ParallelRule
+from .proposal import ProposalRule, Proposer, propose
 from .schedule import SCHEDULES, Block, blocks, one_a_step
+from .selection import ALGORITHMS, perturbed, ranked
 from .step import Commit, Step
+from .view import Flags, Floats, Indices, View
 
 
 @dataclass(frozen=True)
 class DiffusionPlan:
-    """Everything that decides the result but the model and the prompt.
-
-    steps: 0 means one token a step. algorithm: a name of `selection.ALGORITHMS`. schedule: a name
-    of `schedule.SCHEDULES`. eos_policy: `natural`; `suppress` (the rule bans end tokens); `last`,
-    where proposed end tokens rank behind all others. early_stop: end as soon as the answer is
-    complete, which loses nothing.
-
-    threshold, factor and entropy_bound commit more than the schedule asks for where the model is
-    sure (at most one of them; see `selection`): steps are then a maximum.
-    """
+    """Everything that decides the result but the model and the prompt."""
 
     steps: int = 50
+    """0 means one token a step."""
     algorithm: str = "confidence"
+    """A name of `selection.ALGORITHMS`."""
     schedule: str = "timestep"
+    """A name of `schedule.SCHEDULES`."""
     eps: float = 1e-3
+    """Where the timesteps of the schedule `timestep` end."""
     block_length: int = 32
+    """Size of the blocks of the schedule `block`."""
     alg_temp: float = 0.0
+    """Above 0 the positions are drawn, at this temperature of their scores."""
     eos_policy: str = "natural"
+    """`natural`; `suppress` (the proposal rule bans end tokens); `last`: proposed end tokens rank
+    behind all others, and no parallel rule accepts them."""
     end_tokens: frozenset[int] = frozenset()
+    """What ends an answer."""
     early_stop: bool = True
-    threshold: float | None = None
-    factor: float | None = None
-    entropy_bound: float | None = None
+    """End as soon as the answer is complete, which loses nothing."""
+    parallel: ParallelRule | None = None
+    """Commits more than the schedule asks for where the model is sure; steps are then a maximum."""
     cache: CachePlan = field(default_factory=CachePlan)
+    """What a pass evaluates afresh."""
     rule: ProposalRule = field(default_factory=ProposalRule)
+    """How logits become proposals."""
 
-    @property
-    def commits_in_parallel(self) -> bool:
-        rules = (self.threshold, self.factor, self.entropy_bound)
-        return any(rule is not None for rule in rules)
+    def __post_init__(self) -> None:
+        if self.parallel is not None and ALGORITHMS[self.algorithm].draw is not None:
+            raise ValueError(
+                f"{self.algorithm} decides by itself what to unmask: it takes no parallel rule"
+            )
 
 
 def diffuse(
@@ -74,50 +79,69 @@ def diffuse(
 def diffuse_together(denoiser: Denoiser, runs: Iterable[Diffusion]) -> Iterator[tuple[int, Step]]:
     """Run several canvases side by side; their forward passes share batches.
 
-    As many run at a time as the denoiser has sequences for; the next takes the place of one that is
-    over. Yields (index into `runs`, step) as the steps are made. Each run gives the tokens that it
-    gives alone, as far as the denoiser's rows do not depend on what else is in a batch. Either all
-    of the runs are guided or none.
+    A live queue: the next run is taken from `runs` only when there are sequences for it, so that
+    they may come as they are made. Yields (place in `runs`, step) as the steps are made. A run that
+    is over before it begins is passed over without a step: whoever hands it in can ask `run.over`.
+
+    Each run gives the tokens that it gives alone, as far as the denoiser's rows do not depend on
+    what else is in a batch. All runs need equally many sequences: guided ones two, others one.
     """
-    runs = list(runs)
-    width = 2 if any(run.guided for run in runs) else 1
-    free = list(range(0, denoiser.max_sequences - width + 1, width))
     waiting = ((i, run) for i, run in enumerate(runs) if not run.over)
+    first = next(waiting, None)
+    if first is None:
+        return
+    waiting = chain([first], waiting)
+    free = places(denoiser, first[1].sequences_needed)
     under_way: dict[int, Diffusion] = {}
     while True:
-        admitted = dict(islice(waiting, len(free)))
-        begin(admitted.values(), free)
-        under_way |= admitted
+        for place, (i, run) in zip(free.copy(), waiting, strict=False):  # no run without a place
+            free.remove(place)
+            run.begin(place)
+            under_way[i] = run
         if not under_way:
             return
-        asked = {i: run.ask() for i, run in under_way.items()}
-        rows = iter(denoiser.logits([query for queries in asked.values() for query in queries]))
-        steps = [(i, under_way[i].answer([next(rows) for _ in asked[i]])) for i in asked]
-        yield from steps
+        yield from step_each(denoiser, under_way)
         for i in [i for i, run in under_way.items() if run.over]:
-            free.append(under_way.pop(i).sequence)
+            free.append(under_way.pop(i).sequences)
 
 
-def begin(runs: Iterable[Diffusion], free: list[int]) -> None:
-    """Give each run a sequence, and let its clock start."""
-    for run in runs:
-        run.sequence = free.pop(0)
-        run.began = time.perf_counter()
+def places(denoiser: Denoiser, width: int) -> list[tuple[int, ...]]:
+    """The denoiser's sequences, `width` of them for each run. Raises ValueError when there are
+    fewer."""
+    count = denoiser.max_sequences
+    if count < width:
+        raise ValueError(f"a run needs {width} sequences and the denoiser has {count}")
+    return [tuple(range(i, i + width)) for i in range(0, count - width + 1, width)]
+
+
+def step_each(denoiser: Denoiser, runs: dict[int, Diffusion]) -> list[tuple[int, Step]]:
+    """One step of each run, from one request for rows."""
+    asked = {i: run.ask() for i, run in runs.items()}
+    rows = iter(denoiser.logits([query for queries in asked.values() for query in queries]))
+    return [(i, runs[i].answer([next(rows) for _ in asked[i]])) for i in asked]
 
 
 @dataclass(frozen=True)
 class Turn:
-    """A step to be made: its number within the block and in the run, and the positions that it may
-    commit."""
+    """A step to be made."""
 
     block: Block
+    """What is in scope."""
     step: int
+    """Its number in the block."""
     index: int
-    positions: NDArray[np.int64]
+    """Its number in the run."""
+    positions: Indices
+    """What it may commit; at least one."""
 
 
 class Diffusion:
-    """One run, without its forward passes: `ask` what it needs next, `answer` with the rows."""
+    """One run, without its forward passes: `begin` once, then `ask` what it needs next and `answer`
+    with the rows, in turn, until it is `over`.
+
+    What a step may commit follows from the canvas, so that the next turn must not be taken before
+    the last commit: `answer` alone takes it, and `ask` raises RuntimeError when it is not yet due.
+    """
 
     def __init__(
         self,
@@ -127,129 +151,165 @@ class Diffusion:
         plan: DiffusionPlan,
         proposer: Proposer = propose,
     ) -> None:
-        self.sequence = 0
-        self.canvas = Canvas(tokens, prompt_length, denoiser.mask_token)
         self.plan = plan
         self.proposer = proposer
-        self.schedule = SCHEDULES[plan.schedule] if plan.steps else one_a_step(plan.schedule)
+        self.algorithm = ALGORITHMS[plan.algorithm]
+        self.rule = plan.parallel.rule if plan.parallel else None
+        schedule = SCHEDULES[plan.schedule]
+        self.schedule = schedule if plan.steps else one_a_step(schedule)
         self.end_tokens = np.array(sorted(plan.end_tokens), np.int32)
+        self.canvas = Canvas(tokens, prompt_length, denoiser.mask_token)
         self.blocks = blocks(
-            self.canvas.masked(), len(self.canvas), plan.schedule, plan.steps, plan.block_length
+            self.canvas.masked(),
+            len(self.canvas),
+            self.schedule.in_blocks,
+            plan.steps,
+            plan.block_length,
         )
-        mode = plan.cache if denoiser.has_cache else CachePlan()
-        self.cache = Cache(mode, len(self.canvas))
-        self.evaluated = len(self.canvas)
-        self.turns = self.all_turns()
-        self.began = time.perf_counter()
-
-    def ask(self) -> list[Query]:
-        """The queries of the next step of a run that is not over."""
-        self.turn = next(turn for turn in self.turns if len(turn.positions))
-        return self.queries(self.turn)
-
-    def answer(self, rows: list[NDArray[np.float32]]) -> Step:
-        """Make the step that was asked about, with one array of rows a query."""
-        turn = self.turn
-        unconditional = rows[1] if self.guided else None
-        proposal = self.proposer(rows[0], unconditional, turn.positions, turn.index, self.plan.rule)
-        return self.commit(turn, proposal, self.select(turn, proposal))
-
-    def all_turns(self) -> Iterator[Turn]:
-        offset = 0
-        for block in self.blocks:
-            for step in range(block.steps):
-                positions = self.in_question(block, step, offset + step)
-                yield Turn(block, step, offset + step, positions)
-            offset += block.steps
-
-    # ----------------------------------------------------------------------- one step
-
-    def in_question(self, block: Block, step: int, index: int) -> NDArray[np.int64]:
-        """Positions that this step may commit; none when it has nothing to commit.
-
-        `origin` does not look at the proposals, so its choice is made before the forward pass.
-        """
-        plan = self.plan
-        positions = self.canvas.masked(block.start, block.end)
-        if plan.algorithm == "origin":
-            share = self.schedule.share(step, block, plan.eps)
-            return positions[selection.origin(share, positions, index, plan.rule.seed)]
-        quota = self.schedule.quota(step, block, len(positions), plan.eps)
-        return positions if quota > 0 or plan.commits_in_parallel else positions[:0]
-
-    def queries(self, turn: Turn) -> list[Query]:
-        """Rows that predict the positions in question, and their twins under guidance."""
-        block, canvas = turn.block, self.canvas
-        window = self.cache.window(block, canvas.masked(block.start, block.end))
-        self.evaluated = len(canvas) if window is None else len(window)
-        queries = [Query(canvas.tokens, turn.positions, window, self.sequence)]
-        if self.guided:
-            twin = unconditional_canvas(canvas.tokens, canvas.given, canvas.mask_token)
-            queries.append(Query(twin, turn.positions, window, self.sequence + 1))
-        return queries
-
-    def select(self, turn: Turn, proposal: Proposal) -> NDArray[np.int64]:
-        """Indices into the positions in question of what is committed, best first."""
-        positions, index = turn.positions, turn.index
-        plan = self.plan
-        if plan.algorithm == "origin":
-            return np.arange(len(positions))
-        confidence = selection.confidences(
-            plan.algorithm, proposal, positions, index, plan.rule.seed
-        )
-        if plan.alg_temp > 0:
-            confidence = selection.perturbed(
-                confidence, plan.alg_temp, positions, index, plan.rule.seed
-            )
-        late = np.isin(proposal.tokens, self.end_tokens) if plan.eos_policy == "last" else None
-        order = selection.ranked(confidence, late)
-        quota = self.schedule.quota(turn.step, turn.block, len(positions), plan.eps)
-        return order[: max(quota, self.sure(confidence[order], proposal.entropy[order]))]
-
-    def sure(self, confidence: NDArray[np.float64], entropy: NDArray[np.float32]) -> int:
-        """How many of the best, which come first, the model is sure enough of."""
-        plan = self.plan
-        if plan.threshold is not None:
-            return selection.over_threshold(confidence, plan.threshold)
-        if plan.factor is not None:
-            return selection.by_factor(confidence, plan.factor)
-        if plan.entropy_bound is not None:
-            return selection.within_entropy_bound(entropy.astype(np.float64), plan.entropy_bound)
-        return 0
-
-    def commit(self, turn: Turn, proposal: Proposal, chosen: NDArray[np.int64]) -> Step:
-        positions, block = turn.positions, turn.block
-        self.canvas.commit(positions[chosen], proposal.tokens[chosen])
-        self.cache.committed(positions[chosen])
-        commits = zip(
-            positions[chosen].tolist(),
-            proposal.tokens[chosen].tolist(),
-            proposal.probability[chosen].tolist(),
-            proposal.runner_up[chosen].tolist(),
-            strict=True,
-        )
-        evaluations = 2 if self.guided else 1
-        return Step(
-            index=turn.index,
-            total=sum(block.steps for block in self.blocks),
-            commits=tuple(Commit(*commit) for commit in commits),
-            canvas=self.canvas.snapshot(),
-            masked=len(self.canvas.masked()),
-            block=(block.start, block.end) if self.schedule.in_blocks else None,
-            positions_decoded=evaluations * self.evaluated,
-            nfe=evaluations,
-            elapsed=time.perf_counter() - self.began,
-        )
-
-    # ------------------------------------------------------------------------- a run
+        self.cache = Cache(plan.cache if denoiser.has_cache else CachePlan(), len(self.canvas))
+        self.sequences: tuple[int, ...] = ()
+        self._began = 0.0
+        self._evaluated: int | None = None  # by the pass that `ask` asked for, until `answer`
+        self._turns = self._all_turns()
+        self._turn = next(self._turns, None)
 
     @property
     def guided(self) -> bool:
+        """Whether a second canvas runs beside the first."""
         return self.plan.rule.guidance > 0
+
+    @property
+    def sequences_needed(self) -> int:
+        """How many canvases a pass evaluates for this run."""
+        return 2 if self.guided else 1
 
     @property
     def over(self) -> bool:
         """Whether no step is left to make."""
-        if self.plan.early_stop and self.canvas.answered(self.end_tokens):
-            return True
-        return len(self.canvas.masked()) == 0
+        complete = self.plan.early_stop and self.canvas.answered(self.end_tokens)
+        return self._turn is None or complete
+
+    def begin(self, sequences: tuple[int, ...]) -> None:
+        """Take these sequences of the denoiser; the clock starts."""
+        if len(sequences) < self.sequences_needed:
+            raise ValueError("runs with and without guidance cannot go side by side")
+        self.sequences = sequences
+        self._began = time.perf_counter()
+
+    def ask(self) -> list[Query]:
+        """The queries of the next step: rows that predict the positions in question, and their
+        twins under guidance."""
+        if self._turn is None or not self.sequences or self._evaluated is not None:
+            raise RuntimeError("a run is asked after it began, before its end, and once a step")
+        turn, canvas = self._turn, self.canvas
+        block = turn.block
+        window = self.cache.window(block, canvas.masked(block.start, block.end))
+        self._evaluated = len(canvas) if window is None else len(window)
+        canvases = [canvas.tokens]
+        if self.guided:
+            twin = unconditional_canvas(canvas.tokens, canvas.given, canvas.mask_token)
+            canvases.append(twin)
+        return [
+            Query(tokens, turn.positions, window, sequence)
+            for tokens, sequence in zip(canvases, self.sequences, strict=False)
+        ]
+
+    def answer(self, rows: list[NDArray[np.float32]]) -> Step:
+        """Make the step that was asked about, with one array of rows a query."""
+        if self._turn is None or self._evaluated is None:
+            raise RuntimeError("a run is answered after it has asked")
+        turn, evaluated = self._turn, self._evaluated
+        view = self._view(turn, rows)
+        chosen = self._select(turn, view)
+        self.canvas.commit(view.positions[chosen], view.proposal.tokens[chosen])
+        self.cache.committed(view.positions[chosen])
+        self._turn, self._evaluated = next(self._turns, None), None
+        return self._step(turn, _commits(view, chosen), evaluated)
+
+    # ----------------------------------------------------------------------- one step
+
+    def _all_turns(self) -> Iterator[Turn]:
+        """The steps that have something to commit, each as the canvas is when it is taken."""
+        offset = 0
+        for block in self.blocks:
+            for step in range(block.steps):
+                positions = self._in_question(block, step, offset + step)
+                if len(positions):
+                    yield Turn(block, step, offset + step, positions)
+            offset += block.steps
+
+    def _in_question(self, block: Block, step: int, index: int) -> Indices:
+        """Positions that a step may commit; none when it has nothing to commit."""
+        plan = self.plan
+        positions = self.canvas.masked(block.start, block.end)
+        if self.algorithm.draw is not None:
+            share = self.schedule.share(step, block, plan.eps)
+            return positions[self.algorithm.draw(share, positions, index, plan.rule.seed)]
+        return positions if self._least(block, step, len(positions)) > 0 else positions[:0]
+
+    def _least(self, block: Block, step: int, masked: int) -> int:
+        """How many a step commits at least: the quota, and never none under a parallel rule."""
+        quota = self.schedule.quota(step, block, masked, self.plan.eps)
+        return quota if self.rule is None else max(1, quota)
+
+    def _view(self, turn: Turn, rows: list[NDArray[np.float32]]) -> View:
+        unconditional = rows[1] if self.guided else None
+        rule = self.plan.rule
+        return View(
+            positions=turn.positions,
+            proposal=self.proposer(rows[0], unconditional, turn.positions, turn.index, rule),
+            canvas=self.canvas.view(),
+            block=turn.block,
+            step=turn.index,
+            seed=rule.seed,
+        )
+
+    def _select(self, turn: Turn, view: View) -> Indices:
+        """Indices of what is committed, the most trusted first: so many as the step has to, and
+        whatever else the parallel rule accepts."""
+        if self.algorithm.draw is not None:
+            return np.arange(len(view.positions))
+        late = self._late(view)
+        order = ranked(self._scores(view), late)
+        first = np.arange(len(order)) < self._least(turn.block, turn.step, len(order))
+        return order[first | self._accepted(view, late)[order]]
+
+    def _scores(self, view: View) -> Floats:
+        scores, alg_temp = self.algorithm.score(view), self.plan.alg_temp
+        if alg_temp <= 0:
+            return scores
+        return perturbed(scores, alg_temp, view.positions, view.step, view.seed)
+
+    def _late(self, view: View) -> Flags:
+        """What is to be committed behind all others."""
+        late = np.isin(view.proposal.tokens, self.end_tokens)
+        return late if self.plan.eos_policy == "last" else np.zeros_like(late)
+
+    def _accepted(self, view: View, late: Flags) -> Flags:
+        """What the parallel rule accepts of all that is not late."""
+        accepted = np.zeros(len(late), bool)
+        if self.rule is not None:
+            counted = np.flatnonzero(~late)
+            accepted[counted] = self.rule.accepts(view.only(counted))
+        return accepted
+
+    def _step(self, turn: Turn, commits: tuple[Commit, ...], evaluated: int) -> Step:
+        block = turn.block
+        return Step(
+            index=turn.index,
+            total=sum(block.steps for block in self.blocks),
+            commits=commits,
+            canvas=self.canvas.snapshot(),
+            masked=len(self.canvas.masked()),
+            block=(block.start, block.end) if self.schedule.in_blocks else None,
+            positions_decoded=self.sequences_needed * evaluated,
+            nfe=self.sequences_needed,
+            elapsed=time.perf_counter() - self._began,
+        )
+
+
+def _commits(view: View, chosen: Indices) -> tuple[Commit, ...]:
+    proposal = view.proposal
+    columns = (view.positions, proposal.tokens, proposal.probability, proposal.runner_up)
+    rows = zip(*(column[chosen].tolist() for column in columns), strict=True)
+    return tuple(Commit(*row) for row in rows)

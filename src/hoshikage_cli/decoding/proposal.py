@@ -19,35 +19,56 @@ from .randomness import Stream, keys, uniform, uniform_tokens
 
 @dataclass(frozen=True)
 class ProposalRule:
-    """How rows of logits become proposals.
-
-    temperature: 0 is greedy. top_k: 0 is off. top_p: 1 is off. gumbel: draw as LLaDA does, by
-    adding noise to the logits (no filters then). confidence: `clean` reads confidence, margin and
-    entropy from the softmax at temperature 1 (LLaDA), `sampled` from the distribution that is
-    drawn from (Dream). guidance: w. banned: ids that are never proposed.
-    """
+    """How rows of logits become proposals."""
 
     temperature: float = 0.0
+    """0 is greedy."""
     top_k: int = 0
+    """0 is off."""
     top_p: float = 1.0
+    """1 is off."""
     gumbel: bool = False
+    """Draw as LLaDA does, by adding noise to the logits; without filters."""
     confidence: str = "clean"
+    """`clean`: probabilities and entropy are those of the softmax at temperature 1 (LLaDA);
+    `sampled`: of the distribution that is drawn from (Dream)."""
     guidance: float = 0.0
+    """w of `guidance.guide`; 0 is off."""
     banned: tuple[int, ...] = ()
+    """Ids that are never proposed."""
     seed: int = 0
+    """Keys the random numbers, with step and position."""
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """One entry for each row: proposed token, its probability, the two largest probabilities,
-    entropy in nats, and the likeliest token other than the proposed one."""
+    """One entry of each array for each row."""
 
     tokens: NDArray[np.int32]
+    """What is proposed."""
     probability: NDArray[np.float32]
+    """Of the proposed token."""
     top1: NDArray[np.float32]
+    """The largest probability."""
     top2: NDArray[np.float32]
+    """The second largest."""
     entropy: NDArray[np.float32]
+    """In nats."""
     runner_up: NDArray[np.int32]
+    """The likeliest token other than the proposed one."""
+
+    def only(self, chosen: NDArray[np.int64]) -> Proposal:
+        """The same for some of the rows, by index."""
+        return Proposal(*(column[chosen] for column in vars(self).values()))
+
+
+KINDS = (np.int32, np.float32, np.float32, np.float32, np.float32, np.int32)
+"""Types of a proposal's columns, in order."""
+
+
+def empty_proposal(n: int) -> Proposal:
+    """Columns of n rows to be filled in."""
+    return Proposal(*(np.empty(n, kind) for kind in KINDS))
 
 
 Proposer = Callable[..., Proposal]
@@ -66,9 +87,8 @@ def propose(
         _propose_row(row, position, step, rule)
         for row, position in zip(edited_logits(logits, unconditional, rule), positions, strict=True)
     ]
-    columns = list(zip(*rows, strict=True)) if rows else [()] * 6
-    kinds = (np.int32, np.float32, np.float32, np.float32, np.float32, np.int32)
-    return Proposal(*(np.array(c, kind) for c, kind in zip(columns, kinds, strict=True)))
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(KINDS)
+    return Proposal(*(np.array(c, kind) for c, kind in zip(columns, KINDS, strict=True)))
 
 
 def edited_logits(

@@ -16,21 +16,25 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Block:
-    """Positions [start, end) and the steps that they get; masks: how many were masked at first."""
+    """Positions [start, end) and the steps that they get."""
 
     start: int
     end: int
     steps: int
     masks: int
+    """How many were masked at first."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """quota(step, block, masked, eps) and share(step, block, eps); the last step takes all."""
+    """How much a step unmasks. Steps count from 0 in each block; the last takes all."""
 
     in_blocks: bool
+    """Whether the canvas is divided into blocks."""
     quota: Callable[[int, Block, int, float], int]
+    """(step, block, masked, eps): how many of the positions that are still masked."""
     share: Callable[[int, Block, float], float]
+    """(step, block, eps): the probability of each of them, for an algorithm that draws."""
 
 
 def timestep_share(step: int, block: Block, eps: float) -> float:
@@ -69,23 +73,23 @@ SCHEDULES = {
 }
 
 
-def one_a_step(name: str) -> Schedule:
-    """The named schedule's blocks, with as many steps as there are masks."""
-    return replace(SCHEDULES[name], quota=even_quota, share=even_share)
+def one_a_step(schedule: Schedule) -> Schedule:
+    """The schedule's blocks, with as many steps as there are masks."""
+    return replace(schedule, quota=even_quota, share=even_share)
 
 
 def blocks(
-    masked: NDArray[np.int64], length: int, schedule: str, steps: int, size: int
+    masked: NDArray[np.int64], length: int, in_blocks: bool, steps: int, size: int
 ) -> list[Block]:
     """The blocks of a canvas of `length` positions whose `masked` positions (ascending) are given.
 
-    Blocks of `size` positions begin at the first masked one; the last may be shorter, and a block
-    without masks gets no steps. Each has ceil(steps / blocks) steps. steps = 0 means one token a
-    step.
+    Without division the whole canvas is one block. Blocks of `size` positions begin at the first
+    masked one; the last may be shorter, and one without masks gets no steps. Each has
+    ceil(steps / blocks) steps; steps = 0 means one token a step.
     """
     if len(masked) == 0:
         return []
-    if not SCHEDULES[schedule].in_blocks:
+    if not in_blocks:
         return [Block(0, length, steps or len(masked), len(masked))]
     first = int(masked[0])
     counts = np.bincount((masked - first) // size)

@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from ..decoding.cache import CachePlan, cheapest_window
 from ..decoding.diffusion import Diffusion, DiffusionPlan, diffuse_together
+from ..decoding.parallel import ParallelRule
 from ..decoding.proposal import Proposal, ProposalRule
 from ..decoding.step import Step
 from ..errors import NoMaskToken, PromptTooLong, UsageError
 from ..generation.run import Run, Stopwatch, TextEvent
 from ..llama.context import Context
 from ..llama.model import Model
-from ..llama.rows import RowRule, reduce_rows
-from ..settings.declared import Settings
+from ..llama.rows import reduce_rows
+from ..settings.declared import PARALLEL_RULES, Settings
 from .pass_costs import Costs, costs_of
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def _steps_of(context: Context, runs: Sequence[Run]) -> Iterator[tuple[int, Step
 def diffusion_plan(model: Model, task: Task, cache: CachePlan) -> DiffusionPlan:
     """The pure plan of a run: what the decoding package needs of the settings and the model."""
     settings = task.settings
-    diffusion, speed, sampling = settings.diffusion, settings.speed, settings.sampling
+    diffusion, sampling = settings.diffusion, settings.sampling
     end_tokens = model.vocabulary.end_tokens
     suppressed = tuple(sorted(end_tokens)) if diffusion.eos_policy == "suppress" else ()
     rule = ProposalRule(
@@ -175,12 +176,17 @@ def diffusion_plan(model: Model, task: Task, cache: CachePlan) -> DiffusionPlan:
         eos_policy=diffusion.eos_policy,
         end_tokens=end_tokens,
         early_stop=task.early_stop,
-        threshold=speed.threshold,
-        factor=speed.factor,
-        entropy_bound=speed.entropy_bound,
+        parallel=parallel_rule(settings),
         cache=cache,
         rule=rule,
     )
+
+
+def parallel_rule(settings: Settings) -> ParallelRule | None:
+    """The rule for parallel commits that the settings name, if any."""
+    given = {name: getattr(settings.speed, name) for name in PARALLEL_RULES}
+    rules = [ParallelRule(name, (limit,)) for name, limit in given.items() if limit is not None]
+    return rules[0] if rules else None
 
 
 def mask_token_of(model: Model, settings: Settings) -> int:
@@ -223,9 +229,7 @@ class _TimedDenoiser:
     """A context as the decoding loop sees it, with the time of its forward passes noted."""
 
     def __init__(self, context: Context) -> None:
-        self.n_vocab = context.n_vocab
         self.mask_token = context.mask_token
-        self.shift_logits = context.shift_logits
         self.has_cache = context.has_cache
         self.max_sequences = context.max_sequences
         self._context = context
@@ -241,28 +245,14 @@ class _TimedDenoiser:
 
     def time_spent_on(self, diffusion: Diffusion) -> float:
         """Seconds of passes since this was last asked of the canvas: an equal share of each."""
-        width = 2 if diffusion.guided else 1
-        return sum(self._seconds.pop(diffusion.sequence + twin, 0.0) for twin in range(width))
+        return sum(self._seconds.pop(sequence, 0.0) for sequence in diffusion.sequences)
 
 
 def _proposer(threads: int, watch: Stopwatch) -> Callable[..., Proposal]:
     def native(logits, unconditional, positions, step, rule: ProposalRule) -> Proposal:
         began = time.perf_counter()
-        rows = reduce_rows(logits, unconditional, positions, step, _row_rule(rule), threads)
+        proposal = reduce_rows(logits, unconditional, positions, step, rule, threads)
         watch.reduce += time.perf_counter() - began
-        return Proposal(**vars(rows))
+        return proposal
 
     return native
-
-
-def _row_rule(rule: ProposalRule) -> RowRule:
-    return RowRule(
-        temperature=rule.temperature,
-        top_k=rule.top_k,
-        top_p=rule.top_p,
-        gumbel=rule.gumbel,
-        clean=rule.confidence == "clean",
-        guidance=rule.guidance,
-        banned=rule.banned,
-        seed=rule.seed,
-    )

@@ -201,7 +201,7 @@ static void write_statistics(const row_sums * sums, hoshi_rows * out, int64_t ro
 }
 
 static void write_token(const row_sums * sums, float z, int64_t token, hoshi_rows * out, int64_t row) {
-    out->token[row] = (int32_t) token;
+    out->tokens[row] = (int32_t) token;
     out->runner_up[row] = (int32_t) (token == sums->argmax ? sums->argsecond : sums->argmax);
     out->probability[row] = (float) (exp((double) z - (double) sums->first) / sums->sum);
 }

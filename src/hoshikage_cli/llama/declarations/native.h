@@ -12,7 +12,7 @@ typedef struct {
 } hoshi_rule;
 
 typedef struct {
-    int32_t * token;
+    int32_t * tokens;
     int32_t * runner_up;
     float *   probability;
     float *   top1;

@@ -1,0 +1,44 @@
+"""What a rule sees of the step that is being made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .proposal import Proposal
+from .schedule import Block
+
+Indices = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class View:
+    """One entry of each array for each position in question, ascending."""
+
+    positions: Indices
+    """(n,) where they are on the canvas."""
+    proposal: Proposal
+    """What the model would put there, and how sure it is."""
+    canvas: NDArray[np.int32]
+    """(L,) the tokens before the step, read-only."""
+    block: Block
+    """The part of the canvas in scope, with its steps."""
+    step: int
+    """Number of the step in the run; with `seed` it keys random numbers."""
+    seed: int = 0
+    divergences: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    """(m, n) how far each distribution has moved in the last m steps, in nats, for a rule that
+    asks for that memory; infinite where a position has not been seen so often."""
+
+    def only(self, chosen: Indices) -> View:
+        """The same for some of the positions, by index."""
+        return replace(
+            self,
+            positions=self.positions[chosen],
+            proposal=self.proposal.only(chosen),
+            divergences=self.divergences[:, chosen] if self.divergences.size else self.divergences,
+        )
