@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -273,11 +274,11 @@ def equivalent_steps(run: PeerRun) -> int:
 
 
 def single_precision_differs(run: PeerRun) -> bool:
-    """Whether float32 arithmetic, as the peer's, gives other counts than double precision."""
-    return schedule_counts(run, np.float32) != schedule_counts(run, np.float64)
+    """Whether float32 arithmetic, as the peer's, gives other counts than exact numbers."""
+    return schedule_counts(run, np.float32) != schedule_counts(run, lambda x: Fraction(str(x)))
 
 
-def schedule_counts(run: PeerRun, real: type) -> list[int]:
+def schedule_counts(run: PeerRun, real: Callable) -> list[int]:
     masked, counts = run.length - len(run.prompt), []
     one, eps = real(1), real(run.eps)
     for step in range(run.steps):

@@ -175,6 +175,23 @@ def test_masks_a_step(schedule, masks, steps, expected) -> None:
     assert counts(schedule, masks, steps) == expected
 
 
+@pytest.mark.parametrize("eps", [1e-3, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5])
+def test_timesteps_are_exact(eps) -> None:
+    """floor(m d / (1 - i d)) for d = (1 - eps) / N, in whole numbers: eps = a / 1000."""
+    rest = 1000 - round(1000 * eps)
+    for steps in range(1, 41):
+        block = Block(0, 40, steps, 40)
+        for step in range(steps - 1):
+            for masked in range(1, 41):
+                wanted = masked * rest // (1000 * steps - step * rest)
+                assert SCHEDULES["timestep"].quota(step, block, masked, eps) == wanted
+
+
+def test_timesteps_that_divide() -> None:
+    """13 masks in step 17: 13 * 0.9 / (27 - 17 * 0.9) is 1, and in floating point a little less."""
+    assert counts("timestep", 16, 27, eps=0.1) == [0] * 14 + [1] * 12 + [4]
+
+
 def test_guidance() -> None:
     conditional, unconditional = np.array([1.0, 2, 3]), np.array([0.5, 2.5, 1])
     np.testing.assert_allclose(guide(conditional, unconditional, 0.5), [1.25, 1.75, 4])

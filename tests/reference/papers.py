@@ -8,6 +8,7 @@ random numbers come in as a function of (step, position), so that runs can be co
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 
@@ -89,7 +90,7 @@ def dream(model, tokens, settings, steps, eps):
     current number of masks; the last step commits all."""
     canvas, mask = list(tokens), settings["mask"]
     given = [token != mask for token in canvas]
-    times = [1 + (eps - 1) * i / steps for i in range(steps + 1)]
+    times = [1 + (Fraction(str(eps)) - 1) * i / steps for i in range(steps + 1)]
     history = []
     for i in range(steps):
         masked = sum(token == mask for token in canvas)
@@ -97,7 +98,7 @@ def dream(model, tokens, settings, steps, eps):
             break
         count = masked
         if i < steps - 1:
-            count = int(masked * (1 - times[i + 1] / times[i]) + 1e-12)
+            count = math.floor(masked * (1 - times[i + 1] / times[i]))
         canvas = step_once(model, canvas, given, settings, range(len(canvas)), count, i)
         history.append(list(canvas))
     return history

@@ -19,7 +19,7 @@ from hoshikage_cli.models.catalogue import shipped_path
 from . import papers
 
 ALGORITHMS = ("confidence", "margin", "entropy", "random")
-EPS = 1e-3
+EPS = (1e-3, 1e-2, 0.05, 0.1, 0.25, 0.3, 0.5)
 
 
 def noise(seed):
@@ -44,12 +44,14 @@ def changes(canvases):
     return kept
 
 
-def compare(denoiser, tokens, prompt, algorithm, schedule, steps, block_length, scale, seed):
+def compare(
+    denoiser, tokens, prompt, algorithm, schedule, steps, block_length, scale, seed, eps=1e-3
+):
     plan = DiffusionPlan(
         steps=steps,
         algorithm=algorithm,
         schedule=schedule,
-        eps=EPS,
+        eps=eps,
         block_length=block_length,
         rule=ProposalRule(banned=(denoiser.mask_token,), guidance=scale, seed=seed),
     )
@@ -64,7 +66,7 @@ def compare(denoiser, tokens, prompt, algorithm, schedule, steps, block_length, 
     if schedule == "block":
         theirs = papers.llada(denoiser.rows, tokens, options, steps, block_length)
     else:
-        theirs = papers.dream(denoiser.rows, tokens, options, steps, EPS)
+        theirs = papers.dream(denoiser.rows, tokens, options, steps, eps)
     assert changes(ours) == changes([tokens, *theirs])
     assert denoiser.mask_token not in ours[-1]
 
@@ -81,13 +83,14 @@ def compare(denoiser, tokens, prompt, algorithm, schedule, steps, block_length, 
     scale=st.sampled_from((0.0, 0.5, 1.5)),
     holes=st.lists(st.integers(0, 8), max_size=3),
     seed=st.integers(0, 3),
+    eps=st.sampled_from(EPS),
 )
 def test_every_setting(
-    algorithm, schedule, shift, prompt, generated, steps, block_length, scale, holes, seed
+    algorithm, schedule, shift, prompt, generated, steps, block_length, scale, holes, seed, eps
 ) -> None:
     denoiser = TableDenoiser(shift=shift, seed=seed)
     tokens = canvas_of(denoiser, prompt, generated, holes)
-    compare(denoiser, tokens, prompt, algorithm, schedule, steps, block_length, scale, seed)
+    compare(denoiser, tokens, prompt, algorithm, schedule, steps, block_length, scale, seed, eps)
 
 
 @pytest.mark.parametrize("shift", [False, True])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,13 +40,22 @@ class Schedule:
 
 def timestep_share(step: int, block: Block, eps: float) -> float:
     """1 - s/t for t falling linearly from 1 to eps over the steps (Dream)."""
-    fall = (1 - eps) / block.steps
-    return 1.0 if step >= block.steps - 1 else fall / (1 - step * fall)
+    return float(_fall(step, block, eps))
 
 
 def timestep_quota(step: int, block: Block, masked: int, eps: float) -> int:
-    """trunc(masked (1 - s/t)), of the masks that there are now; all in the last step (Dream)."""
-    return masked if step >= block.steps - 1 else int(masked * timestep_share(step, block, eps))
+    """trunc(masked (1 - s/t)), of the masks that there are now; all in the last step (Dream).
+
+    Exact, where Dream's single precision now and then falls one short of a whole number."""
+    return int(masked * _fall(step, block, eps))
+
+
+def _fall(step: int, block: Block, eps: float) -> Fraction:
+    """1 - s/t of the decimal number that eps is written as."""
+    if step >= block.steps - 1:
+        return Fraction(1)
+    span = 1 - Fraction(str(eps))
+    return span / (block.steps - step * span)
 
 
 def even_quota(step: int, block: Block, masked: int, eps: float) -> int:
