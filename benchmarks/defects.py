@@ -112,7 +112,7 @@ def margin_unsorted(path: Path) -> Finding:
         p = np.exp(rows - rows.max(1, keepdims=True))
         p /= p.sum(1, keepdims=True)
         unsorted = best(p[:, 0] - p[:, 1], positions, len(committed))
-        true = best(proposal.top1 - proposal.top2, positions, len(committed))
+        true = best(1 - proposal.rest - proposal.top2, positions, len(committed))
     wrong, right = len(committed & unsorted), len(committed & true)
     return Finding(
         "3",

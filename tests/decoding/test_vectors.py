@@ -10,7 +10,6 @@ from hoshikage_cli.decoding.parallel import ParallelRule
 from hoshikage_cli.decoding.proposal import (
     Proposal,
     ProposalRule,
-    entropy,
     filtered,
     gumbel_scores,
     propose,
@@ -70,13 +69,15 @@ def proposal_of(rows, **rule):
 def test_proposal_of_a_row(logits, rule, token, confidence, margin, entropy) -> None:
     proposal = proposal_of(logits, **rule)
     assert proposal.tokens[0] == token
-    found = (proposal.probability[0], proposal.top1[0] - proposal.top2[0], proposal.entropy[0])
+    lead = 1 - proposal.rest[0] - proposal.top2[0]
+    found = (proposal.probability[0], lead, proposal.entropy[0])
     np.testing.assert_allclose(found, (confidence, margin, entropy), **CLOSE)
 
 
 def test_statistics_of_the_tempered_distribution() -> None:
     proposal = proposal_of(A, temperature=0.5, confidence="sampled")
-    found = (proposal.top1[0], proposal.top1[0] - proposal.top2[0], proposal.entropy[0])
+    top1 = 1 - proposal.rest[0]
+    found = (top1, top1 - proposal.top2[0], proposal.entropy[0])
     np.testing.assert_allclose(found, (0.864955, 0.747896, 0.455429), **CLOSE)
 
 
@@ -91,8 +92,19 @@ def test_statistics_of_the_tempered_distribution() -> None:
 def test_confidences_and_their_order(algorithm, values, order) -> None:
     proposal = proposal_of(FIVE_ROWS)
     found = ALGORITHMS[algorithm].score(view_of(proposal))
-    np.testing.assert_allclose(found, values, **CLOSE)
+    less = 0 if algorithm == "entropy" else 1
+    np.testing.assert_allclose(found, np.array(values) - less, **CLOSE)
     assert ranked(found).tolist() == order
+
+
+@pytest.mark.parametrize("algorithm", ["confidence", "margin", "entropy"])
+def test_nearly_certain_positions_are_told_apart(algorithm) -> None:
+    """Probabilities that are 1 in single precision, and 1 - p from 1e-7 to 1e-30."""
+    gaps = np.array([40, 16, 70, 36.5, 36.4, 17, 25])
+    rows = np.zeros((len(gaps), 5))
+    rows[:, 2] = gaps
+    found = ALGORITHMS[algorithm].score(view_of(proposal_of(rows)))
+    assert ranked(found).tolist() == np.argsort(-gaps).tolist()
 
 
 def seed_that_draws(token: int, **rule) -> int:
@@ -139,7 +151,7 @@ def test_gumbel_noise_chooses_the_token_and_nothing_else() -> None:
         proposal = propose(z, None, np.array([3]), 0, rule)
         clean = softmax(z[0].astype(float))
         np.testing.assert_allclose(proposal.probability, clean[proposal.tokens], rtol=1e-6)
-        np.testing.assert_allclose(proposal.entropy, entropy(clean), rtol=1e-6)
+        np.testing.assert_allclose(proposal.entropy, -(clean * np.log(clean)).sum(), rtol=1e-6)
 
 
 def counts(schedule: str, masks: int, steps: int, eps: float = 1e-3) -> list[int]:

@@ -20,6 +20,8 @@ CASES = {
     "minus infinity": lambda rng: np.where(
         rng.random((4, 2100)) < 0.9, -np.inf, rng.normal(size=(4, 2100))
     ),
+    "nearly certain": lambda rng: rng.normal(size=(9, 3000))
+    + np.where(np.arange(3000) == 1700, np.arange(9)[:, None] * 12.0, 0),
     "tiny vocabulary": lambda rng: rng.normal(size=(7, 3)),
     "descending": lambda rng: -np.arange(4096.0)[None, :] / 64,
     "ascending": lambda rng: np.arange(4096.0)[None, :] / 64,
@@ -47,9 +49,11 @@ def assert_same(logits, rule: ProposalRule, unconditional=None, step=3, threads=
     found = reduce_rows(logits, unconditional, positions, step, rule, threads)
     np.testing.assert_array_equal(found.tokens, wanted.tokens)
     np.testing.assert_allclose(found.probability, wanted.probability, rtol=2e-4, atol=1e-7)
-    np.testing.assert_allclose(found.top1, wanted.top1, rtol=2e-5, atol=1e-7)
-    np.testing.assert_allclose(found.top2, wanted.top2, rtol=2e-4, atol=1e-7)
-    np.testing.assert_allclose(found.entropy, wanted.entropy, rtol=2e-4, atol=2e-5)
+    told = wanted.top2 > 0  # beside a huge logit all others are alike in single precision
+    np.testing.assert_array_equal(found.runner_up[told], wanted.runner_up[told])
+    np.testing.assert_allclose(found.rest, wanted.rest, rtol=2e-5, atol=1e-300)
+    np.testing.assert_allclose(found.top2, wanted.top2, rtol=2e-5, atol=1e-300)
+    np.testing.assert_allclose(found.entropy, wanted.entropy, rtol=2e-4, atol=1e-300)
 
 
 @pytest.mark.parametrize("options", RULES.values(), ids=RULES.keys())

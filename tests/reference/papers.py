@@ -32,28 +32,28 @@ def guided_rows(model, canvas, given, mask, shift, scale):
     ]
 
 
-def distribution(row):
-    top = max(row)
-    weights = [math.exp(value - top) for value in row]
-    total = sum(weights)
-    return [weight / total for weight in weights]
-
-
 def best_token(row):
     return row.index(max(row))
 
 
 def confidence_of(algorithm, row, noise):
-    """Rounded to single precision, so that what is equal but for the order of an addition ties."""
-    p = distribution(row)
+    """Pairs that compare as the exact numbers do: the number, and minus what it falls short of the
+    best by, which tells nearly certain ones apart. Rounded to single precision, so that what is
+    equal but for the order of an addition ties."""
+    if algorithm == "random":
+        return noise, 0.0
+    top = max(row)
+    weights = [math.exp(value - top) for value in row]
+    best = best_token(row)
+    others = weights[:best] + weights[best + 1 :]
+    total, rest, second = math.fsum(weights), math.fsum(others), max(others)
     if algorithm == "confidence":
-        return np.float32(p[best_token(row)])
+        return np.float32(1 / total), -np.float32(rest / total)
     if algorithm == "margin":
-        first, second = sorted(p, reverse=True)[:2]
-        return np.float32(first) - np.float32(second)
-    if algorithm == "entropy":
-        return np.float32(sum(value * math.log(value) for value in p if value > 0))
-    return noise
+        margin = np.float32(1 / total) - np.float32(second / total)
+        return margin, -np.float32(math.fsum([rest, second]) / total)
+    spread = math.fsum(w * math.log(w) for w in others if w > 0)
+    return -np.float32(math.log1p(rest) - spread / total), 0.0
 
 
 def best_positions(scores, count):

@@ -84,11 +84,23 @@ def compare(
     holes=st.lists(st.integers(0, 8), max_size=3),
     seed=st.integers(0, 3),
     eps=st.sampled_from(EPS),
+    sharpness=st.sampled_from((1, 6, 20)),
 )
 def test_every_setting(
-    algorithm, schedule, shift, prompt, generated, steps, block_length, scale, holes, seed, eps
+    algorithm,
+    schedule,
+    shift,
+    prompt,
+    generated,
+    steps,
+    block_length,
+    scale,
+    holes,
+    seed,
+    eps,
+    sharpness,
 ) -> None:
-    denoiser = TableDenoiser(shift=shift, seed=seed)
+    denoiser = TableDenoiser(shift=shift, seed=seed, sharpness=sharpness)
     tokens = canvas_of(denoiser, prompt, generated, holes)
     compare(denoiser, tokens, prompt, algorithm, schedule, steps, block_length, scale, seed, eps)
 

@@ -55,7 +55,7 @@ def within_entropy_bound(view: View, bound: float) -> Flags:
     """By falling probability, while the sum of the entropies less the largest stays within `bound`
     nats (EB sampler)."""
     order = _by_probability(view)
-    entropy = view.proposal.entropy[order].astype(np.float64)
+    entropy = view.proposal.entropy[order]
     return _together(order, np.cumsum(entropy) - np.maximum.accumulate(entropy) <= bound)
 
 

@@ -48,11 +48,11 @@ class Proposal:
     """What is proposed."""
     probability: NDArray[np.float32]
     """Of the proposed token."""
-    top1: NDArray[np.float32]
-    """The largest probability."""
-    top2: NDArray[np.float32]
-    """The second largest."""
-    entropy: NDArray[np.float32]
+    rest: NDArray[np.float64]
+    """1 - the largest probability, summed from all others: exact where that is nearly 1."""
+    top2: NDArray[np.float64]
+    """The second largest probability."""
+    entropy: NDArray[np.float64]
     """In nats."""
     runner_up: NDArray[np.int32]
     """The likeliest token other than the proposed one."""
@@ -62,7 +62,7 @@ class Proposal:
         return Proposal(*(column[chosen] for column in vars(self).values()))
 
 
-KINDS = (np.int32, np.float32, np.float32, np.float32, np.float32, np.int32)
+KINDS = (np.int32, np.float32, np.float64, np.float64, np.float64, np.int32)
 """Types of a proposal's columns, in order."""
 
 
@@ -142,20 +142,26 @@ def softmax(y: NDArray[np.float64]) -> NDArray[np.float64]:
     return e / e.sum()
 
 
-def entropy(p: NDArray[np.float64]) -> float:
-    """Entropy of one distribution, in nats."""
-    positive = p[p > 0]
-    return float(max(0.0, -(positive * np.log(positive)).sum()))
-
-
 def _propose_row(z: NDArray[np.float64], position: int, step: int, rule: ProposalRule) -> tuple:
     noisy = rule.gumbel and rule.temperature > 0
     y = filtered(z, rule.temperature, 1.0 if noisy else rule.top_p, 0 if noisy else rule.top_k)
     token = _draw(z, y, position, step, rule)
-    p = softmax(z if rule.confidence == "clean" else y)
-    first, second = _two_largest(p)
-    other = second if token == first else first
-    return token, p[token], p[first], p[second] if second != first else 0.0, entropy(p), other
+    first, second, probability, *statistics = _statistics(z if rule.confidence == "clean" else y)
+    return token, probability[token], *statistics, second if token == first else first
+
+
+def _statistics(y: NDArray[np.float64]) -> tuple:
+    """Of one row: ids of the two largest, probabilities, and what they leave, the second, entropy.
+
+    Sums leave the largest out, which would swallow the others where it is nearly certain."""
+    first, second = _two_largest(y)
+    below = y - y[first]
+    e = np.exp(below)
+    others = np.delete(e, first).sum()
+    total = 1 + others
+    depth = -(below[e > 0] * e[e > 0]).sum() / total
+    top2 = e[second] / total if second != first else 0.0
+    return first, second, e / total, others / total, top2, np.log1p(others) + depth
 
 
 def _draw(
@@ -183,10 +189,8 @@ def inverse_cdf(p: NDArray[np.float64], u: float) -> int:
     return min(chosen, int(np.flatnonzero(p)[-1]))
 
 
-def _two_largest(p: NDArray[np.float64]) -> tuple[int, int]:
-    if len(p) < 2:
-        return 0, 0
-    first = int(np.argmax(p))
-    rest = p.copy()
-    rest[first] = -1.0
+def _two_largest(y: NDArray[np.float64]) -> tuple[int, int]:
+    first = int(np.argmax(y))
+    rest = y.copy()
+    rest[first] = -np.inf
     return first, int(np.argmax(rest))

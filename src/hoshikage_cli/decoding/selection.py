@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .randomness import Stream, keys, uniform
 from .view import Flags, Floats, Indices, View
@@ -27,18 +28,21 @@ class Algorithm:
 
 
 def by_probability(view: View) -> Floats:
-    """The probability of the proposed token."""
-    return view.proposal.probability.astype(np.float64)
+    """The probability of the proposed token, less 1."""
+    proposal = view.proposal
+    return _less_one(proposal.probability, proposal.rest)
 
 
 def by_margin(view: View) -> Floats:
-    """The largest probability less the second, whichever of them is proposed."""
-    return (view.proposal.top1 - view.proposal.top2).astype(np.float64)
+    """The largest probability less the second, whichever of them is proposed; less 1."""
+    proposal = view.proposal
+    margin = np.float32(1 - proposal.rest) - np.float32(proposal.top2)
+    return _less_one(margin, proposal.rest + proposal.top2)
 
 
 def by_entropy(view: View) -> Floats:
     """Minus the entropy: the fewest alternatives first."""
-    return -view.proposal.entropy.astype(np.float64)
+    return -np.float32(view.proposal.entropy).astype(np.float64)
 
 
 def at_random(view: View) -> Floats:
@@ -77,3 +81,9 @@ def perturbed(score: Floats, alg_temp: float, positions: Indices, step: int, see
     softmax(score / alg_temp) (Plackett and Luce), with no probability that underflows."""
     u = uniform(keys(seed, Stream.ALG_TEMP, step, positions))
     return score / alg_temp - np.log(-np.log(u))
+
+
+def _less_one(value: NDArray[np.float32], doubt: Floats) -> Floats:
+    """value - 1, from `doubt`, which is 1 - value, where the value is nearer to 1 than to 0. Either
+    is rounded to single precision: what is equal but for the order of a sum is to tie."""
+    return np.where(value < 0.5, np.float64(value) - 1, -np.float32(doubt).astype(np.float64))

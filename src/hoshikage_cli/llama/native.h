@@ -25,11 +25,11 @@ typedef struct {
 
 typedef struct {
     int32_t * tokens;
-    int32_t * runner_up;
     float *   probability;
-    float *   top1;
-    float *   top2;
-    float *   entropy;
+    double *  rest; /* 1 - the largest probability, summed from all others */
+    double *  top2;
+    double *  entropy;
+    int32_t * runner_up;
 } hoshi_rows;
 
 /* Reduces n_rows rows of n_vocab logits; unconditional may be NULL. Returns 0, or 1 when memory

@@ -13,11 +13,11 @@ typedef struct {
 
 typedef struct {
     int32_t * tokens;
-    int32_t * runner_up;
     float *   probability;
-    float *   top1;
-    float *   top2;
-    float *   entropy;
+    double *  rest;
+    double *  top2;
+    double *  entropy;
+    int32_t * runner_up;
 } hoshi_rows;
 
 int hoshi_reduce_rows(const float * conditional, const float * unconditional, int64_t n_rows, int64_t n_vocab,
