@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hoshikage_cli.decoding.guidance import guide
+from hoshikage_cli.decoding.movement import Movement, divergence, log_softmax
 from hoshikage_cli.decoding.parallel import ParallelRule
 from hoshikage_cli.decoding.proposal import (
     Proposal,
@@ -31,7 +32,8 @@ FIVE_ROWS = [
 CLOSE = {"atol": 6e-7, "rtol": 0}
 
 
-def view_of(proposal, divergences=()) -> View:
+def view_of(proposal, divergences=None) -> View:
+    divergences = np.empty((0, len(proposal.tokens))) if divergences is None else divergences
     positions = np.arange(len(proposal.tokens))
     canvas = np.zeros(len(positions), np.int32)
     block = Block(0, len(positions), 1, len(positions))
@@ -47,7 +49,7 @@ def sureness(probability=None, entropy=None) -> Proposal:
     return Proposal(np.zeros(n, int), probability, unknown, unknown, entropy, np.zeros(n, int))
 
 
-def accepted(name, limits, proposal, divergences=()) -> list[int]:
+def accepted(name, limits, proposal, divergences=None) -> list[int]:
     rule = ParallelRule(name, limits).rule
     return np.flatnonzero(rule.accepts(view_of(proposal, divergences))).tolist()
 
@@ -252,6 +254,23 @@ def test_rules_of_entropy() -> None:
     unsure = sureness([0.6, 0.9, 0.3, 0.2], [0.2, 1.6, 1.4, 3])
     assert accepted("entropy_threshold", (1.5,), unsure) == [0, 2]
     assert accepted("entropy_exit", (1.5,), unsure) == [0, 1]  # as many, the most probable
+
+
+def test_divergence() -> None:
+    now, before = np.array([A, A]), np.array([[1.9, 1.1, 0, -1], A])
+    movement = Movement(2, 5)
+    assert np.isinf(movement.note(np.array([1, 3]), before)).all()
+    moved = movement.note(np.array([1, 3]), now)
+    assert np.isinf(moved[0]).all()
+    np.testing.assert_allclose(moved[1], [0.003662, 0], **CLOSE)
+    later = movement.note(np.array([3]), now[1:])
+    np.testing.assert_allclose(later, [[0], [0]], **CLOSE)
+    assert np.isinf(movement.note(np.array([1]), now[:1])[1])  # out of question in between
+
+
+def test_what_is_impossible_does_not_diverge() -> None:
+    row = log_softmax(np.array([1.0, -np.inf, 2.0]))
+    assert divergence(row, row) == 0
 
 
 def test_what_has_settled_is_confident_and_still() -> None:

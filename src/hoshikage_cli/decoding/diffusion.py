@@ -14,8 +14,9 @@ from .cache import Cache, CachePlan
 from .canvas import Canvas
 from .denoiser import Denoiser, Query
 from .guidance import unconditional_canvas
+from .movement import Movement
 from .parallel import ParallelRule
-from .proposal import ProposalRule, Proposer, propose
+from .proposal import ProposalRule, Proposer, edited_logits, propose
 from .schedule import SCHEDULES, Block, blocks, one_a_step
 from .selection import ALGORITHMS, perturbed, ranked
 from .step import Commit, Step
@@ -167,6 +168,8 @@ class Diffusion:
             plan.block_length,
         )
         self.cache = Cache(plan.cache if denoiser.has_cache else CachePlan(), len(self.canvas))
+        memory = self.rule.memory if self.rule else 0
+        self.movement = Movement(memory, len(self.canvas)) if memory else None
         self.sequences: tuple[int, ...] = ()
         self._began = 0.0
         self._evaluated: int | None = None  # by the pass that `ask` asked for, until `answer`
@@ -253,16 +256,25 @@ class Diffusion:
         return quota if self.rule is None else max(1, quota)
 
     def _view(self, turn: Turn, rows: list[NDArray[np.float32]]) -> View:
-        unconditional = rows[1] if self.guided else None
         rule = self.plan.rule
         return View(
             positions=turn.positions,
-            proposal=self.proposer(rows[0], unconditional, turn.positions, turn.index, rule),
+            proposal=self.proposer(*_with_twin(rows), turn.positions, turn.index, rule),
             canvas=self.canvas.view(),
             block=turn.block,
             step=turn.index,
             seed=rule.seed,
+            divergences=self._divergences(turn.positions, rows),
         )
+
+    def _divergences(self, positions: Indices, rows: list[NDArray[np.float32]]) -> Floats:
+        """How far the distributions have moved, for a rule that asks for it."""
+        if self.movement is None:
+            return np.empty((0, len(positions)))
+        # One row after the other: all of them in double precision would fill the memory.
+        single = ([array[i : i + 1] for array in rows] for i in range(len(positions)))
+        edited = (edited_logits(z, u, self.plan.rule)[0] for z, u in map(_with_twin, single))
+        return self.movement.note(positions, edited)
 
     def _select(self, turn: Turn, view: View) -> Indices:
         """Indices of what is committed, the most trusted first: so many as the step has to, and
@@ -306,6 +318,11 @@ class Diffusion:
             nfe=self.sequences_needed,
             elapsed=time.perf_counter() - self._began,
         )
+
+
+def _with_twin(rows: list[NDArray[np.float32]]) -> tuple:
+    """Conditional rows, and the unconditional ones or None."""
+    return rows[0], rows[1] if len(rows) > 1 else None
 
 
 def _commits(view: View, chosen: Indices) -> tuple[Commit, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +29,8 @@ class View:
     """The part of the canvas in scope, with its steps."""
     step: int
     """Number of the step in the run; with `seed` it keys random numbers."""
-    seed: int = 0
-    divergences: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    seed: int
+    divergences: Floats
     """(m, n) how far each distribution has moved in the last m steps, in nats, for a rule that
     asks for that memory; infinite where a position has not been seen so often."""
 
@@ -40,5 +40,5 @@ class View:
             self,
             positions=self.positions[chosen],
             proposal=self.proposal.only(chosen),
-            divergences=self.divergences[:, chosen] if self.divergences.size else self.divergences,
+            divergences=self.divergences[:, chosen],
         )
