@@ -43,3 +43,26 @@ class TableDenoiser:
         if self.shift_logits:
             rows = np.maximum(rows - 1, 0)
         return self.rows(query.tokens)[rows]
+
+
+class CachingDenoiser(TableDenoiser):
+    """A table whose rows come from what was last evaluated: what is not recomputed is stale."""
+
+    has_cache = True
+
+    def __init__(self, **options) -> None:
+        super().__init__(**options)
+        self.seen: dict[int, np.ndarray] = {}
+
+    def _wanted(self, query) -> np.ndarray:
+        seen = self.seen.get(query.sequence)
+        rows = np.asarray(query.positions)
+        rows = np.maximum(rows - 1, 0) if self.shift_logits else rows
+        if query.recompute is None:
+            seen = query.tokens.copy()
+        else:
+            window = np.union1d(query.recompute, rows)
+            seen = seen.copy()
+            seen[window] = query.tokens[window]
+        self.seen[query.sequence] = seen
+        return self.rows(seen)[rows]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fakes import TableDenoiser
+from fakes import CachingDenoiser, TableDenoiser
 from hoshikage_cli.decoding.autoregressive import extend
 from hoshikage_cli.decoding.cache import MODES, CachePlan
 from hoshikage_cli.decoding.diffusion import Diffusion, DiffusionPlan, diffuse, diffuse_together
@@ -148,29 +148,6 @@ def test_steps_are_snapshots() -> None:
 # ---------------------------------------------------------------------------------- caches
 
 
-class CachingDenoiser(TableDenoiser):
-    """A table whose rows come from what was last evaluated: what is not recomputed is stale."""
-
-    has_cache = True
-
-    def __init__(self, **options) -> None:
-        super().__init__(**options)
-        self._seen: dict[int, np.ndarray] = {}
-
-    def _wanted(self, query) -> np.ndarray:
-        seen = self._seen.get(query.sequence)
-        rows = np.asarray(query.positions)
-        rows = np.maximum(rows - 1, 0) if self.shift_logits else rows
-        if query.recompute is None:
-            seen = query.tokens.copy()
-        else:
-            window = np.union1d(query.recompute, rows)
-            seen = seen.copy()
-            seen[window] = query.tokens[window]
-        self._seen[query.sequence] = seen
-        return self.rows(seen)[rows]
-
-
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("shift", [False, True])
@@ -192,7 +169,7 @@ def test_a_cache_always_sees_what_was_committed(mode, shift) -> None:
 
     def watch(queries, evaluate=denoiser.logits):
         rows = evaluate(queries)
-        seen.append((queries[0].tokens.copy(), denoiser._seen[0]))
+        seen.append((queries[0].tokens.copy(), denoiser.seen[0]))
         return rows
 
     denoiser.logits = watch

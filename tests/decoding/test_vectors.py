@@ -7,7 +7,7 @@ import pytest
 
 from hoshikage_cli.decoding.guidance import guide
 from hoshikage_cli.decoding.movement import Movement, divergence, log_softmax
-from hoshikage_cli.decoding.parallel import ParallelRule
+from hoshikage_cli.decoding.parallel import ParallelRule, rule_of
 from hoshikage_cli.decoding.proposal import (
     Proposal,
     ProposalRule,
@@ -37,7 +37,8 @@ def view_of(proposal, divergences=None) -> View:
     positions = np.arange(len(proposal.tokens))
     canvas = np.zeros(len(positions), np.int32)
     block = Block(0, len(positions), 1, len(positions))
-    return View(positions, proposal, canvas, block, 0, 0, np.array(divergences))
+    masked = np.ones(len(positions), bool)
+    return View(positions, masked, proposal, canvas, block, 1, 0, 0, np.array(divergences))
 
 
 def sureness(probability=None, entropy=None) -> Proposal:
@@ -50,7 +51,7 @@ def sureness(probability=None, entropy=None) -> Proposal:
 
 
 def accepted(name, limits, proposal, divergences=None) -> list[int]:
-    rule = ParallelRule(name, limits).rule
+    rule = rule_of(ParallelRule(name, limits))
     return np.flatnonzero(rule.accepts(view_of(proposal, divergences))).tolist()
 
 

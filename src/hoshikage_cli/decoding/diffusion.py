@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -15,12 +15,12 @@ from .canvas import Canvas
 from .denoiser import Denoiser, Query
 from .guidance import unconditional_canvas
 from .movement import Movement
-from .parallel import ParallelRule
+from .parallel import ParallelRule, Rule, rule_of
 from .proposal import ProposalRule, Proposer, edited_logits, propose
-from .schedule import SCHEDULES, Block, blocks, one_a_step
-from .selection import ALGORITHMS, perturbed, ranked
+from .schedule import Block, Schedule, blocks, one_a_step, schedule_of
+from .selection import Algorithm, algorithm_of, perturbed, ranked
 from .step import Commit, Step
-from .view import Flags, Floats, Indices, View
+from .view import Decision, Flags, Floats, Indices, View
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class DiffusionPlan:
 
     steps: int = 50
     """0 means one token a step."""
-    algorithm: str = "confidence"
-    """A name of `selection.ALGORITHMS`."""
-    schedule: str = "timestep"
-    """A name of `schedule.SCHEDULES`."""
+    algorithm: str | Algorithm | Callable[[View], Floats] = "confidence"
+    """Which proposals go first: a name of `selection.ALGORITHMS`, or a score (n,) of a view."""
+    schedule: str | Schedule | Callable[[int, Block, int, float], int] = "timestep"
+    """How many: a name of `schedule.SCHEDULES`, or a quota of (step, block, masked, eps)."""
     eps: float = 1e-3
     """Where the timesteps of the schedule `timestep` end."""
     block_length: int = 32
@@ -46,18 +46,23 @@ class DiffusionPlan:
     """What ends an answer."""
     early_stop: bool = True
     """End as soon as the answer is complete, which loses nothing."""
-    parallel: ParallelRule | None = None
-    """Commits more than the schedule asks for where the model is sure; steps are then a maximum."""
+    parallel: ParallelRule | Rule | Callable[[View], Flags] | None = None
+    """Commits more than the schedule asks for where the model is sure; steps are then a maximum.
+    A name of `parallel.RULES` with its limits, or flags (n,) of a view."""
+    decide: Callable[[View], Decision] | None = None
+    """A whole step of your own, in place of algorithm, rule and eos_policy. It sees all generated
+    positions of the block, masked or not, and may take tokens back; what is still masked in the
+    block's last step is committed."""
     cache: CachePlan = field(default_factory=CachePlan)
     """What a pass evaluates afresh."""
     rule: ProposalRule = field(default_factory=ProposalRule)
     """How logits become proposals."""
 
     def __post_init__(self) -> None:
-        if self.parallel is not None and ALGORITHMS[self.algorithm].draw is not None:
-            raise ValueError(
-                f"{self.algorithm} decides by itself what to unmask: it takes no parallel rule"
-            )
+        alone = self.decide is not None or algorithm_of(self.algorithm).draw is not None
+        if alone and self.parallel is not None:
+            name = "a step function" if self.decide else self.algorithm
+            raise ValueError(f"{name} decides by itself what to unmask: it takes no parallel rule")
 
 
 def diffuse(
@@ -154,9 +159,9 @@ class Diffusion:
     ) -> None:
         self.plan = plan
         self.proposer = proposer
-        self.algorithm = ALGORITHMS[plan.algorithm]
-        self.rule = plan.parallel.rule if plan.parallel else None
-        schedule = SCHEDULES[plan.schedule]
+        self.algorithm = algorithm_of(plan.algorithm)
+        self.rule = rule_of(plan.parallel) if plan.parallel is not None else None
+        schedule = schedule_of(plan.schedule)
         self.schedule = schedule if plan.steps else one_a_step(schedule)
         self.end_tokens = np.array(sorted(plan.end_tokens), np.int32)
         self.canvas = Canvas(tokens, prompt_length, denoiser.mask_token)
@@ -173,6 +178,7 @@ class Diffusion:
         self.sequences: tuple[int, ...] = ()
         self._began = 0.0
         self._evaluated: int | None = None  # by the pass that `ask` asked for, until `answer`
+        self._moving = False  # whether the last step changed anything
         self._turns = self._all_turns()
         self._turn = next(self._turns, None)
 
@@ -189,8 +195,10 @@ class Diffusion:
     @property
     def over(self) -> bool:
         """Whether no step is left to make."""
-        complete = self.plan.early_stop and self.canvas.answered(self.end_tokens)
-        return self._turn is None or complete
+        if self._turn is None:
+            return True
+        settled = self._turn.block.start if self.plan.decide else len(self.canvas)
+        return self.plan.early_stop and self.canvas.answered(self.end_tokens, settled)
 
     def begin(self, sequences: tuple[int, ...]) -> None:
         """Take these sequences of the denoiser; the clock starts."""
@@ -206,7 +214,8 @@ class Diffusion:
             raise RuntimeError("a run is asked after it began, before its end, and once a step")
         turn, canvas = self._turn, self.canvas
         block = turn.block
-        window = self.cache.window(block, canvas.masked(block.start, block.end))
+        wanted = turn.positions if self.plan.decide else canvas.masked(block.start, block.end)
+        window = self.cache.window(block, wanted)
         self._evaluated = len(canvas) if window is None else len(window)
         canvases = [canvas.tokens]
         if self.guided:
@@ -223,11 +232,15 @@ class Diffusion:
             raise RuntimeError("a run is answered after it has asked")
         turn, evaluated = self._turn, self._evaluated
         view = self._view(turn, rows)
-        chosen = self._select(turn, view)
-        self.canvas.commit(view.positions[chosen], view.proposal.tokens[chosen])
-        self.cache.committed(view.positions[chosen])
-        self._turn, self._evaluated = next(self._turns, None), None
-        return self._step(turn, _commits(view, chosen), evaluated)
+        decision = self._decided(turn, view) if self.plan.decide else self._select(view)
+        committed, remasked = view.positions[decision.commit], view.positions[decision.remask]
+        self.canvas.commit(committed, view.proposal.tokens[decision.commit])
+        self.canvas.remask(remasked)
+        changed = np.concatenate([committed, remasked])
+        self.cache.committed(changed)
+        self._evaluated, self._moving = None, len(changed) > 0
+        self._turn = next(self._turns, None)
+        return self._step(turn, _commits(view, decision.commit), remasked, evaluated)
 
     # ----------------------------------------------------------------------- one step
 
@@ -242,9 +255,13 @@ class Diffusion:
             offset += block.steps
 
     def _in_question(self, block: Block, step: int, index: int) -> Indices:
-        """Positions that a step may commit; none when it has nothing to commit."""
+        """Positions that a step may commit; none when it has nothing to commit. A step function may
+        go on when all is unmasked, until it changes nothing any more."""
         plan = self.plan
         positions = self.canvas.masked(block.start, block.end)
+        if plan.decide is not None:
+            going = len(positions) > 0 or self._moving
+            return self.canvas.generated(block.start, block.end) if going else positions
         if self.algorithm.draw is not None:
             share = self.schedule.share(step, block, plan.eps)
             return positions[self.algorithm.draw(share, positions, index, plan.rule.seed)]
@@ -256,12 +273,14 @@ class Diffusion:
         return quota if self.rule is None else max(1, quota)
 
     def _view(self, turn: Turn, rows: list[NDArray[np.float32]]) -> View:
-        rule = self.plan.rule
+        rule, masked = self.plan.rule, self.canvas.tokens[turn.positions] == self.canvas.mask_token
         return View(
             positions=turn.positions,
+            masked=masked,
             proposal=self.proposer(*_with_twin(rows), turn.positions, turn.index, rule),
             canvas=self.canvas.view(),
             block=turn.block,
+            quota=self._least(turn.block, turn.step, np.count_nonzero(masked)),
             step=turn.index,
             seed=rule.seed,
             divergences=self._divergences(turn.positions, rows),
@@ -276,15 +295,29 @@ class Diffusion:
         edited = (edited_logits(z, u, self.plan.rule)[0] for z, u in map(_with_twin, single))
         return self.movement.note(positions, edited)
 
-    def _select(self, turn: Turn, view: View) -> Indices:
-        """Indices of what is committed, the most trusted first: so many as the step has to, and
-        whatever else the parallel rule accepts."""
+    def _select(self, view: View) -> Decision:
+        """So many of the most trusted as the step has to commit, and whatever else the parallel
+        rule accepts."""
         if self.algorithm.draw is not None:
-            return np.arange(len(view.positions))
+            return Decision(np.arange(len(view.positions)))
         late = self._late(view)
         order = ranked(self._scores(view), late)
-        first = np.arange(len(order)) < self._least(turn.block, turn.step, len(order))
-        return order[first | self._accepted(view, late)[order]]
+        first = np.arange(len(order)) < view.quota
+        return Decision(order[first | self._accepted(view, late)[order]])
+
+    def _decided(self, turn: Turn, view: View) -> Decision:
+        """What the step function decides, less what changes nothing; in a block's last step with
+        everything that is still masked, and nothing taken back."""
+        decision = self.plan.decide(view)
+        commit, remask = np.asarray(decision.commit, int), np.asarray(decision.remask, int)
+        remask = remask[~view.masked[remask]]
+        if turn.step == turn.block.steps - 1:
+            commit = np.concatenate([commit, np.setdiff1d(np.flatnonzero(view.masked), commit)])
+            remask = remask[:0]
+        if len(np.unique(np.concatenate([commit, remask]))) < len(commit) + len(remask):
+            raise ValueError("a step function decides about each position once")
+        standing = view.canvas[view.positions[commit]]
+        return Decision(commit[view.proposal.tokens[commit] != standing], remask)
 
     def _scores(self, view: View) -> Floats:
         scores, alg_temp = self.algorithm.score(view), self.plan.alg_temp
@@ -305,7 +338,9 @@ class Diffusion:
             accepted[counted] = self.rule.accepts(view.only(counted))
         return accepted
 
-    def _step(self, turn: Turn, commits: tuple[Commit, ...], evaluated: int) -> Step:
+    def _step(
+        self, turn: Turn, commits: tuple[Commit, ...], remasked: Indices, evaluated: int
+    ) -> Step:
         block = turn.block
         return Step(
             index=turn.index,
@@ -317,6 +352,7 @@ class Diffusion:
             positions_decoded=self.sequences_needed * evaluated,
             nfe=self.sequences_needed,
             elapsed=time.perf_counter() - self._began,
+            remasked=tuple(remasked.tolist()),
         )
 
 

@@ -31,11 +31,6 @@ class ParallelRule:
     name: str
     limits: tuple[float, ...]
 
-    @property
-    def rule(self) -> Rule:
-        row = RULES[self.name]
-        return Rule(lambda view: row.accepts(view, *self.limits), row.memory)
-
 
 def over_threshold(view: View, least: float) -> Flags:
     """Every probability of at least `least` (Fast-dLLM)."""
@@ -85,6 +80,14 @@ RULES = {
     "entropy_exit": Rule(as_many_below_entropy),
     "klass": Rule(settled, memory=2),
 }
+
+
+def rule_of(named: ParallelRule | Rule | Callable[[View], Flags]) -> Rule:
+    """A row of the table with its limits, one of your own, or a function of a view."""
+    if isinstance(named, ParallelRule):
+        row = RULES[named.name]
+        return Rule(lambda view: row.accepts(view, *named.limits), row.memory)
+    return named if isinstance(named, Rule) else Rule(named)
 
 
 def _by_probability(view: View) -> Indices:

@@ -83,6 +83,13 @@ SCHEDULES = {
 }
 
 
+def schedule_of(named: str | Schedule | Callable[[int, Block, int, float], int]) -> Schedule:
+    """A row of the table by name, one of your own, or a quota over the whole canvas."""
+    if isinstance(named, str):
+        return SCHEDULES[named]
+    return named if isinstance(named, Schedule) else Schedule(False, named, even_share)
+
+
 def one_a_step(schedule: Schedule) -> Schedule:
     """The schedule's blocks, with as many steps as there are masks."""
     return replace(schedule, quota=even_quota, share=even_share)

@@ -70,6 +70,13 @@ ALGORITHMS = {
 """By name, in the order of the numbers that llama-diffusion-cli gives them."""
 
 
+def algorithm_of(named: str | Algorithm | Callable[[View], Floats]) -> Algorithm:
+    """A row of the table by name, one of your own, or a score to rank by."""
+    if isinstance(named, str):
+        return ALGORITHMS[named]
+    return named if isinstance(named, Algorithm) else Algorithm(named)
+
+
 def ranked(score: Floats, late: Flags | None = None) -> Indices:
     """Indices by falling score; those marked `late` behind all others."""
     late = np.zeros(len(score), bool) if late is None else late

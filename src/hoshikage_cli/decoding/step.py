@@ -27,11 +27,11 @@ class Step:
     """One step of a run."""
 
     index: int
-    """Its number; steps that would commit nothing are left out."""
+    """Its number; steps that have nothing to commit are left out."""
     total: int | None
     """How many steps there are at most."""
     commits: tuple[Commit, ...]
-    """What was unmasked, the most trusted first."""
+    """What was put on the canvas, the most trusted first."""
     canvas: NDArray[np.int32]
     """(L,) read-only, after the commits; for an autoregressive run the tokens so far."""
     masked: int
@@ -44,3 +44,5 @@ class Step:
     """Forward evaluations of the step, 2 with guidance."""
     elapsed: float
     """Seconds since the run began."""
+    remasked: tuple[int, ...] = ()
+    """Positions whose tokens were taken back, by a step function."""

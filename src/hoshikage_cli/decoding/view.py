@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +21,16 @@ class View:
 
     positions: Indices
     """(n,) where they are on the canvas."""
+    masked: Flags
+    """(n,) which of them are masked: all, but for a step function."""
     proposal: Proposal
     """What the model would put there, and how sure it is."""
     canvas: NDArray[np.int32]
     """(L,) the tokens before the step, read-only."""
     block: Block
     """The part of the canvas in scope, with its steps."""
+    quota: int
+    """How many tokens the schedule commits in this step."""
     step: int
     """Number of the step in the run; with `seed` it keys random numbers."""
     seed: int
@@ -39,6 +43,17 @@ class View:
         return replace(
             self,
             positions=self.positions[chosen],
+            masked=self.masked[chosen],
             proposal=self.proposal.only(chosen),
             divergences=self.divergences[:, chosen],
         )
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a step function answers, as indices into the view's positions."""
+
+    commit: Indices = field(default_factory=lambda: np.empty(0, np.int64))
+    """Whose proposals are put on the canvas, also over a token; the most trusted first."""
+    remask: Indices = field(default_factory=lambda: np.empty(0, np.int64))
+    """Whose tokens are taken back."""
