@@ -13,7 +13,7 @@ from hoshikage_cli.settings.declared import (
     SCHEDULES,
     declarations,
 )
-from hoshikage_cli.settings.resolve import resolve, unknown_variables
+from hoshikage_cli.settings.resolve import UNRULED, resolve, unknown_variables
 
 
 def resolved(flags=(), environ=(), config=(), advice=(), kind="diffusion"):
@@ -77,6 +77,7 @@ def test_no_flag_is_declared_twice():
 def test_the_names_are_those_that_decoding_knows():
     assert tuple(selection.ALGORITHMS) == ALGORITHMS
     assert set(PARALLEL_RULES) <= set(parallel.RULES)
+    assert tuple(n for n, row in selection.ALGORITHMS.items() if row.draw) == UNRULED
     assert CACHES == cache.MODES
     assert set(SCHEDULES) == set(schedule.SCHEDULES)
 
@@ -122,6 +123,14 @@ def test_the_higher_of_two_that_exclude_each_other_stays():
     assert (found.value("max_length"), found.value("max_tokens")) == (None, 9)
 
 
+def test_a_rule_gives_way_to_an_algorithm_that_takes_none():
+    below = {"config": {"threshold": 0.9}}
+    assert told("threshold", flags={"algorithm": "origin"}, **below) == (None, "default")
+    fast = {"flags": {"fast": True, "algorithm": "origin"}}
+    assert told("threshold", **fast) == (None, "default")
+    assert told("cache", **fast) == ("dual", "flag")
+
+
 def test_minus_one_is_a_random_seed():
     assert told("seed", flags={"seed": "-1"}) == (None, "flag")
     assert told("seed", flags={"seed": "7"}) == (7, "flag")
@@ -159,6 +168,11 @@ REFUSED = [
     ({"flags": {"eps": ".1", "block_length": "8"}}, "--eps and --block-length belong to different"),
     ({"flags": {"eps": ".1", "schedule": "1"}}, "--eps belongs to --schedule timestep, not"),
     ({"flags": {"max_tokens": "3", "max_length": "9"}}, "exclude each other"),
+    (
+        {"flags": {"threshold": "0.9"}, "config": {"algorithm": "origin"}},
+        "--algorithm origin decides by itself what to unmask: leave out --threshold",
+    ),
+    ({"flags": {"factor": "1", "algorithm": "0"}}, "leave out --factor, or choose another"),
 ]
 
 

@@ -71,6 +71,7 @@ def resolve(
     values, sources = _highest(layers, kind)
     _settle_exclusions(values, sources)
     _settle_rules(values, sources)
+    _settle_unruled(values, sources)
     return Resolved(_grouped(values), sources)
 
 
@@ -157,7 +158,7 @@ def _refuse_two_rules(given: Mapping[str, Any]) -> None:
 
 def _add_presets(layer: dict[str, Any]) -> None:
     """A preset gives way to whatever else its own layer says."""
-    ruled = any(name in layer for name in PARALLEL_RULES)
+    ruled = any(name in layer for name in PARALLEL_RULES) or layer.get("algorithm") in UNRULED
     for name in [n for n in layer if layer[n] is True]:
         for target, value in declarations()[name].option.preset:
             if not (ruled and target in PARALLEL_RULES):
@@ -215,3 +216,20 @@ def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
             # Variables of other programs begin with DIFFUSION_ too: only near misses are ours.
             if guess or name.startswith("HOSHIKAGE_"):
                 yield f"{name} is not a variable that Hoshikage reads{guess}"
+
+
+UNRULED = ("origin",)
+"""Algorithms that decide by themselves what to unmask, so that no parallel rule goes with them."""
+
+
+def _settle_unruled(values: dict[str, Any], sources: dict[str, str]) -> None:
+    """A rule from a layer below such an algorithm gives way to it; any other is refused."""
+    for name in PARALLEL_RULES:
+        if values["algorithm"] not in UNRULED or values[name] is None:
+            continue
+        if _rank(sources[name]) >= _rank(sources["algorithm"]):
+            raise SettingsError(
+                f"{_flag('algorithm')} {values['algorithm']} decides by itself what to unmask: "
+                f"leave out {_flag(name)}, or choose another algorithm"
+            )
+        values[name], sources[name] = None, "default"
