@@ -64,6 +64,11 @@ class DiffusionPlan:
             name = "a step function" if self.decide else self.algorithm
             raise ValueError(f"{name} decides by itself what to unmask: it takes no parallel rule")
 
+    @property
+    def sequences_needed(self) -> int:
+        """How many canvases a pass evaluates: with guidance a second one, without the prompt."""
+        return 2 if self.rule.guidance > 0 else 1
+
 
 def diffuse(
     denoiser: Denoiser,
@@ -183,14 +188,9 @@ class Diffusion:
         self._turn = next(self._turns, None)
 
     @property
-    def guided(self) -> bool:
-        """Whether a second canvas runs beside the first."""
-        return self.plan.rule.guidance > 0
-
-    @property
     def sequences_needed(self) -> int:
         """How many canvases a pass evaluates for this run."""
-        return 2 if self.guided else 1
+        return self.plan.sequences_needed
 
     @property
     def over(self) -> bool:
@@ -212,19 +212,14 @@ class Diffusion:
         twins under guidance."""
         if self._turn is None or not self.sequences or self._evaluated is not None:
             raise RuntimeError("a run is asked after it began, before its end, and once a step")
-        turn, canvas = self._turn, self.canvas
-        block = turn.block
+        turn, canvas, block = self._turn, self.canvas, self._turn.block
         wanted = turn.positions if self.plan.decide else canvas.masked(block.start, block.end)
         window = self.cache.window(block, wanted)
         self._evaluated = len(canvas) if window is None else len(window)
-        canvases = [canvas.tokens]
-        if self.guided:
-            twin = unconditional_canvas(canvas.tokens, canvas.given, canvas.mask_token)
-            canvases.append(twin)
-        return [
-            Query(tokens, turn.positions, window, sequence)
-            for tokens, sequence in zip(canvases, self.sequences, strict=False)
-        ]
+        twin = unconditional_canvas(canvas.tokens, canvas.given, canvas.mask_token)
+        canvases = (canvas.tokens, twin)[: self.sequences_needed]
+        places = zip(canvases, self.sequences, strict=False)
+        return [Query(tokens, turn.positions, window, place) for tokens, place in places]
 
     def answer(self, rows: list[NDArray[np.float32]]) -> Step:
         """Make the step that was asked about, with one array of rows a query."""
@@ -268,7 +263,10 @@ class Diffusion:
         return positions if self._least(block, step, len(positions)) > 0 else positions[:0]
 
     def _least(self, block: Block, step: int, masked: int) -> int:
-        """How many a step commits at least: the quota, and never none under a parallel rule."""
+        """How many a step commits at least: the quota, never none under a parallel rule, and in a
+        block's last step all."""
+        if step == block.steps - 1:
+            return masked
         quota = self.schedule.quota(step, block, masked, self.plan.eps)
         return quota if self.rule is None else max(1, quota)
 

@@ -30,7 +30,7 @@ class View:
     block: Block
     """The part of the canvas in scope, with its steps."""
     quota: int
-    """How many tokens the schedule commits in this step."""
+    """How many tokens the step has to commit, by the schedule."""
     step: int
     """Number of the step in the run; with `seed` it keys random numbers."""
     seed: int
