@@ -27,7 +27,7 @@ CMAKE_COMMON := -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON -DGGM
 	-DLLAMA_BUILD_COMMIT=$(COMMIT) -DLLAMA_BUILD_NUMBER=0
 
 .DELETE_ON_ERROR:
-.PHONY: build vendor demo test lint peer bench docs pictures clean distclean help FORCE
+.PHONY: build vendor demo test lint peer bench docs pictures golden clean distclean help FORCE
 
 build: $(INSTALLED) $(NATIVE) ## fetch and build llama.cpp, compile the binding, install into .venv
 
@@ -54,6 +54,9 @@ bench: build peer $(TESTABLE) ## compare with llama-diffusion-cli and write docs
 
 pictures: build ## make the pictures of docs/images anew, from runs of the shipped model
 	$(BIN)/python tools/pictures.py
+
+golden: build $(TESTABLE) ## write tests/golden/traces anew, after a change that is meant to alter runs
+	PYTHONPATH=tests:tools $(BIN)/python -m golden
 
 clean: ## remove what was built, keep what was fetched
 	rm -rf build $(PACKAGE)/llama/lib $(PACKAGE)/llama/_native* $(NATIVE) vendor/peer/bin vendor/peer/build
