@@ -12,6 +12,7 @@ BUILD := build/llama
 TREE := vendor/llama.cpp/.fetched
 LIBRARY := $(PACKAGE)/llama/lib/.built
 NATIVE := $(PACKAGE)/llama/_build_facts.py
+COMPILED = $(filter-out %.pyi,$(wildcard $(PACKAGE)/llama/_native*))
 INSTALLED := $(VENV)/.installed
 TESTABLE := $(VENV)/.testable
 PEER := vendor/peer/bin/.built
@@ -39,9 +40,10 @@ demo: build ## watch the shipped model unmask an answer (PROMPT="…" for anothe
 test: build $(TESTABLE) ## run the tests
 	$(BIN)/python -m pytest $(TESTS)
 
-lint: $(TESTABLE) ## check the style of the sources
+lint: $(TESTABLE) ## check the style and the types of the sources
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 peer: $(PEER) ## build llama-diffusion-cli and llama-bench, unpatched, for comparisons
 
@@ -59,7 +61,7 @@ golden: build $(TESTABLE) ## write tests/golden/traces anew, after a change that
 	PYTHONPATH=tests:tools $(BIN)/python -m golden
 
 clean: ## remove what was built, keep what was fetched
-	rm -rf build $(PACKAGE)/llama/lib $(PACKAGE)/llama/_native* $(NATIVE) vendor/peer/bin vendor/peer/build
+	rm -rf build $(PACKAGE)/llama/lib $(COMPILED) $(NATIVE) vendor/peer/bin vendor/peer/build
 
 distclean: clean ## remove everything that make has made
 	rm -rf $(VENV) vendor/llama.cpp vendor/.llama.cpp.new vendor/peer vendor/.download vendor/*.tar.gz

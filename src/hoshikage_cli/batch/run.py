@@ -117,7 +117,7 @@ class Batch:
                 self._skip(record)
                 continue
             resolved = self._settled(number, record)
-            if resolved is not None:
+            if isinstance(record, Record) and resolved is not None:
                 self._under_way[job] = (number, record)
                 yield record.prompt, resolved
                 job += 1

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from . import library
 from ._native import ffi, lib
 from .errors import ClosedError, ContextError, DecodeAborted, DecodeError
 from .model import Model
+
+if TYPE_CHECKING:
+    from ._native import ContextHandle, Pointer
 
 ABORTED = 2
 """What llama_decode returns when it was told to stop."""
@@ -69,7 +73,7 @@ class Context:
         self.shift_logits = model.shift_logits if shift_logits is None else shift_logits
         self._diffusion = model.is_diffusion
         self._abort = ffi.new("hoshi_abort *")
-        self._handle = self._open(flash_attention)
+        self._handle: ContextHandle | None = self._open(flash_attention)
         model.children.add(self)
         lib.llama_set_causal_attn(self._handle, not self._diffusion)
         self._memory = lib.llama_get_memory(self._handle)
@@ -78,7 +82,7 @@ class Context:
         self._batch = _Batch(length * sequences)
         self._filled = 0
 
-    def _open(self, flash_attention: bool | None):
+    def _open(self, flash_attention: bool | None) -> ContextHandle:
         # Guidance needs its sequences in one micro-batch of attention without order, so that the
         # micro-batch must hold all of them.
         whole = self.length * self.max_sequences
@@ -118,7 +122,7 @@ class Context:
             self._handle = None
 
     @property
-    def handle(self):
+    def handle(self) -> ContextHandle:
         """The C object; for this package alone."""
         if self._handle is None:
             raise ClosedError("the context is closed")
@@ -136,7 +140,7 @@ class Context:
 
     # ------------------------------------------------------------------------- diffusion
 
-    def logits(self, queries: Sequence) -> list[NDArray[np.float32]]:
+    def logits(self, queries: Sequence[Any]) -> list[NDArray[np.float32]]:
         """Rows (n, n_vocab) that predict the positions of each query (`decoding.Query`).
 
         One forward pass for all queries that decode equally many positions. The arrays are views
@@ -177,7 +181,7 @@ class Context:
         self._decode()
         return self._share_out(parts)
 
-    def _part(self, query) -> _Part:
+    def _part(self, query: Any) -> _Part:
         length = len(query.tokens)
         if not (0 < length <= self.length and 0 <= query.sequence < self.max_sequences):
             raise ValueError(
@@ -271,7 +275,7 @@ class Context:
         if self._filled + count > self.length:
             raise DecodeError(f"the context of {self.length} positions is full")
 
-    def last_logits(self):
+    def last_logits(self) -> Pointer[float]:
         """The C row that predicts the next token; for this package alone."""
         return lib.llama_get_logits_ith(self.handle, -1)
 
@@ -311,7 +315,13 @@ class _Batch:
         self.sequences[0] = 0
         self.count = struct.n_tokens = 1
 
-    def append(self, tokens, positions, sequence: int, outputs) -> None:
+    def append(
+        self,
+        tokens: NDArray[np.int32],
+        positions: NDArray[np.int64],
+        sequence: int,
+        outputs: NDArray[np.int8] | NDArray[np.bool_],
+    ) -> None:
         part = slice(self.count, self.count + len(tokens))
         self.tokens[part] = tokens
         self.positions[part] = positions
@@ -356,5 +366,5 @@ def _check_sequences(parts: list[_Part]) -> None:
         raise ValueError("two queries of one call cannot be of the same sequence")
 
 
-def _free(handle, keep: tuple) -> None:
+def _free(handle: ContextHandle, keep: tuple[object, ...]) -> None:
     lib.llama_free(handle)

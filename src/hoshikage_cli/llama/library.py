@@ -6,9 +6,13 @@ import logging
 import os
 from collections import deque
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ._build_facts import LIBRARIES, LLAMA_COMMIT, VENDORED
 from ._native import ffi, lib
+
+if TYPE_CHECKING:
+    from ._native import CData, Text
 
 logger = logging.getLogger("hoshikage.llama")
 
@@ -19,7 +23,22 @@ _LEVELS = {
     lib.GGML_LOG_LEVEL_ERROR: logging.ERROR,
 }
 _recent: deque[str] = deque(maxlen=40)
-_state = {"started": False, "line": "", "level": logging.INFO, "raised": None}
+
+
+@dataclass
+class _State:
+    """Of the one library that a process has."""
+
+    started: bool = False
+    line: str = ""
+    """What came of a line of the log so far."""
+    level: int = logging.INFO
+    """Of that line."""
+    raised: BaseException | None = None
+    """What a callback raised, until it can be raised outside."""
+
+
+_state = _State()
 
 
 @dataclass(frozen=True)
@@ -38,9 +57,9 @@ class BuildInfo:
 
 def initialise() -> None:
     """Start the library, once, with its log routed to the logger `hoshikage.llama`."""
-    if _state["started"]:
+    if _state.started:
         return
-    _state["started"] = True
+    _state.started = True
     lib.llama_log_set(lib.hoshi_on_log, ffi.NULL)
     lib.ggml_backend_load_all()
     lib.llama_backend_init()
@@ -80,31 +99,31 @@ def forget_errors() -> None:
 
 def has_raised() -> bool:
     """Whether an exception, such as a Ctrl-C, waits for `raise_what_waits`."""
-    return _state["raised"] is not None
+    return _state.raised is not None
 
 
 def raise_what_waits() -> None:
     """Raise what was raised while the library called back. To be called after what may log."""
-    error, _state["raised"] = _state["raised"], None
+    error, _state.raised = _state.raised, None
     if error is not None:
         raise error
 
 
-def keep_exception(kind, error, traceback) -> None:
+def keep_exception(kind: type, error: BaseException, traceback: object) -> None:
     """Let what a callback raised wait: it cannot pass through C, and would be printed and lost."""
-    _state["raised"] = error
+    _state.raised = error
 
 
 @ffi.def_extern(onerror=keep_exception)
-def hoshi_on_log(level, text, user_data) -> None:
+def hoshi_on_log(level: int, text: Text, user_data: CData) -> None:
     message = ffi.string(text).decode("utf-8", "replace")
     if level != lib.GGML_LOG_LEVEL_CONT:
-        _state["line"] = ""
-        _state["level"] = _LEVELS.get(level, logging.DEBUG)
-    _state["line"] += message
-    if _state["line"].endswith("\n"):
-        _log_line(_state["level"], _state["line"].strip())
-        _state["line"] = ""
+        _state.line = ""
+        _state.level = _LEVELS.get(level, logging.DEBUG)
+    _state.line += message
+    if _state.line.endswith("\n"):
+        _log_line(_state.level, _state.line.strip())
+        _state.line = ""
 
 
 def _log_line(level: int, line: str) -> None:

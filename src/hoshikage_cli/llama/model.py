@@ -7,12 +7,18 @@ import re
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from . import library
 from ._native import ffi, lib
 from .errors import ClosedError, ModelLoadError
 from .vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from ._native import CData, ModelHandle
+
+ProgressListener = Callable[[float], "bool | None"]
 
 SHIFTED_ARCHITECTURES = frozenset({"dream", "rnd1"})
 """Whose output row predicts the next position (decoding.md, 1): their files do not say so."""
@@ -31,15 +37,17 @@ class Model:
         *,
         gpu_layers: int = 0,
         vocabulary_only: bool = False,
-        on_progress: Callable[[float], bool | None] | None = None,
+        on_progress: ProgressListener | None = None,
     ) -> None:
         self.path = Path(path)
         _check_file(self.path)
         library.initialise()
-        self.children: WeakSet = WeakSet()
-        self._handle = self._load(gpu_layers, vocabulary_only, on_progress)
+        self.children: WeakSet[Any] = WeakSet()
+        self._handle: ModelHandle | None = self._load(gpu_layers, vocabulary_only, on_progress)
 
-    def _load(self, gpu_layers, vocabulary_only, on_progress):
+    def _load(
+        self, gpu_layers: int, vocabulary_only: bool, on_progress: ProgressListener | None
+    ) -> ModelHandle:
         library.forget_errors()
         watch = ffi.new_handle(_Progress(on_progress))
         parameters = lib.llama_model_default_params()
@@ -70,7 +78,7 @@ class Model:
             self._handle = None
 
     @property
-    def handle(self):
+    def handle(self) -> ModelHandle:
         """The C object; for this package alone."""
         if self._handle is None:
             raise ClosedError(f"the model {self.path.name} is closed")
@@ -90,7 +98,7 @@ class Model:
         count = lib.llama_model_meta_count(self.handle)
         return {self._meta(ask_key, i): self._meta(ask_value, i) for i in range(count)}
 
-    def _meta(self, ask, index: int) -> str:
+    def _meta(self, ask: Callable[[ModelHandle, int, CData, int], int], index: int) -> str:
         room = ffi.new("char[]", 256)
         length = ask(self.handle, index, room, len(room))
         if length >= len(room):
@@ -169,7 +177,7 @@ class _Progress:
 
 
 @ffi.def_extern(error=False, onerror=library.keep_exception)
-def hoshi_on_progress(share: float, user_data) -> bool:
+def hoshi_on_progress(share: float, user_data: CData) -> bool:
     return ffi.from_handle(user_data)(share)
 
 
