@@ -38,8 +38,8 @@ vendor: $(TREE) ## fetch and patch llama.cpp only
 demo: build ## watch the shipped model unmask an answer (PROMPT="…" for another prompt)
 	$(BIN)/hoshikage generate --visual --visual-delay 40 --seed 1 "$(PROMPT)"
 
-test: build $(TESTABLE) ## run the tests
-	$(BIN)/python -m pytest $(TESTS)
+test: build $(TESTABLE) ## run the tests, a process per core (TESTS=tests/cli: some of them)
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(TESTS)
 
 # Packages that know nothing of the library (tests/test_walls.py holds them to it).
 QUICK := decoding reference settings models chat trace batch display export cli/test_settings.py cli/test_chat.py
