@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,8 +11,6 @@ import hoshikage_cli
 import random_model
 from hoshikage_cli.errors import UsageError
 from hoshikage_cli.generation.holes import continued, lay_out, parse, spaced
-
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ import numpy as np
 
 from . import __version__
 from .decoding.step import Commit, Step
-from .engines.engine import Job
+from .engines.job import Job
 from .errors import RunError, UsageError
 from .generation.run import Result, Run, TextEvent
 

@@ -53,6 +53,7 @@ def expected(rule: ProposalRule, factor: float = 1.0) -> np.ndarray:
     return softmax(filtered(LOGITS, rule.temperature * factor, rule.top_p, rule.top_k))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES.keys())
 def test_proposals_follow_the_distribution(rule) -> None:
     counts = drawn(rule)

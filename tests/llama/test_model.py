@@ -6,7 +6,9 @@ import gc
 
 import numpy as np
 import pytest
+from hoshikage_cli.gguf_header import read_header
 
+import random_model
 from hoshikage_cli.decoding.denoiser import Query
 from hoshikage_cli.llama import library
 from hoshikage_cli.llama.canvases import CanvasContext
@@ -48,6 +50,12 @@ def test_shift_is_the_architectures_where_the_file_is_silent(model, arch):
 def test_an_autoregressive_model_is_none(model):
     assert not model("llama").is_diffusion
     assert not model("llama").shift_logits
+
+
+@pytest.mark.parametrize("arch", random_model.ARCHITECTURES)
+def test_header_and_library_agree_on_the_kind(model, model_file, arch):
+    kind = read_header(model_file(arch)).kind
+    assert (kind == "diffusion") == model(arch).is_diffusion
 
 
 def damaged(data: bytes) -> dict[str, tuple[bytes, str]]:

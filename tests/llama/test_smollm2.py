@@ -8,9 +8,9 @@ import subprocess
 import sys
 
 import numpy as np
-from hoshikage_cli.llama._native import ffi, lib
 
 import hoshikage_cli as hk
+from hoshikage_cli.llama._native import ffi, lib
 from hoshikage_cli.llama.model import Model
 
 PROMPT = "What is the capital of Japan? Answer in one sentence."

@@ -13,8 +13,6 @@ from hoshikage_cli.decoding.diffusion import DiffusionPlan
 from hoshikage_cli.decoding.proposal import ProposalRule
 from hoshikage_cli.decoding.randomness import Stream, keys, uniform
 from hoshikage_cli.decoding.together import diffuse
-from hoshikage_cli.llama.canvases import CanvasContext
-from hoshikage_cli.llama.model import Model
 from hoshikage_cli.models.catalogue import shipped_path
 
 from . import papers
@@ -115,6 +113,8 @@ class ModelDenoiser:
     """The shipped model: its context for the loop, and all of its rows for the reference."""
 
     def __init__(self, model, length, shift):
+        from hoshikage_cli.llama.canvases import CanvasContext
+
         self.context = CanvasContext(
             model, length=length, sequences=2, threads=1, shift_logits=shift
         )
@@ -130,10 +130,13 @@ class ModelDenoiser:
 
 @pytest.fixture(scope="module")
 def denoisers():
+    from hoshikage_cli.llama.model import Model
+
     with Model(shipped_path("hoshi-tiny")) as model:
         yield {shift: ModelDenoiser(model, 24, shift) for shift in (False, True)}
 
 
+@pytest.mark.native
 @settings(deadline=None, max_examples=40)
 @given(
     algorithm=st.sampled_from(ALGORITHMS),

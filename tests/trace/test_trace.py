@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hoshikage_cli.decoding.step import Commit, Step
-from hoshikage_cli.engines.engine import Stopwatch
+from hoshikage_cli.engines.job import Stopwatch
 from hoshikage_cli.errors import HoshikageError
 from hoshikage_cli.trace import Recording, TraceError, TraceWriter, read_trace
 

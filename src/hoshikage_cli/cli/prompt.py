@@ -33,7 +33,7 @@ def read_prompt(argument: str | None, option: str | None, file: str | None) -> s
 
 
 def _material(file: str | None, needed: bool) -> str:
-    if file not in (None, "-"):
+    if file is not None and file != "-":
         return _without_newline(_read_file(Path(file).expanduser()))
     if sys.stdin is None or sys.stdin.closed:
         return ""

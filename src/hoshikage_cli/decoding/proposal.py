@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +69,8 @@ def propose(
     ]
     columns = list(zip(*rows, strict=True)) if rows else [()] * 6
     kinds = (np.int32, np.float32, np.float32, np.float32, np.float32, np.int32)
-    return Proposal(*(np.array(c, kind) for c, kind in zip(columns, kinds, strict=True)))
+    arrays: list[Any] = [np.array(c, kind) for c, kind in zip(columns, kinds, strict=True)]
+    return Proposal(*arrays)
 
 
 def edited_logits(
@@ -128,7 +130,10 @@ def entropy(p: NDArray[np.float64]) -> float:
     return float(max(0.0, -(positive * np.log(positive)).sum()))
 
 
-def _propose_row(z: NDArray[np.float64], position: int, step: int, rule: ProposalRule) -> tuple:
+Row = tuple[int, float, float, float, float, int]
+
+
+def _propose_row(z: NDArray[np.float64], position: int, step: int, rule: ProposalRule) -> Row:
     noisy = rule.gumbel and rule.temperature > 0
     y = filtered(z, rule.temperature, 1.0 if noisy else rule.top_p, 0 if noisy else rule.top_k)
     token = _draw(z, y, position, step, rule)

@@ -14,7 +14,8 @@ from ..llama.sampler import Sampler
 from ..llama.text_context import TextContext
 from ..settings.declared import Settings
 from .contexts import Contexts
-from .engine import Ended, Job, Jobs, Stopwatch, Tokens
+from .engine import Jobs
+from .job import Ended, Job, Stopwatch, Tokens
 
 
 @dataclass(eq=False, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -24,9 +24,13 @@ from ..llama.model import Model
 from ..llama.rows import RowRule, reduce_rows
 from ..settings.declared import Settings
 from .contexts import Contexts
-from .engine import Ended, Job, Jobs, Stopwatch, Tokens
+from .engine import Jobs
+from .job import Ended, Job, Stopwatch, Tokens
 from .pass_costs import Costs, costs_of
 from .room import Room
+
+Rows = NDArray[np.float32]
+Positions = NDArray[np.int64]
 
 LENGTHS = 64
 """While more jobs may come, a context is made for canvases of a multiple of so many positions."""
@@ -190,7 +194,7 @@ class _TimedDenoiser:
         self.has_cache = context.has_cache
         self.max_sequences = context.max_sequences
         self._context = context
-        self._seconds: Counter[int] = Counter()
+        self._seconds: defaultdict[int, float] = defaultdict(float)
 
     def logits(self, queries: Sequence[Query]) -> list[NDArray[np.float32]]:
         began = time.perf_counter()
@@ -207,7 +211,13 @@ class _TimedDenoiser:
 
 
 def _proposer(threads: int, watch: Stopwatch) -> Proposer:
-    def native(logits, unconditional, positions, step, rule: ProposalRule) -> Proposal:
+    def native(
+        logits: Rows,
+        unconditional: Rows | None,
+        positions: Positions,
+        step: int,
+        rule: ProposalRule,
+    ) -> Proposal:
         began = time.perf_counter()
         rows = reduce_rows(logits, unconditional, positions, step, _row_rule(rule), threads)
         watch.reduce += time.perf_counter() - began

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-from .engine import Job, Jobs
+from .engine import Jobs
+from .job import Job
 
 SomeJob = TypeVar("SomeJob", bound=Job)
 

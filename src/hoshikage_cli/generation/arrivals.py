@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterable, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 Item = TypeVar("Item")
 Given = TypeVar("Given", covariant=True)
@@ -17,6 +17,7 @@ GRACE = 0.005
 """Seconds given to an iterable that computes its items, before it counts as one that waits."""
 
 
+@runtime_checkable
 class Arrivals(Protocol[Given]):
     """Where items are taken from, one by one."""
 
@@ -103,6 +104,6 @@ class Live(Generic[Item]):
 
 def arrivals(items: Iterable[Item] | Arrivals[Item]) -> Arrivals[Item]:
     """The items as they come: those of a list or tuple are at hand, others may have to be made."""
-    if not isinstance(items, Iterable):
+    if isinstance(items, Arrivals):
         return items
     return AtHand(items) if isinstance(items, Sequence) else Live(items)

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from ..chat import template as chat
 from ..decoding.step import Step
 from ..engines.diffusion import Diffusion
-from ..engines.engine import Ended, Engine, Job
+from ..engines.engine import Engine
+from ..engines.job import Ended, Job
 from ..engines.table import engine_of
 from ..errors import HoshikageError
 from ..llama.model import Model
@@ -26,9 +27,9 @@ from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
 from ..models.find import advice, find_model
 from ..settings.declared import Settings
 from ..settings.resolve import Resolved, resolve
-from . import infill
 from .arrivals import Arrivals, arrivals
 from .holes import MARKER, parse
+from .infill import InfillResult, InfillRun, prepare, refuse_autoregressive
 from .run import Result, Run
 
 Prompt = str | Sequence[Mapping[str, str]]
@@ -103,7 +104,7 @@ class Generator:
 
     def infill(
         self, text: str, *, marker: str = MARKER, prompt: str | None = None, **overrides: Any
-    ) -> infill.InfillResult:
+    ) -> InfillResult:
         """Fill the holes of `text`, spelled `[MASK]` or `[MASK:12]`; all else is kept as it is.
 
         prompt: what the text is an answer to. Raises UsageError for an autoregressive model.
@@ -113,25 +114,25 @@ class Generator:
 
     def stream_infill(
         self, text: str, *, marker: str = MARKER, prompt: str | None = None, **overrides: Any
-    ) -> infill.InfillRun:
+    ) -> InfillRun:
         """The same, step by step."""
         return self.start_infill(text, self.resolve(**overrides), marker=marker, prompt=prompt)
 
     def start_infill(
         self, text: str, resolved: Resolved, *, marker: str = MARKER, prompt: str | None = None
-    ) -> infill.InfillRun:
+    ) -> InfillRun:
         """Begin to fill the holes with settings that are already resolved.
 
         Raises UsageError for an autoregressive model and for a text without holes, PromptTooLong
         when text and holes exceed the context.
         """
         if not isinstance(self.engine, Diffusion):
-            infill.refuse_autoregressive(self.kind, self.name)
+            refuse_autoregressive(self.kind, self.name)
         assert isinstance(self.engine, Diffusion)
         began, template, settings = time.perf_counter(), parse(text, marker), resolved.settings
         before = self._before(prompt, settings)
-        filling = infill.prepare(self.engine, template, before, settings, seed_of(settings))
-        return infill.InfillRun(
+        filling = prepare(self.engine, template, before, settings, seed_of(settings))
+        return InfillRun(
             filling,
             self._steps(filling.job),
             self.model.vocabulary,
@@ -188,10 +189,8 @@ class Generator:
 
         prompt: a question, or the messages of a conversation, the system's own among them.
         """
-        vocabulary = self.model.vocabulary
-        template = self.model.chat_template
-        asked = isinstance(prompt, str)
-        messages = chat.messages(prompt, settings.prompt.system_prompt) if asked else prompt
+        vocabulary, template = self.model.vocabulary, self.model.chat_template
+        messages = _messages(prompt, settings.prompt.system_prompt)
         if template is None or settings.prompt.chat is False:
             return vocabulary.tokenize(chat.plain(messages), add_special=True)
         rendered = chat.render(
@@ -228,6 +227,10 @@ class Generator:
                 yield event
             elif event.error is not None:
                 raise event.error
+
+
+def _messages(prompt: Prompt, system_prompt: str | None) -> Sequence[Mapping[str, str]]:
+    return chat.messages(prompt, system_prompt) if isinstance(prompt, str) else prompt
 
 
 def finished(run: AnyRun) -> AnyRun:

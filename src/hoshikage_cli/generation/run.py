@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..decoding.step import Step
-from ..engines.engine import Job
+from ..engines.job import Job
 from .text import Cell, IncrementalText, decode, piece_texts, until_end
 
 

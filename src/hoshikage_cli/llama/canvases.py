@@ -103,10 +103,10 @@ class CanvasContext(Context):
             )
         rows = self._rows_of(query.positions)
         unique = rows if _ascends(rows) else np.unique(rows)
-        whole = query.recompute is None or not self._cached(query.sequence, length)
-        window = np.arange(length) if whole else np.union1d(query.recompute, rows)
+        again = query.recompute if self._cached(query.sequence, length) else None
+        window = np.arange(length) if again is None else np.union1d(again, rows)
         outputs = unique if self._has_memory else window
-        return _Part(query.tokens, query.sequence, window, whole, outputs, rows)
+        return _Part(query.tokens, query.sequence, window, again is None, outputs, rows)
 
     def _cached(self, sequence: int, length: int) -> bool:
         """Whether the cells of this sequence are those of a canvas of this length."""

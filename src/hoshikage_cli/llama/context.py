@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,10 @@ from ._native import ffi, lib
 from .batch import Batch
 from .errors import ClosedError, ContextError, DecodeAborted, DecodeError
 from .model import Model
+
+if TYPE_CHECKING:
+    from ._native import ContextHandle
+
 
 ABORTED = 2
 """What llama_decode returns when it was told to stop."""
@@ -62,14 +66,14 @@ class Context:
         self.threads = threads or default_threads()
         self.n_vocab = model.n_vocab
         self._abort = ffi.new("hoshi_abort *")
-        self._opened = self._open(batch, flash_attention)
+        self._opened: ContextHandle | None = self._open(batch, flash_attention)
         model.children.add(self)
         lib.llama_set_causal_attn(self._opened, causal)
         self._memory = lib.llama_get_memory(self._opened)
         self._has_memory = self._memory != ffi.NULL
         self._batch = Batch(batch)
 
-    def _open(self, batch: int, flash_attention: bool | None) -> Any:
+    def _open(self, batch: int, flash_attention: bool | None) -> ContextHandle:
         whole = self.length * self.max_sequences
         parameters = lib.llama_context_default_params()
         parameters.n_ctx = whole
@@ -111,7 +115,7 @@ class Context:
         return self._opened is None
 
     @property
-    def _handle(self) -> Any:
+    def _handle(self) -> ContextHandle:
         if self._opened is None:
             raise ClosedError("the context is closed")
         return self._opened
@@ -151,5 +155,5 @@ class Context:
         return np.frombuffer(data, np.float32).reshape(count, self.n_vocab)
 
 
-def _free(handle: Any, keep: tuple[Any, ...]) -> None:
+def _free(handle: ContextHandle, keep: tuple[object, ...]) -> None:
     lib.llama_free(handle)

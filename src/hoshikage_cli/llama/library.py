@@ -9,10 +9,14 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ._build_facts import LIBRARIES, LLAMA_COMMIT, VENDORED
 from ._native import ffi, lib
+
+if TYPE_CHECKING:
+    from ._native import CData, Text
+
 
 logger = logging.getLogger("hoshikage.llama")
 
@@ -99,7 +103,7 @@ def calling() -> Iterator[None]:
                 raise error
 
 
-def keep_exception(kind: Any, error: BaseException, traceback: Any) -> None:
+def keep_exception(kind: type, error: BaseException, traceback: object) -> None:
     """Let what a callback raised wait until the library has returned."""
     global _raised
     _raised = error
@@ -121,7 +125,7 @@ def recent_errors(count: int = 2) -> str:
 
 
 @ffi.def_extern(onerror=keep_exception)
-def hoshi_on_log(level: int, text: Any, user_data: Any) -> None:
+def hoshi_on_log(level: int, text: Text, user_data: CData) -> None:
     goes_on = level == lib.GGML_LOG_LEVEL_CONT
     message = ffi.string(text).decode("utf-8", "replace")
     _log.hear(None if goes_on else _LEVELS.get(level, logging.DEBUG), message)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 from weakref import WeakSet
 
 from ..errors import NoMaskToken
@@ -16,6 +16,12 @@ from ._native import ffi, lib
 from .errors import ClosedError, ModelLoadError
 from .families import Family, family_of, shift_of
 from .vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from ._native import CData, ModelHandle
+
+
+ProgressListener = Callable[[float], "bool | None"]
 
 
 class Model:
@@ -31,20 +37,17 @@ class Model:
         *,
         gpu_layers: int = 0,
         vocabulary_only: bool = False,
-        on_progress: Callable[[float], bool | None] | None = None,
+        on_progress: ProgressListener | None = None,
     ) -> None:
         self.path = Path(path)
         _check_file(self.path)
         library.initialise()
         self.children: WeakSet[Closable] = WeakSet()
-        self._loaded = self._load(gpu_layers, vocabulary_only, on_progress)
+        self._loaded: ModelHandle | None = self._load(gpu_layers, vocabulary_only, on_progress)
 
     def _load(
-        self,
-        gpu_layers: int,
-        vocabulary_only: bool,
-        on_progress: Callable[[float], bool | None] | None,
-    ) -> Any:
+        self, gpu_layers: int, vocabulary_only: bool, on_progress: ProgressListener | None
+    ) -> ModelHandle:
         watch = ffi.new_handle(_Progress(on_progress))
         parameters = lib.llama_model_default_params()
         parameters.n_gpu_layers = gpu_layers
@@ -75,7 +78,7 @@ class Model:
             self._loaded = None
 
     @property
-    def _handle(self) -> Any:
+    def _handle(self) -> ModelHandle:
         if self._loaded is None:
             raise ClosedError(f"the model {self.path.name} is closed")
         return self._loaded
@@ -94,7 +97,7 @@ class Model:
         count = lib.llama_model_meta_count(self._handle)
         return {self._meta(ask_key, i): self._meta(ask_value, i) for i in range(count)}
 
-    def _meta(self, ask, index: int) -> str:
+    def _meta(self, ask: Callable[[ModelHandle, int, CData, int], int], index: int) -> str:
         room = ffi.new("char[]", 256)
         length = ask(self._handle, index, room, len(room))
         if length >= len(room):
@@ -171,7 +174,7 @@ class _Progress:
 
 
 @ffi.def_extern(error=False, onerror=library.keep_exception)
-def hoshi_on_progress(share: float, user_data) -> bool:
+def hoshi_on_progress(share: float, user_data: CData) -> bool:
     return ffi.from_handle(user_data)(share)
 
 

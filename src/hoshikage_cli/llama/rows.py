@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,10 +58,9 @@ def reduce_rows(
     if positions.shape != (n_rows,):
         raise ValueError(f"{n_rows} rows need as many positions, got {positions.shape}")
     banned = np.asarray([t for t in rule.banned if 0 <= t < n_vocab], dtype=np.int32)
-    reduced = ReducedRows(
-        *(np.empty(n_rows, np.int32) for _ in range(2)),
-        *(np.empty(n_rows, np.float32) for _ in range(4)),
-    )
+    kinds = (np.int32, np.int32, np.float32, np.float32, np.float32, np.float32)
+    columns: tuple[Any, ...] = tuple(np.empty(n_rows, kind) for kind in kinds)
+    reduced = ReducedRows(*columns)
     failed = lib.hoshi_reduce_rows(
         ffi.from_buffer("float[]", logits),
         _second_rows(unconditional, logits.shape),
@@ -82,7 +82,7 @@ def _rows(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.ascontiguousarray(logits, dtype=np.float32)
 
 
-def _second_rows(unconditional: NDArray[np.float32] | None, shape: tuple[int, ...]):
+def _second_rows(unconditional: NDArray[np.float32] | None, shape: tuple[int, ...]) -> Any:
     if unconditional is None:
         return ffi.NULL
     if unconditional.shape != shape:
@@ -90,7 +90,7 @@ def _second_rows(unconditional: NDArray[np.float32] | None, shape: tuple[int, ..
     return ffi.from_buffer("float[]", _rows(unconditional))
 
 
-def _native_rule(rule: RowRule, banned: NDArray[np.int32], step: int):
+def _native_rule(rule: RowRule, banned: NDArray[np.int32], step: int) -> Any:
     # A C struct holds no reference: `banned` and the result arrays live in reduce_rows.
     native = ffi.new("hoshi_rule *")
     native.temperature = rule.temperature
@@ -106,7 +106,7 @@ def _native_rule(rule: RowRule, banned: NDArray[np.int32], step: int):
     return native
 
 
-def _native_rows(reduced: ReducedRows):
+def _native_rows(reduced: ReducedRows) -> Any:
     rows = ffi.new("hoshi_rows *")
     rows.token = ffi.from_buffer("int32_t[]", reduced.tokens, require_writable=True)
     rows.runner_up = ffi.from_buffer("int32_t[]", reduced.runner_up, require_writable=True)

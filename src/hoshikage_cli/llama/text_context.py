@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,10 @@ from ._native import lib
 from .context import Context
 from .errors import DecodeError
 from .model import Model
+
+if TYPE_CHECKING:
+    from ._native import Pointer
+
 
 BATCH = 512
 """Tokens of a prompt evaluated in one pass."""
@@ -58,6 +62,6 @@ class TextContext(Context):
         if self._filled + count > self.length:
             raise DecodeError(f"the context of {self.length} positions is full")
 
-    def _last_logits(self) -> Any:
+    def _last_logits(self) -> Pointer[float]:
         """The C row that predicts the next token."""
         return lib.llama_get_logits_ith(self._handle, -1)

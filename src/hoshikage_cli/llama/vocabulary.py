@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +12,15 @@ from numpy.typing import NDArray
 from ._native import ffi, lib
 from .errors import TokenizeError
 
+if TYPE_CHECKING:
+    from ._native import ModelHandle, VocabHandle
+
 
 class Owner(Protocol):
     """The model in whose memory a vocabulary lies."""
 
     @property
-    def _handle(self) -> Any: ...
+    def _handle(self) -> ModelHandle: ...
 
 
 class Vocabulary:
@@ -27,7 +31,7 @@ class Vocabulary:
         self._pieces: dict[tuple[int, bool], bytes] = {}
 
     @property
-    def _vocab(self):
+    def _vocab(self) -> VocabHandle:
         # Asked for anew: a closed model raises ClosedError, where a kept pointer would dangle.
         return lib.llama_model_get_vocab(self._model._handle)
 
@@ -104,7 +108,7 @@ class Vocabulary:
             length = lib.llama_token_to_piece(self._vocab, token, room, len(room), 0, special)
         return bytes(ffi.buffer(room, max(0, length)))
 
-    def detokenize(self, tokens, *, special: bool = False) -> bytes:
+    def detokenize(self, tokens: Iterable[int], *, special: bool = False) -> bytes:
         """The bytes of a sequence of tokens."""
         return b"".join(self.piece(int(token), special=special) for token in tokens)
 
@@ -114,6 +118,6 @@ class Vocabulary:
             raise TokenizeError(f"token {token} is outside the vocabulary of {len(self)}")
         return token
 
-    def _special(self, ask) -> int | None:
+    def _special(self, ask: Callable[[VocabHandle], int]) -> int | None:
         token = ask(self._vocab)
         return token if token >= 0 else None

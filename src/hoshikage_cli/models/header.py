@@ -76,9 +76,9 @@ class Header:
         """A key under the architecture's name, such as `context_length`."""
         return self.metadata.get(f"{self.architecture}.{key}")
 
-    def weight_types(self) -> Counter:
+    def weight_types(self) -> Counter[int]:
         """How many weights there are of each ggml type number."""
-        counted: Counter = Counter()
+        counted: Counter[int] = Counter()
         for tensor in self.tensors:
             counted[tensor.type] += prod(tensor.shape)
         return counted
