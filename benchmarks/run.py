@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hoshikage_cli.waiting import DEFAULTS
+from hoshikage_cli.llama.openmp import DEFAULTS
 from peer import ROOT
 
 os.environ.update(DEFAULTS)  # as the program does, and like it before the library is loaded

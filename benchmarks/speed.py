@@ -20,8 +20,8 @@ from hoshikage_cli.bench import Peer, Row, measure
 from hoshikage_cli.decoding.denoiser import Query
 from hoshikage_cli.llama.context import Context
 from hoshikage_cli.llama.model import Model
+from hoshikage_cli.llama.openmp import environment_of_others
 from hoshikage_cli.llama.rows import RowRule, reduce_rows
-from hoshikage_cli.waiting import environment_of_others
 from peer import PEER, ROOT
 from random_model import Shape, copied_vocabulary, write_model
 

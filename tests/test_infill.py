@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import hoshikage_cli
 import random_model
 from hoshikage_cli.errors import UsageError
-from hoshikage_cli.infill import continued, lay_out, parse, spaced
+from hoshikage_cli.generation.infill import continued, lay_out, parse, spaced
 
 
 @pytest.fixture(scope="module")

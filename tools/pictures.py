@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import hoshikage_cli as hk
 from hoshikage_cli.export.picture import picture
-from hoshikage_cli.settings import VIEWS
+from hoshikage_cli.settings.declared import VIEWS
 from hoshikage_cli.trace import Recording, TraceWriter, read_trace
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"

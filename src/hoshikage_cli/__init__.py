@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "load": "generation",
-    "Generator": "generation",
-    "Run": "generation",
-    "TextEvent": "generation",
-    "Result": "generation",
-    "FilledHole": "infill",
-    "InfillResult": "infill",
-    "InfillRun": "infill",
-    "Step": "decoding.events",
-    "Commit": "decoding.events",
+    "load": "generation.generator",
+    "Generator": "generation.generator",
+    "Run": "generation.run",
+    "TextEvent": "generation.run",
+    "Result": "generation.run",
+    "FilledHole": "generation.infill",
+    "InfillResult": "generation.infill",
+    "InfillRun": "generation.infill",
+    "Step": "decoding.step",
+    "Commit": "decoding.step",
     "TraceWriter": "trace",
     "Recording": "trace",
     "read_trace": "trace",
@@ -36,19 +36,19 @@ _HOMES = {
 __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
-    from .decoding.events import Commit as Commit
-    from .decoding.events import Step as Step
+    from .decoding.step import Commit as Commit
+    from .decoding.step import Step as Step
     from .errors import HoshikageError as HoshikageError
     from .errors import RunError as RunError
     from .errors import UsageError as UsageError
-    from .generation import Generator as Generator
-    from .generation import Result as Result
-    from .generation import Run as Run
-    from .generation import TextEvent as TextEvent
-    from .generation import load as load
-    from .infill import FilledHole as FilledHole
-    from .infill import InfillResult as InfillResult
-    from .infill import InfillRun as InfillRun
+    from .generation.generator import Generator as Generator
+    from .generation.generator import load as load
+    from .generation.infill import FilledHole as FilledHole
+    from .generation.infill import InfillResult as InfillResult
+    from .generation.infill import InfillRun as InfillRun
+    from .generation.run import Result as Result
+    from .generation.run import Run as Run
+    from .generation.run import TextEvent as TextEvent
     from .trace import Recording as Recording
     from .trace import TraceWriter as TraceWriter
     from .trace import read_trace as read_trace

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .waiting import prefer_short_waits
+from .llama.openmp import prefer_short_waits
 
 VERSION_FLAGS = ("--version", "-V")
 

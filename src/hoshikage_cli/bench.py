@@ -22,9 +22,9 @@ from statistics import median
 from typing import Any
 
 from .errors import RunError
-from .generation import Generator
-from .settings import Resolved
-from .waiting import environment_of_others
+from .generation.generator import Generator
+from .llama.openmp import environment_of_others
+from .settings.resolve import Resolved
 
 PEER_SECONDS = re.compile(rb"total time: ([\d.]+)ms")
 PEER_ATTEMPTS = 5

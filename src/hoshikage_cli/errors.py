@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class HoshikageError(Exception):
     """Base of every error whose message is meant for a user: one line that says what to do."""
@@ -12,6 +15,10 @@ class HoshikageError(Exception):
 
 class UsageError(HoshikageError, ValueError):
     """A wrong option, value, name or prompt."""
+
+
+class SettingsError(UsageError):
+    """An unknown setting, or a value that is out of range."""
 
 
 class RunError(HoshikageError, RuntimeError):
@@ -24,3 +31,9 @@ class PromptTooLong(RunError):
 
 class NoMaskToken(RunError):
     """A diffusion model whose vocabulary names no mask token."""
+
+
+def did_you_mean(name: str, allowed: Iterable[str], likeness: float = 0.6) -> str:
+    """`; did you mean X?` where something allowed looks like `name`, else nothing."""
+    close = difflib.get_close_matches(name, list(allowed), n=1, cutoff=likeness)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -1,13 +1,18 @@
-"""Small files of a user's that must not be left half written."""
+"""Small files of a user's: read as text or TOML, and never left half written."""
 
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from .errors import RunError
+from .errors import RunError, SettingsError
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -35,3 +40,34 @@ def _replace(target: Path, text: str, mode: int) -> None:
         with suppress(OSError):
             os.unlink(name)
         raise
+
+
+def read_text(path: Path) -> str | None:
+    """A file's text, None without one. Raises SettingsError for one that cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot read the config file {path}: {error}") from None
+
+
+def parse_toml(text: str, path: Path) -> dict[str, Any]:
+    """Raises SettingsError for a text that is not TOML."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"the config file {path} is not valid TOML: {error}") from None
+
+
+def document_of(path: Path) -> TOMLDocument:
+    """A file as a document that keeps its comments and order; an empty one without a file."""
+    import tomlkit
+
+    text = read_text(path) or ""
+    parse_toml(text, path)
+    return tomlkit.parse(text)

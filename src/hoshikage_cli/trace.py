@@ -17,9 +17,9 @@ from typing import Any, TextIO
 import numpy as np
 
 from . import __version__
-from .decoding.events import Commit, Step
+from .decoding.step import Commit, Step
 from .errors import RunError, UsageError
-from .runs import Result, Run, Stopwatch, TextEvent
+from .generation.run import Result, Run, Stopwatch, TextEvent
 
 FORMAT = "hoshikage-trace"
 VERSION = 1

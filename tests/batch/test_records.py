@@ -6,17 +6,10 @@ import io
 
 import pytest
 
-from hoshikage_cli.batch.records import (
-    BadRecord,
-    Record,
-    Shard,
-    parse_shard,
-    read_records,
-    sharded,
-)
+from hoshikage_cli.batch.records import BadRecord, Record, Shard, parse_shard, read_records, sharded
 from hoshikage_cli.errors import UsageError
-from hoshikage_cli.overlay import overlaid
-from hoshikage_cli.settings import resolve
+from hoshikage_cli.settings.overlay import overlaid
+from hoshikage_cli.settings.resolve import resolve
 
 
 def read(text, form="auto", name="-"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hoshikage_cli.chat import ChatTemplateError, messages, render
+from hoshikage_cli.chat.template import ChatTemplateError, messages, render
 
 CHATML = """
 {%- for message in messages %}

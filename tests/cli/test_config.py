@@ -142,7 +142,8 @@ def test_an_editor_that_fails_or_is_not_there(hoshikage, config_file, path):
 
 
 def test_every_default_of_the_template_is_valid():
-    from hoshikage_cli.config import check, parse_toml, template
+    from hoshikage_cli.files import parse_toml
+    from hoshikage_cli.settings.file import check, template
 
     lines = [line for line in template().splitlines() if line.startswith("# ") and " = " in line]
     assert len(lines) > 20

@@ -13,7 +13,7 @@ import pytest
 
 import random_model
 from cli.conftest import PROGRAM
-from hoshikage_cli.conversation import Conversation
+from hoshikage_cli.chat.conversation import Conversation
 from hoshikage_cli.errors import UsageError
 
 SHORT = ("-m", "hoshi-tiny", "--steps", "4", "-n", "8")

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 import hoshikage_cli as hk
-from hoshikage_cli.settings import ALGORITHMS, SCHEDULES
+from hoshikage_cli.settings.declared import ALGORITHMS, SCHEDULES
 
 PROMPT = "Tell a story about Mia and a kite."
 GRID = list(itertools.product(ALGORITHMS, SCHEDULES, (0, 1.5), (0, 0.8)))

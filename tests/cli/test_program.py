@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from hoshikage_cli import __version__
-from hoshikage_cli.settings import declarations
+from hoshikage_cli.settings.declared import declarations
 
 
 def test_version_names_llama_cpp_and_its_backends(hoshikage):

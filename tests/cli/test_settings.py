@@ -5,14 +5,9 @@ from __future__ import annotations
 import pytest
 
 from hoshikage_cli.decoding import schedule, selection
-from hoshikage_cli.settings import (
-    ALGORITHMS,
-    SCHEDULES,
-    SettingsError,
-    declarations,
-    resolve,
-    unknown_variables,
-)
+from hoshikage_cli.errors import SettingsError
+from hoshikage_cli.settings.declared import ALGORITHMS, SCHEDULES, declarations
+from hoshikage_cli.settings.resolve import resolve, unknown_variables
 
 
 def resolved(flags=(), environ=(), config=(), advice=(), kind="diffusion"):

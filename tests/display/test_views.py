@@ -12,7 +12,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from hoshikage_cli.decoding.events import Commit, Step
+from hoshikage_cli.decoding.step import Commit, Step
 from hoshikage_cli.display.figures import duration, progress_facts, seconds_left, speed, summary
 from hoshikage_cli.display.frame import canvas_lines, frame
 from hoshikage_cli.display.layout import Line, Window
@@ -21,8 +21,8 @@ from hoshikage_cli.display.plain import PlainLines
 from hoshikage_cli.display.region import Region
 from hoshikage_cli.display.shades import confidence_level, order_level, shade, view_of
 from hoshikage_cli.display.visual import LiveView
-from hoshikage_cli.settings import VIEWS
-from hoshikage_cli.text import MASK_CELL, Cell
+from hoshikage_cli.generation.text import MASK_CELL, Cell
+from hoshikage_cli.settings.declared import VIEWS
 
 ANSWER = [
     ("The", "settled"),

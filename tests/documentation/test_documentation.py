@@ -23,7 +23,7 @@ def test_the_reference_is_current():
 
 
 def test_the_reference_has_every_command_and_setting():
-    from hoshikage_cli.settings import declarations
+    from hoshikage_cli.settings.declared import declarations
 
     text = docs.reference()
     for command in ("generate", "infill", "batch", "chat", "inspect", "models add", "config set"):

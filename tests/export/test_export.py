@@ -18,7 +18,7 @@ from hoshikage_cli.export.cast import ROWS, cast
 from hoshikage_cli.export.page import page
 from hoshikage_cli.export.picture import CELL, MARGIN, picture
 from hoshikage_cli.export.timeline import timeline
-from hoshikage_cli.settings import VIEWS
+from hoshikage_cli.settings.declared import VIEWS
 from hoshikage_cli.trace import read_trace
 
 SVG = "{http://www.w3.org/2000/svg}"

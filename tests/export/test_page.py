@@ -10,7 +10,7 @@ from browser import CHROMIUM, Browser
 from export.recordings import EVIL, FINAL, RUNS, write
 from hoshikage_cli.export.page import page
 from hoshikage_cli.export.picture import picture
-from hoshikage_cli.text import MASK_CELL
+from hoshikage_cli.generation.text import MASK_CELL
 from hoshikage_cli.trace import read_trace
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no chromium")]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import hoshikage_cli as hk
-from hoshikage_cli import costs
 from hoshikage_cli.decoding.cache import cheapest_window
+from hoshikage_cli.engines import pass_costs as costs
 
 STEP_AT_64 = ((16, 1.0), (32, 2.5), (48, 2.6), (64, 1.2), (128, 3.0))
 

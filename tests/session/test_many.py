@@ -8,7 +8,7 @@ import pytest
 
 import hoshikage_cli as hk
 from hoshikage_cli.errors import PromptTooLong
-from hoshikage_cli.settings import PARALLEL_RULES
+from hoshikage_cli.settings.declared import PARALLEL_RULES
 
 PROMPTS = (
     "What is the capital of Japan?",

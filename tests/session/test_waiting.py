@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hoshikage_cli import waiting
+from hoshikage_cli.llama import openmp as waiting
 
 
 def test_what_the_user_has_set_stays(monkeypatch):

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from hoshikage_cli.decoding.events import Commit, Step
+from hoshikage_cli.decoding.step import Commit, Step
 from hoshikage_cli.errors import HoshikageError
-from hoshikage_cli.runs import Stopwatch
+from hoshikage_cli.generation.run import Stopwatch
 from hoshikage_cli.trace import Recording, TraceError, TraceWriter, read_trace
 
 MASK, END = 1, 0

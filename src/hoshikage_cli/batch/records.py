@@ -10,9 +10,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..errors import UsageError
-from ..overlay import by_field, changeable
-from ..settings import SettingsError
+from ..errors import SettingsError, UsageError
+from ..settings.overlay import by_field, changeable
 
 FORMATS = ("auto", "jsonl", "lines", "csv")
 SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "csv"}

@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..errors import HoshikageError, NoMaskToken, RunError, UsageError
-from ..generation import AT_ONCE
+from ..errors import HoshikageError, NoMaskToken, RunError, SettingsError, UsageError
+from ..generation.generator import AT_ONCE
 from ..llama.errors import DecodeAborted
-from ..settings import Resolved, SettingsError
+from ..settings.resolve import Resolved
 from .records import BadRecord, Record
 from .results import Sink
 
 if TYPE_CHECKING:
-    from ..generation import Generator
-    from ..runs import Result
+    from ..generation.generator import Generator
+    from ..generation.run import Result
 
 Job = tuple[str, Resolved]
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from ..settings import GROUPS, VIEWS
+from ..settings.declared import GROUPS, VIEWS
 from .config import config_app
 from .exits import Exit
 from .help import TopicsCommand

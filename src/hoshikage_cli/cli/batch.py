@@ -12,24 +12,17 @@ from io import RawIOBase
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..batch.records import (
-    FORMATS,
-    BadRecord,
-    Record,
-    Shard,
-    parse_shard,
-    read_records,
-    sharded,
-)
+from ..batch.records import FORMATS, BadRecord, Record, Shard, parse_shard, read_records, sharded
 from ..batch.results import ResultsFile, ResultsStream
 from ..batch.run import Batch, StrictStop
-from ..config import read_config
 from ..display.batch import BatchBar, BatchLines, SilentBatch
 from ..display.plain import Silent
 from ..errors import RunError, UsageError
-from ..generation import AT_ONCE, advice
-from ..overlay import overlaid
-from ..settings import Resolved, resolve
+from ..generation.generator import AT_ONCE
+from ..models.find import advice
+from ..settings.file import read_config
+from ..settings.overlay import overlaid
+from ..settings.resolve import Resolved, resolve
 from .exits import Exit
 from .generate import Choice, choose, load_chosen, tell_choice
 from .interrupts import run_through
@@ -109,7 +102,7 @@ def _drive(batch: Batch, sink: ResultsFile | ResultsStream, display: SilentBatch
 
 def _settle(flags: dict[str, Any], choice: Choice) -> Callable[[dict[str, Any]], Resolved]:
     """The settings of a record, from its own and all the layers below."""
-    config, advised = read_config(os.environ), advice(choice.header)
+    config, advised = read_config(os.environ), advice(choice.header.metadata)
 
     def settle(own: dict[str, Any]) -> Resolved:
         if not own:

@@ -13,10 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 from ..bench import Peer, Row, Timing, measure, variants
-from ..config import read_config
-from ..errors import UsageError
-from ..generation import Generator, advice, load
-from ..settings import Resolved, SettingsError, declarations, did_you_mean, resolve
+from ..errors import SettingsError, UsageError, did_you_mean
+from ..generation.generator import Generator, load
+from ..models.find import advice
+from ..settings.declared import declarations
+from ..settings.file import read_config
+from ..settings.resolve import Resolved, resolve
 from .generate import Choice, choose, tell_choice
 from .streams import is_terminal, note, write
 
@@ -81,7 +83,7 @@ def peer_program(path: str) -> Path:
 
 def resolve_variant(flags: dict[str, Any], generator: Generator) -> Resolved:
     """End tokens are kept out, unless something else is asked for: every canvas is then filled."""
-    config, told = read_config(os.environ), advice(generator.model)
+    config, told = read_config(os.environ), advice(generator.model.metadata)
     resolved = resolve(flags, os.environ, config, told, generator.kind)
     if resolved.sources["eos_policy"] == "default":
         resolved = resolved.with_values(eos_policy="suppress")

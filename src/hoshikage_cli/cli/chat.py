@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..config import read_config
-from ..conversation import Conversation, Message
+from ..chat.conversation import Conversation, Message
 from ..display.plain import Silent
-from ..errors import HoshikageError, UsageError
+from ..errors import HoshikageError, UsageError, did_you_mean
 from ..files import write_whole
-from ..generation import Generator, advice
-from ..overlay import by_field, changeable, overlaid
-from ..runs import TextEvent
-from ..settings import Resolved, declarations, did_you_mean, resolve, show
+from ..generation.generator import Generator
+from ..generation.run import TextEvent
+from ..models.find import advice
+from ..settings.declared import declarations
+from ..settings.file import read_config
+from ..settings.overlay import by_field, changeable, overlaid
+from ..settings.resolve import Resolved, resolve
+from ..settings.values import show
 from .exits import Exit
 from .generate import Choice, choose, load_chosen, tell_choice
 from .interrupts import run_through
@@ -203,7 +206,7 @@ class Session:
         return f"{known.long_name}  {show(known, self.resolved.value(name))}"
 
     def resolve(self, own: dict[str, Any]) -> Resolved:
-        config, advised = read_config(os.environ), advice(self.choice.header)
+        config, advised = read_config(os.environ), advice(self.choice.header.metadata)
         flags = overlaid(self.flags, own)
         return resolve(flags, os.environ, config, advised, self.choice.kind)
 

@@ -43,7 +43,8 @@ def show(
     """Print what the config file says, and check it."""
     from json import dumps
 
-    from ..config import check, parse_toml, read_text
+    from ..files import parse_toml, read_text
+    from ..settings.file import check
     from .streams import note, write
 
     text = read_text(_path())
@@ -62,8 +63,8 @@ def show(
 @config_app.command("set", context_settings={"ignore_unknown_options": True})
 def set_value(key: Key, value: Annotated[str, typer.Argument(metavar="VALUE")]) -> int:
     """Write a setting into the config file; comments and order stay."""
-    from ..config import document_of, with_setting
-    from ..files import write_whole
+    from ..files import document_of, write_whole
+    from ..settings.file import with_setting
 
     write_whole(_path(), with_setting(document_of(_path()), key, value).as_string())
     return 0
@@ -72,8 +73,8 @@ def set_value(key: Key, value: Annotated[str, typer.Argument(metavar="VALUE")]) 
 @config_app.command("unset")
 def unset(key: Key) -> int:
     """Take a setting out of the config file."""
-    from ..config import document_of, without_setting
-    from ..files import write_whole
+    from ..files import document_of, write_whole
+    from ..settings.file import without_setting
 
     write_whole(_path(), without_setting(document_of(_path()), key).as_string())
     return 0
@@ -82,9 +83,9 @@ def unset(key: Key) -> int:
 @config_app.command("edit")
 def edit() -> int:
     """Open the config file in $VISUAL or $EDITOR; only what is valid is taken over."""
-    from ..config import check, parse_toml, read_text, template
     from ..errors import UsageError
-    from ..files import write_whole
+    from ..files import parse_toml, read_text, write_whole
+    from ..settings.file import check, template
 
     path = _path()
     draft = path.with_name("draft-of-" + path.name)
@@ -126,6 +127,6 @@ def _run_editor(draft: Path) -> None:
 def _path() -> Path:
     import os
 
-    from ..config import config_path
+    from ..settings.file import config_path
 
     return config_path(os.environ)

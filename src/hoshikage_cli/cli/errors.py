@@ -8,8 +8,8 @@ import sys
 import traceback
 from collections.abc import Mapping
 
-from ..errors import HoshikageError, UsageError
-from ..settings import TRUE_WORDS, did_you_mean
+from ..errors import HoshikageError, UsageError, did_you_mean
+from ..settings.option import TRUE_WORDS
 from .exits import Exit
 from .streams import ClosedPipe, note
 

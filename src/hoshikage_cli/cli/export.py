@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ..display.figures import counted
 from ..errors import RunError, UsageError
-from ..settings import declarations, parse
+from ..settings.declared import declarations
+from ..settings.values import parse
 from ..trace import Recording, read_trace
 from .exits import Exit
 from .options import number_above_zero, whole_number

@@ -12,15 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..config import read_config
 from ..display.figures import counted
 from ..display.plain import PlainLines, Silent
 from ..errors import UsageError
-from ..generation import Generator, Result, Run, advice, find_model, load, seed_of
-from ..gguf_header import Header, check_whole, read_header
+from ..generation.generator import Generator, load, seed_of
+from ..generation.run import Result, Run
 from ..llama.errors import DecodeAborted, ModelLoadError
 from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
-from ..settings import OutputSettings, Resolved, declarations, resolve, unknown_variables
+from ..models.find import advice, find_model
+from ..models.header import Header, check_whole, read_header
+from ..settings.declared import OutputSettings, declarations
+from ..settings.file import read_config
+from ..settings.resolve import Resolved, resolve, unknown_variables
 from .exits import Exit
 from .interrupts import Interrupts
 from .prompt import read_prompt
@@ -76,7 +79,7 @@ def choose(flags: dict[str, Any]) -> Choice:
     config = read_config(os.environ)
     first = resolve(flags, os.environ, config, {})
     header = read_header(_find(first))
-    resolved = resolve(flags, os.environ, config, advice(header), header.kind)
+    resolved = resolve(flags, os.environ, config, advice(header.metadata), header.kind)
     return Choice(header, resolved)
 
 

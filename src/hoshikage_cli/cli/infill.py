@@ -9,8 +9,8 @@ from typing import Any
 
 from ..display.figures import counted
 from ..errors import UsageError
-from ..generation import Generator
-from ..infill import MARKER, InfillResult, parse, refuse_autoregressive, start
+from ..generation.generator import Generator
+from ..generation.infill import MARKER, InfillResult, parse, refuse_autoregressive, start
 from .exits import Exit
 from .generate import Choice, choose, display_for, load_chosen, tell_choice
 from .interrupts import run_through

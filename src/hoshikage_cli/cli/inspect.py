@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..gguf_header import ArrayLength, Header, check_whole, read_header
+from ..models.header import ArrayLength, Header, check_whole, read_header
 from .exits import Exit
 from .streams import write
 
@@ -13,7 +13,7 @@ ADVICE_PREFIXES = ("hoshikage.", "general.sampling.", "diffusion.")
 
 
 def run_inspect(model: str, as_json: bool) -> int:
-    from ..generation import find_model
+    from ..models.find import find_model
 
     path = find_model(model)
     facts = model_facts(read_header(path))

@@ -40,8 +40,8 @@ def add(
     """Give a file a name; an earlier file of that name is forgotten."""
     from pathlib import Path
 
-    from ..generation import find_model
-    from ..gguf_header import check_whole, read_header
+    from ..models.find import find_model
+    from ..models.header import check_whole, read_header
     from ..models.registry import add_alias
     from .exits import Exit
     from .streams import note
@@ -89,7 +89,7 @@ def print_models(as_json: bool) -> int:
 def facts(model: Any) -> dict[str, Any]:
     """What is told of a model; `problem` says why nothing more is."""
     from ..errors import HoshikageError
-    from ..gguf_header import read_header
+    from ..models.header import read_header
 
     told = {
         "name": model.name,

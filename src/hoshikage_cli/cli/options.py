@@ -13,7 +13,9 @@ from typing import Annotated, Any, Optional
 import typer
 
 from ..errors import UsageError
-from ..settings import Declaration, declarations, show
+from ..settings.declared import declarations
+from ..settings.option import Declaration
+from ..settings.values import show
 
 METAVARS = {"int": "N", "float": "X", "str": "TEXT"}
 

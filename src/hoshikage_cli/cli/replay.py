@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..config import read_config
-from ..decoding.events import Step
+from ..decoding.step import Step
 from ..display.figures import counted
 from ..display.plain import PlainLines, Silent
-from ..runs import Result
-from ..settings import OutputSettings, resolve
+from ..generation.run import Result
+from ..settings.declared import OutputSettings
+from ..settings.file import read_config
+from ..settings.resolve import resolve
 from ..trace import Recording, read_trace
 from .exits import Exit
 from .interrupts import Interrupts

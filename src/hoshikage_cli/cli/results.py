@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from ..display.plain import Silent
-from ..runs import Result
+from ..generation.run import Result
 from .streams import Answer, write
 
 

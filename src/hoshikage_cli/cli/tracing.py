@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..runs import Result, Run, TextEvent
+from ..generation.run import Result, Run, TextEvent
 from ..trace import TraceError, TraceWriter
 from .streams import note
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .events import Commit, Step
+from .step import Commit, Step
 
 
 class NextToken(Protocol):

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from . import selection
 from .cache import Cache, CachePlan
+from .canvas import Canvas
 from .denoiser import Denoiser, Query
-from .events import Commit, Step
 from .guidance import unconditional_canvas
 from .proposal import Proposal, ProposalRule, Proposer, propose
 from .schedule import SCHEDULES, Block, blocks, one_a_step
-from .state import Canvas
+from .step import Commit, Step
 
 
 @dataclass(frozen=True)

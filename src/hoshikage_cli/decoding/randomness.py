@@ -1,5 +1,5 @@
 """Counter-based random numbers: each is a function of (seed, stream, step, position, token) alone,
-so that none depends on batch shape, cache mode or threads. llama/native.c computes the same.
+so that none depends on batch shape, cache mode or threads. llama/rows.c computes the same.
 
 The mixing function is splitmix64's finaliser (Steele, Lea and Flood, 2014).
 """

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..runs import Result, TextEvent
-from ..settings import PARALLEL_RULES
+from ..generation.run import Result, TextEvent
+from ..settings.declared import PARALLEL_RULES
 
 
 def step_count(event: TextEvent) -> str:

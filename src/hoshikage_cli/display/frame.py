@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..runs import Run, TextEvent
+from ..generation.run import Run, TextEvent
 from .figures import progress_facts, share_done
 from .layout import Line, Window, pack, shorten, wrap
 from .shades import END_CELL, legend, shade

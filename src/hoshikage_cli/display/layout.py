@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from rich.cells import cell_len
 
-from ..text import MASK_CELL
+from ..generation.text import MASK_CELL
 
 TAB = 4
 JOINER = "\u200d"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 
-from ..runs import Result, TextEvent
+from ..generation.run import Result, TextEvent
 from .figures import step_count, summary
 from .layout import printable
 

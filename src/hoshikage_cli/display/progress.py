@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from ..runs import Result, TextEvent
+from ..generation.run import Result, TextEvent
 from .figures import progress_facts, share_done, summary
 from .plain import Silent
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import bisect
 import math
 
-from ..runs import TextEvent
-from ..settings import VIEWS
-from ..text import MASK_CELL, Cell
+from ..generation.run import TextEvent
+from ..generation.text import MASK_CELL, Cell
+from ..settings.declared import VIEWS
 
 TOKENS, CONFIDENCE, ORDER = VIEWS
 LEVELS = 5

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from ..runs import Result, TextEvent
+from ..generation.run import Result, TextEvent
 from .figures import summary
 from .frame import frame
 from .layout import Line, Window

@@ -16,7 +16,7 @@ from ..display.palette import palette
 from ..display.region import Region
 from ..display.shades import view_of
 from ..display.visual import FRAMES_PER_SECOND
-from ..runs import Result, TextEvent
+from ..generation.run import Result, TextEvent
 from ..trace import Recording
 from .timeline import timeline
 

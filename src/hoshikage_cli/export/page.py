@@ -13,12 +13,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..decoding.events import Commit
+from ..decoding.step import Commit
 from ..display.frame import header_facts
 from ..display.palette import INKS, VIRIDIS
 from ..display.shades import CONFIDENCE_EDGES, name_of_confidence, view_of
-from ..runs import TextEvent
-from ..text import piece_texts
+from ..generation.run import TextEvent
+from ..generation.text import piece_texts
 from ..trace import Recording
 from .timeline import timeline
 

@@ -14,8 +14,8 @@ from ..display.frame import BAR_WIDTH, GAP, PROMPT_LINES, header_facts
 from ..display.layout import Line, pack, printable, shorten, wrap
 from ..display.palette import INKS, VIRIDIS
 from ..display.shades import END_CELL, LEVELS, legend, shade, view_of
-from ..runs import TextEvent
-from ..text import MASK_CELL, Cell
+from ..generation.run import TextEvent
+from ..generation.text import MASK_CELL, Cell
 from ..trace import Recording
 from .timeline import timeline
 

@@ -89,7 +89,7 @@ def aliases_path() -> Path:
 
 def read_aliases(environ: Mapping[str, str]) -> dict[str, Path]:
     """Files by the names that they were given. Raises UsageError for a file that is not TOML."""
-    from ..config import parse_toml, read_text
+    from ..files import parse_toml, read_text
 
     path = aliases_path()
     table = parse_toml(read_text(path) or "", path)
@@ -114,7 +114,7 @@ def remove_alias(name: str) -> None:
     """Take a name away; the file stays. Raises UsageError for one that was never given."""
     document = _document()
     if name not in document:
-        from ..settings import did_you_mean
+        from ..errors import did_you_mean
 
         raise UsageError(f"no name {name!r} was given{did_you_mean(name, document)}")
     document.remove(name)
@@ -122,7 +122,7 @@ def remove_alias(name: str) -> None:
 
 
 def _document():
-    from ..config import document_of
+    from ..files import document_of
 
     return document_of(aliases_path())
 

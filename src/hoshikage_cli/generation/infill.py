@@ -18,18 +18,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .decoding.denoiser import Query
-from .decoding.events import Step
-from .denoising import Task, context_for, mask_token_of, start_task
-from .errors import PromptTooLong, UsageError
-from .generation import seed_of
-from .runs import Result, Run, TextEvent
-from .settings import Resolved, Settings
+from ..decoding.denoiser import Query
+from ..decoding.step import Step
+from ..engines.diffusion import Task, context_for, mask_token_of, start_task
+from ..errors import PromptTooLong, UsageError
+from ..settings.declared import Settings
+from ..settings.resolve import Resolved
+from .generator import seed_of
+from .run import Result, Run, TextEvent
 from .text import Cell, decode, piece_texts
 
 if TYPE_CHECKING:
-    from .generation import Generator
-    from .llama.vocabulary import Vocabulary
+    from ..llama.vocabulary import Vocabulary
+    from .generator import Generator
 
 MARKER = "[MASK]"
 CLOSING = ")]}>"

@@ -17,7 +17,7 @@ from os import fstat
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .errors import RunError
+from ..errors import RunError
 
 MAGIC = b"GGUF"
 # struct's letters for the types of the format, by number: 8 is a string, 9 an array.

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .costs import Costs, costs_of
-from .decoding.cache import CachePlan, cheapest_window
-from .decoding.diffusion import Diffusion, DiffusionPlan, diffuse_together
-from .decoding.events import Step
-from .decoding.proposal import Proposal, ProposalRule
-from .errors import NoMaskToken, PromptTooLong, UsageError
-from .llama.context import Context
-from .llama.model import Model
-from .llama.rows import RowRule, reduce_rows
-from .runs import Run, Stopwatch, TextEvent
-from .settings import Settings
+from ..decoding.cache import CachePlan, cheapest_window
+from ..decoding.diffusion import Diffusion, DiffusionPlan, diffuse_together
+from ..decoding.proposal import Proposal, ProposalRule
+from ..decoding.step import Step
+from ..errors import NoMaskToken, PromptTooLong, UsageError
+from ..generation.run import Run, Stopwatch, TextEvent
+from ..llama.context import Context
+from ..llama.model import Model
+from ..llama.rows import RowRule, reduce_rows
+from ..settings.declared import Settings
+from .pass_costs import Costs, costs_of
 
 if TYPE_CHECKING:
-    from .generation import Generator
+    from ..generation.generator import Generator
 
 DEFAULT_MAX_TOKENS = 128
 

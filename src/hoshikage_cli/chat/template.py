@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any
 
-from .errors import RunError
+from ..errors import RunError
 
 
 class ChatTemplateError(RunError):

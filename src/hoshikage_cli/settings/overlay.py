@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .settings import PARALLEL_RULES, Declaration, SettingsError, declarations, did_you_mean
+from ..errors import SettingsError, did_you_mean
+from .declared import PARALLEL_RULES, declarations
+from .option import Declaration
 
 FIXED_GROUPS = ("model", "output")
 FIXED_NAMES = ("samples",)

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .decoding.autoregressive import extend
-from .errors import PromptTooLong
-from .llama.context import Context
-from .llama.model import Model
-from .llama.sampler import Sampler
-from .runs import Run, Stopwatch
-from .settings import Settings
+from ..decoding.autoregressive import extend
+from ..errors import PromptTooLong
+from ..generation.run import Run, Stopwatch
+from ..llama.context import Context
+from ..llama.model import Model
+from ..llama.sampler import Sampler
+from ..settings.declared import Settings
 
 if TYPE_CHECKING:
-    from .generation import Generator
+    from ..generation.generator import Generator
 
 DEFAULT_MAX_TOKENS = 512
 

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .decoding.denoiser import Query
-from .llama.context import Context
-from .llama.library import build_info
+from ..decoding.denoiser import Query
+from ..llama.context import Context
+from ..llama.library import build_info
 
 Costs = tuple[tuple[int, float], ...]
 """(positions, seconds) in ascending order."""

@@ -7,12 +7,16 @@ HOSHIKAGE_CONFIG names another file.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .settings import Declaration, SettingsError, declarations, did_you_mean, parse, resolve
+from ..errors import SettingsError, did_you_mean
+from ..files import parse_toml, read_text
+from .declared import declarations
+from .option import Declaration
+from .resolve import resolve
+from .values import parse
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -39,38 +43,7 @@ def read_config(environ: Mapping[str, str]) -> dict[str, Any]:
     return parse_toml(text or "", path)
 
 
-def read_text(path: Path) -> str | None:
-    """A file's text, None without one. Raises SettingsError for one that cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"cannot read the config file {path}: {error}") from None
-
-
-def parse_toml(text: str, path: Path) -> dict[str, Any]:
-    """Raises SettingsError for a text that is not TOML."""
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"the config file {path} is not valid TOML: {error}") from None
-
-
 # ---------------------------------------------------------------------------------- changing
-
-
-def document_of(path: Path) -> TOMLDocument:
-    """A file as a document that keeps its comments and order; an empty one without a file."""
-    import tomlkit
-
-    text = read_text(path) or ""
-    parse_toml(text, path)
-    return tomlkit.parse(text)
 
 
 def with_setting(document: TOMLDocument, key: str, text: str) -> TOMLDocument:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .decoding.diffusion import Diffusion
-from .decoding.events import Step
+from ..decoding.diffusion import Diffusion
+from ..decoding.step import Step
 from .text import Cell, IncrementalText, decode, piece_texts, until_end
 
 if TYPE_CHECKING:
-    from .generation import Generator
+    from .generator import Generator
 
 
 @dataclass(frozen=True)

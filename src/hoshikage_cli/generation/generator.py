@@ -6,7 +6,6 @@ finished `Result`. The diffusion loop and the autoregressive loop yield the same
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,65 +16,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import chat
-from .continuing import start_text
-from .denoising import Task, run_together, start_task, task_of
-from .errors import HoshikageError, UsageError
-from .llama.context import Context
-from .llama.model import Model
-from .models import registry
-from .models.catalogue import CATALOGUE, DEFAULT_MODEL, shipped_path
-from .runs import Result, Run, TextEvent
-from .settings import Resolved, Settings, resolve
+from ..chat import template as chat
+from ..engines.autoregressive import start_text
+from ..engines.diffusion import Task, run_together, start_task, task_of
+from ..errors import HoshikageError
+from ..llama.context import Context
+from ..llama.model import Model
+from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
+from ..models.find import advice, find_model
+from ..settings.declared import Settings
+from ..settings.resolve import Resolved, resolve
+from .run import Result, Run
 
 if TYPE_CHECKING:
     from .infill import InfillResult, InfillRun
-
-__all__ = ["Generator", "Result", "Run", "TextEvent", "advice", "find_model", "kind_of", "load"]
-
-
-# ---------------------------------------------------------------------------- models by name
-
-
-def find_model(name: str | Path | None) -> Path:
-    """The GGUF file that `name` means: a shipped model, a name from `hoshikage models`, or a path;
-    None is the default model.
-
-    Raises UsageError, with the names that would work, when there is no such file.
-    """
-    wanted = str(name or DEFAULT_MODEL)
-    if wanted in CATALOGUE:
-        path = shipped_path(wanted)
-        if path is None:
-            raise UsageError(f"the shipped model {wanted} is missing from this installation")
-        return path
-    path = Path(wanted).expanduser()
-    if path.is_file() and path.suffix == ".gguf":
-        return path
-    if os.sep not in wanted:
-        path = registry.path_of(wanted, os.environ) or path
-    if path.is_dir():
-        raise UsageError(f"{wanted} is a directory: name the .gguf file in it")
-    if not path.exists():
-        names = ", ".join(model.name for model in registry.known_models(os.environ))
-        raise UsageError(f"no model {wanted!r}: give the path of a GGUF file, or one of {names}")
-    return path
-
-
-def advice(model: Model) -> dict[str, Any]:
-    """What the GGUF itself advises, by option name; the lowest layer above the defaults."""
-    keys = {
-        "max_tokens": ("hoshikage.max_tokens", int),
-        "temperature": ("general.sampling.temp", float),
-        "top_k": ("general.sampling.top_k", int),
-        "top_p": ("general.sampling.top_p", float),
-        "min_p": ("general.sampling.min_p", float),
-    }
-    found = {}
-    for name, (key, convert) in keys.items():
-        if key in model.metadata:
-            found[name] = convert(model.metadata[key])
-    return found
 
 
 def kind_of(model: Model) -> str:
@@ -128,7 +82,7 @@ class Generator:
         Raises SettingsError for an unknown name or a value out of range.
         """
         flags = {**self._defaults, **overrides}
-        return resolve(flags, {}, {}, advice(self.model), self.kind)
+        return resolve(flags, {}, {}, advice(self.model.metadata), self.kind)
 
     def generate(self, prompt: Prompt, **overrides: Any) -> Result:
         """Answer `prompt`, a question or the messages of a conversation.

@@ -1,0 +1,1 @@
+"""Conversations, and the templates that a model reads them in."""

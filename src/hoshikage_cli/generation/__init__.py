@@ -1,0 +1,1 @@
+"""A model at work: prompt, tokens, steps, text, result."""

@@ -1,0 +1,53 @@
+"""The file that a model's name means, and what the file itself advises."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from . import registry
+from .catalogue import CATALOGUE, DEFAULT_MODEL, shipped_path
+
+
+def find_model(name: str | Path | None) -> Path:
+    """The GGUF file that `name` means: a shipped model, a name from `hoshikage models`, or a path;
+    None is the default model.
+
+    Raises UsageError, with the names that would work, when there is no such file.
+    """
+    wanted = str(name or DEFAULT_MODEL)
+    if wanted in CATALOGUE:
+        path = shipped_path(wanted)
+        if path is None:
+            raise UsageError(f"the shipped model {wanted} is missing from this installation")
+        return path
+    path = Path(wanted).expanduser()
+    if path.is_file() and path.suffix == ".gguf":
+        return path
+    if os.sep not in wanted:
+        path = registry.path_of(wanted, os.environ) or path
+    if path.is_dir():
+        raise UsageError(f"{wanted} is a directory: name the .gguf file in it")
+    if not path.exists():
+        names = ", ".join(model.name for model in registry.known_models(os.environ))
+        raise UsageError(f"no model {wanted!r}: give the path of a GGUF file, or one of {names}")
+    return path
+
+
+def advice(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """What a GGUF's metadata advises, by option name; the lowest layer above the defaults."""
+    keys = {
+        "max_tokens": ("hoshikage.max_tokens", int),
+        "temperature": ("general.sampling.temp", float),
+        "top_k": ("general.sampling.top_k", int),
+        "top_p": ("general.sampling.top_p", float),
+        "min_p": ("general.sampling.min_p", float),
+    }
+    found = {}
+    for name, (key, convert) in keys.items():
+        if key in metadata:
+            found[name] = convert(metadata[key])
+    return found

@@ -1,0 +1,1 @@
+"""Every option: declared once, resolved from all layers, shown with its source."""

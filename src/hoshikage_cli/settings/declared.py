@@ -1,0 +1,424 @@
+"""Every option, declared once: name, flags, variable, default, range, help. Add an option here.
+
+The command line, the resolution order, `--show-settings`, the Python API and the documentation all
+read these declarations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import Field, dataclass, fields
+from functools import cache
+
+from .option import Declaration, option
+
+# By number: what llama-diffusion-cli and DIFFUSION_ALGORITHM, DIFFUSION_SCHEDULE count with.
+ALGORITHMS = ("origin", "entropy", "margin", "random", "confidence")
+SCHEDULES = ("timestep", "block", "linear")
+VIEWS = ("tokens", "confidence", "order")
+CACHES = ("none", "prefix", "dual", "active")
+PARALLEL_RULES = ("threshold", "factor", "entropy_bound")
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    model: str | None = option(
+        None,
+        "-m",
+        "--model",
+        metavar="NAME|FILE",
+        none="the shipped demo model",
+        help="GGUF file, or a name that hoshikage models lists.",
+        panel="Model",
+    )
+    gpu_layers: int = option(
+        0,
+        "-ngl",
+        "--gpu-layers",
+        "--n-gpu-layers",
+        minimum=-1,
+        help="Layers kept on the GPU; -1: all.",
+        panel="Model",
+    )
+    threads: int | None = option(
+        None,
+        "-t",
+        "--threads",
+        minimum=1,
+        maximum=1024,
+        none="auto",
+        help="CPU threads; without it one per core.",
+        panel="Model",
+    )
+    ctx_size: int | None = option(
+        None,
+        "-c",
+        "--ctx-size",
+        minimum=1,
+        none="auto",
+        help="Most tokens of prompt and answer; without it what the model was trained for.",
+        panel="Model",
+    )
+    mask_token: int | None = option(
+        None,
+        "--mask-token",
+        minimum=0,
+        none="auto",
+        help="Id of the mask token, if the vocabulary does not tell.",
+        panel="Model",
+    )
+    shift_logits: bool | None = option(
+        None,
+        "--shift-logits",
+        none="auto",
+        help="The output row before a position predicts it (Dream, RND1); known from the model.",
+        panel="Model",
+    )
+
+
+@dataclass(frozen=True)
+class CanvasSettings:
+    max_tokens: int | None = option(
+        128,
+        "-n",
+        "--max-tokens",
+        "--n-predict",
+        "--predict",
+        autoregressive=512,
+        minimum=1,
+        excludes="max_length",
+        help="Tokens to generate.",
+        panel="Length",
+    )
+    max_length: int | None = option(
+        None,
+        "-ub",
+        "--max-length",
+        "--ubatch-size",
+        minimum=2,
+        excludes="max_tokens",
+        help="Tokens of prompt and answer together (canvas length).",
+        panel="Length",
+    )
+
+
+@dataclass(frozen=True)
+class DiffusionSettings:
+    steps: int = option(
+        50,
+        "--steps",
+        "--diffusion-steps",
+        env="DIFFUSION_STEPS",
+        minimum=0,
+        maximum=1_000_000,
+        help="Denoising steps; 0: one token a step.",
+        panel="Diffusion",
+    )
+    algorithm: str = option(
+        "confidence",
+        "--algorithm",
+        "--diffusion-algorithm",
+        env="DIFFUSION_ALGORITHM",
+        choices=ALGORITHMS,
+        numbered=True,
+        help="Which positions are unmasked first.",
+        panel="Diffusion",
+    )
+    schedule: str = option(
+        "timestep",
+        "--schedule",
+        "--diffusion-schedule",
+        env="DIFFUSION_SCHEDULE",
+        choices=SCHEDULES,
+        numbered=True,
+        help="How many are unmasked in each step.",
+        panel="Diffusion",
+    )
+    eps: float = option(
+        1e-3,
+        "--eps",
+        "--diffusion-eps",
+        above=0,
+        maximum=1,
+        implies=("schedule", "timestep"),
+        help="Where the timesteps end; implies --schedule timestep.",
+        panel="Diffusion",
+    )
+    block_length: int = option(
+        32,
+        "--block-length",
+        "--diffusion-block-length",
+        minimum=1,
+        implies=("schedule", "block"),
+        help="Positions in a block; implies --schedule block.",
+        panel="Diffusion",
+    )
+    cfg_scale: float = option(
+        0.0,
+        "--cfg-scale",
+        "--diffusion-cfg-scale",
+        env="DIFFUSION_CFG_SCALE",
+        minimum=0,
+        maximum=1000,
+        help="Classifier-free guidance; 0: none, more: closer to the prompt, at twice the cost.",
+        panel="Diffusion",
+    )
+    alg_temp: float = option(
+        0.0,
+        "--alg-temp",
+        "--diffusion-alg-temp",
+        minimum=0,
+        maximum=1000,
+        help="Randomness in the choice of positions; 0: none.",
+        panel="Diffusion",
+    )
+    gumbel: bool = option(
+        False,
+        "--gumbel",
+        "--diffusion-add-gumbel-noise",
+        help="Draw tokens with Gumbel noise, without top-k and top-p (LLaDA's way).",
+        panel="Diffusion",
+    )
+    confidence: str | None = option(
+        None,
+        "--confidence",
+        choices=("clean", "sampled"),
+        none="auto",
+        help="Read confidences before or after temperature and filters; known from the model.",
+        panel="Diffusion",
+    )
+    eos_policy: str = option(
+        "natural",
+        "--eos-policy",
+        choices=("natural", "suppress", "last"),
+        help="End tokens: as they come, never, or after all others.",
+        panel="Diffusion",
+    )
+
+
+@dataclass(frozen=True)
+class SpeedSettings:
+    """What trades exactness for speed; the defaults trade nothing."""
+
+    fast: bool = option(
+        False,
+        "--fast",
+        preset=(("schedule", "block"), ("steps", 0), ("cache", "dual"), ("threshold", 0.9)),
+        help="The answer soon: block schedule, dual cache, threshold 0.9, steps as needed.",
+        panel="Speed",
+    )
+    cache: str = option(
+        "none",
+        "--cache",
+        choices=CACHES,
+        help="What is not computed afresh in each step: nothing, what precedes the block, all but "
+        "the block, or all but what is masked or has just changed.",
+        panel="Speed",
+    )
+    cache_refresh: int = option(
+        0,
+        "--cache-refresh",
+        minimum=0,
+        help="Compute everything afresh at least every so many steps; 0: when a block begins.",
+        panel="Speed",
+    )
+    cache_window: int | None = option(
+        None,
+        "--cache-window",
+        minimum=1,
+        none="auto",
+        help="Least number of positions computed in a step; without it what is cheapest here.",
+        panel="Speed",
+    )
+    threshold: float | None = option(
+        None,
+        "--threshold",
+        above=0,
+        maximum=1,
+        help="Unmask everything in the block that is at least so confident; steps are a maximum.",
+        panel="Speed",
+    )
+    factor: float | None = option(
+        None,
+        "--factor",
+        above=0,
+        maximum=1000,
+        help="Unmask the n best when the n-th is at least 1 - factor / (n + 1) confident.",
+        panel="Speed",
+    )
+    entropy_bound: float | None = option(
+        None,
+        "--entropy-bound",
+        minimum=0,
+        maximum=1000,
+        help="Unmask while the entropies together, less the largest, stay below so many nats.",
+        panel="Speed",
+    )
+
+
+@dataclass(frozen=True)
+class SamplingSettings:
+    temperature: float = option(
+        0.0,
+        "--temp",
+        "--temperature",
+        autoregressive=0.8,
+        minimum=0,
+        maximum=1000,
+        help="Randomness in the choice of tokens; 0: always the likeliest.",
+        panel="Sampling",
+    )
+    top_k: int = option(
+        0,
+        "--top-k",
+        autoregressive=40,
+        minimum=0,
+        help="Draw from the k likeliest tokens only; 0: all.",
+        panel="Sampling",
+    )
+    top_p: float = option(
+        1.0,
+        "--top-p",
+        autoregressive=0.95,
+        above=0,
+        maximum=1,
+        help="Draw from the likeliest tokens that make up this probability; 1: all.",
+        panel="Sampling",
+    )
+    min_p: float = option(
+        0.0,
+        "--min-p",
+        autoregressive=0.05,
+        minimum=0,
+        maximum=1,
+        help="Drop tokens less likely than this share of the likeliest (autoregressive models).",
+        panel="Sampling",
+    )
+    repeat_penalty: float = option(
+        1.0,
+        "--repeat-penalty",
+        above=0,
+        maximum=1000,
+        help="Penalty on repeated tokens; 1: none (autoregressive models).",
+        panel="Sampling",
+    )
+    seed: int | None = option(
+        None,
+        "-s",
+        "--seed",
+        minimum=0,
+        maximum=2**32 - 1,
+        unset=-1,
+        none="random",
+        help="Seed of all random numbers; -1: another one each time.",
+        panel="Sampling",
+    )
+    samples: int = option(
+        1,
+        "-N",
+        "--samples",
+        minimum=1,
+        maximum=10_000,
+        help="Answers, decoded together; each has the next seed.",
+        panel="Sampling",
+    )
+
+
+@dataclass(frozen=True)
+class PromptSettings:
+    chat: bool = option(
+        True,
+        "--chat",
+        help="Put the prompt into the model's chat template, if it has one.",
+        panel="Prompt",
+    )
+    system_prompt: str | None = option(
+        None,
+        "-sys",
+        "--system-prompt",
+        metavar="TEXT",
+        help="What the model is told before the prompt.",
+        panel="Prompt",
+    )
+
+
+@dataclass(frozen=True)
+class OutputSettings:
+    """How a run is shown; never changes what is generated."""
+
+    visual: str | None = option(
+        None,
+        "--visual",
+        "--diffusion-visual",
+        choices=VIEWS,
+        bare="tokens",
+        none="no",
+        help="Watch the text being unmasked, on stderr; coloured by what is new, by confidence, or "
+        "by the order of unmasking.",
+    )
+    visual_delay: int = option(
+        0,
+        "--visual-delay",
+        metavar="MS",
+        minimum=0,
+        maximum=60_000,
+        help="Wait so many milliseconds after each step that is shown in place.",
+    )
+    trace: str | None = option(
+        None,
+        "--trace",
+        metavar="FILE",
+        env="",
+        config=False,
+        help="Write the run to a file as it goes, for replay and export.",
+    )
+    json: bool = option(
+        False, "--json", env="", config=False, help="Print one JSON object instead of the text."
+    )
+    quiet: bool = option(False, "-q", "--quiet", help="Nothing on stderr but errors.")
+    verbose: bool = option(
+        False,
+        "-v",
+        "--verbose",
+        "--debug",
+        help="Show llama.cpp's log, and tracebacks of errors.",
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a run, in groups: `settings.diffusion.steps`."""
+
+    model: ModelSettings = ModelSettings()
+    canvas: CanvasSettings = CanvasSettings()
+    diffusion: DiffusionSettings = DiffusionSettings()
+    speed: SpeedSettings = SpeedSettings()
+    sampling: SamplingSettings = SamplingSettings()
+    prompt: PromptSettings = PromptSettings()
+    output: OutputSettings = OutputSettings()
+
+
+GROUPS = {
+    "model": ModelSettings,
+    "canvas": CanvasSettings,
+    "diffusion": DiffusionSettings,
+    "speed": SpeedSettings,
+    "sampling": SamplingSettings,
+    "prompt": PromptSettings,
+    "output": OutputSettings,
+}
+
+
+@cache
+def declarations() -> dict[str, Declaration]:
+    """Every option by field name, in the order of declaration."""
+    found = {}
+    for group, cls in GROUPS.items():
+        for item in fields(cls):
+            found[item.name] = _declaration(group, item)
+    return found
+
+
+def _declaration(group: str, item: Field) -> Declaration:
+    # Annotations are strings here: "int | None" says int.
+    kind = str(item.type).split(" ")[0]
+    return Declaration(item.name, group, kind, item.default, item.metadata["option"])
