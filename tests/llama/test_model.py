@@ -9,13 +9,13 @@ import pytest
 
 import random_model
 from hoshikage_cli.decoding.denoiser import Query
-from hoshikage_cli.gguf_header import read_header
 from hoshikage_cli.llama import library
 from hoshikage_cli.llama.context import Context
 from hoshikage_cli.llama.errors import ClosedError, ModelLoadError
 from hoshikage_cli.llama.library import build_info
 from hoshikage_cli.llama.model import Model
 from hoshikage_cli.llama.sampler import Sampler
+from hoshikage_cli.models.header import read_header
 
 from .conftest import DIFFUSION, VOCABULARIES
 
