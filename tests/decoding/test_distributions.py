@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from hoshikage_cli.decoding import selection
-from hoshikage_cli.decoding.diffusion import DiffusionPlan, diffuse
+from hoshikage_cli.decoding.diffusion import DiffusionPlan
 from hoshikage_cli.decoding.proposal import ProposalRule, filtered, propose, softmax
 from hoshikage_cli.decoding.randomness import Stream, keys, uniform
+from hoshikage_cli.decoding.together import diffuse
 
 DRAWS = 60_000
 LOGITS = np.array([2.5, 2.0, 1.2, 0.4, 0.0, -0.6, -1.5, -2.5])

@@ -8,10 +8,11 @@ import pytest
 from fakes import TableDenoiser
 from hoshikage_cli.decoding.autoregressive import extend
 from hoshikage_cli.decoding.cache import MODES, CachePlan
-from hoshikage_cli.decoding.diffusion import DiffusionPlan, diffuse
+from hoshikage_cli.decoding.diffusion import DiffusionPlan
 from hoshikage_cli.decoding.proposal import ProposalRule
 from hoshikage_cli.decoding.schedule import SCHEDULES
 from hoshikage_cli.decoding.selection import ALGORITHMS
+from hoshikage_cli.decoding.together import diffuse
 
 MASK, END = 11, 0
 

@@ -23,7 +23,7 @@ def greedy_loop(path, prompt: list[int], count: int) -> list[int]:
         parameters = lib.llama_context_default_params()
         parameters.n_ctx = parameters.n_batch = len(prompt) + count
         parameters.n_threads = parameters.n_threads_batch = 2
-        context = lib.llama_init_from_model(model.handle, parameters)
+        context = lib.llama_init_from_model(model._handle, parameters)
         try:
             return _continue(context, model, prompt, count)
         finally:

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from fakes import TableDenoiser
 from hoshikage_cli.decoding.denoiser import Query
-from hoshikage_cli.decoding.diffusion import DiffusionPlan, diffuse
+from hoshikage_cli.decoding.diffusion import DiffusionPlan
 from hoshikage_cli.decoding.proposal import ProposalRule
 from hoshikage_cli.decoding.randomness import Stream, keys, uniform
+from hoshikage_cli.decoding.together import diffuse
 from hoshikage_cli.models.catalogue import shipped_path
 
 from . import papers
@@ -112,10 +113,12 @@ class ModelDenoiser:
     """The shipped model: its context for the loop, and all of its rows for the reference."""
 
     def __init__(self, model, length, shift):
-        from hoshikage_cli.llama.context import Context
+        from hoshikage_cli.llama.canvases import CanvasContext
 
-        self.context = Context(model, length=length, sequences=2, threads=1, shift_logits=shift)
-        self.plain = Context(model, length=length, threads=1, shift_logits=False)
+        self.context = CanvasContext(
+            model, length=length, sequences=2, threads=1, shift_logits=shift
+        )
+        self.plain = CanvasContext(model, length=length, threads=1, shift_logits=False)
         self.n_vocab, self.mask_token = model.n_vocab, model.vocabulary.mask_token
         self.shift_logits, self.has_cache, self.max_sequences = shift, True, 2
         self.logits = self.context.logits

@@ -18,6 +18,7 @@ from ..batch.run import Batch, StrictStop
 from ..display.batch import BatchBar, BatchLines, SilentBatch
 from ..display.plain import Silent
 from ..errors import RunError, UsageError
+from ..generation.arrivals import Arrivals, AtHand, Live
 from ..generation.generator import AT_ONCE
 from ..models.find import advice
 from ..settings.file import read_config
@@ -118,7 +119,7 @@ def _settle(flags: dict[str, Any], choice: Choice) -> Callable[[dict[str, Any]],
 @contextmanager
 def _source(asked: Wanted) -> Iterator[BinaryIO]:
     if asked.input in (None, "-"):
-        yield sys.stdin.buffer
+        yield _stdin()
         return
     path = Path(asked.input).expanduser()
     try:
@@ -129,16 +130,25 @@ def _source(asked: Wanted) -> Iterator[BinaryIO]:
         yield file
 
 
-def _records(source: BinaryIO, asked: Wanted) -> tuple[Iterable[Record | BadRecord], int | None]:
+def _stdin() -> BinaryIO:
+    """What is piped in, for a thread to wait on: a file of its own, since Python's would be closed
+    under that thread when the program ends."""
+    try:
+        return open(os.dup(sys.stdin.fileno()), "rb")
+    except (OSError, ValueError, AttributeError):
+        raise UsageError(NO_INPUT) from None
+
+
+def _records(source: BinaryIO, asked: Wanted) -> tuple[Arrivals[Record | BadRecord], int | None]:
     """The records of this shard and their number; what is piped in is read as it comes."""
     found = sharded(read_records(source, asked.form, asked.input or "-"), asked.shard)
     if asked.input in (None, "-"):
-        return found, None
+        return Live(found), None
     try:
         records = list(found)
     except OSError as error:
         raise UsageError(f"cannot read the prompts from {asked.input}: {error.strerror}") from None
-    return records, len(records)
+    return AtHand(records), len(records)
 
 
 @contextmanager

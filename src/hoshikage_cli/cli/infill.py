@@ -10,7 +10,8 @@ from typing import Any
 from ..display.figures import counted
 from ..errors import UsageError
 from ..generation.generator import Generator
-from ..generation.infill import MARKER, InfillResult, parse, refuse_autoregressive, start
+from ..generation.holes import MARKER, parse
+from ..generation.infill import InfillResult, refuse_autoregressive
 from .exits import Exit
 from .generate import Choice, choose, display_for, load_chosen, tell_choice
 from .interrupts import run_through
@@ -53,7 +54,7 @@ def run_infill(
 def _fill(
     generator: Generator, text: str, choice: Choice, marker: str, prompt: str | None, display
 ) -> InfillResult:
-    run = start(generator, text, choice.resolved, marker=marker, prompt=prompt)
+    run = generator.start_infill(text, choice.resolved, marker=marker, prompt=prompt)
     run_through(run, display.event, choice.delay(display))
     return run.result()
 

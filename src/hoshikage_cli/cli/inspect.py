@@ -69,13 +69,11 @@ def diffusion_facts(header: Header) -> dict[str, Any]:
     """Shift and block cache, which only diffusion models have."""
     if header.kind != "diffusion":
         return {}
+    from ..llama.families import shift_of
     from ..llama.library import build_info
-    from ..llama.model import SHIFTED_ARCHITECTURES
 
-    told = header.metadata.get("diffusion.shift_logits")
-    by_rule = header.architecture in SHIFTED_ARCHITECTURES
     return {
-        "shift_logits": by_rule if told is None else bool(told),
+        "shift_logits": shift_of(header.metadata),
         "block_cache": build_info().vendored,
     }
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,57 +53,6 @@ class DiffusionPlan:
         return any(rule is not None for rule in rules)
 
 
-def diffuse(
-    denoiser: Denoiser,
-    tokens: NDArray[np.int32],
-    prompt_length: int,
-    plan: DiffusionPlan,
-    proposer: Proposer = propose,
-) -> Iterator[Step]:
-    """Unmask every masked position of `tokens` (L,), wherever it stands.
-
-    Answers count from `prompt_length`. Yields the steps that commit something; a step that would
-    commit nothing costs no forward pass and is passed over, which is exact because every random
-    number belongs to its step and position.
-    """
-    run = Diffusion(denoiser, tokens, prompt_length, plan, proposer)
-    return (step for _, step in diffuse_together(denoiser, [run]))
-
-
-def diffuse_together(denoiser: Denoiser, runs: Iterable[Diffusion]) -> Iterator[tuple[int, Step]]:
-    """Run several canvases side by side; their forward passes share batches.
-
-    As many run at a time as the denoiser has sequences for; the next takes the place of one that is
-    over. Yields (index into `runs`, step) as the steps are made. Each run gives the tokens that it
-    gives alone, as far as the denoiser's rows do not depend on what else is in a batch. Either all
-    of the runs are guided or none.
-    """
-    runs = list(runs)
-    width = 2 if any(run.guided for run in runs) else 1
-    free = list(range(0, denoiser.max_sequences - width + 1, width))
-    waiting = ((i, run) for i, run in enumerate(runs) if not run.over)
-    under_way: dict[int, Diffusion] = {}
-    while True:
-        admitted = dict(islice(waiting, len(free)))
-        begin(admitted.values(), free)
-        under_way |= admitted
-        if not under_way:
-            return
-        asked = {i: run.ask() for i, run in under_way.items()}
-        rows = iter(denoiser.logits([query for queries in asked.values() for query in queries]))
-        steps = [(i, under_way[i].answer([next(rows) for _ in asked[i]])) for i in asked]
-        yield from steps
-        for i in [i for i, run in under_way.items() if run.over]:
-            free.append(under_way.pop(i).sequence)
-
-
-def begin(runs: Iterable[Diffusion], free: list[int]) -> None:
-    """Give each run a sequence, and let its clock start."""
-    for run in runs:
-        run.sequence = free.pop(0)
-        run.began = time.perf_counter()
-
-
 @dataclass(frozen=True)
 class Turn:
     """A step to be made: its number within the block and in the run, and the positions that it may
@@ -140,6 +88,11 @@ class Diffusion:
         self.cache = Cache(mode, len(self.canvas))
         self.evaluated = len(self.canvas)
         self.turns = self.all_turns()
+        self.began = time.perf_counter()
+
+    def begin(self, sequence: int) -> None:
+        """Take a sequence of the denoiser, and let the clock start."""
+        self.sequence = sequence
         self.began = time.perf_counter()
 
     def ask(self) -> list[Query]:
@@ -228,7 +181,7 @@ class Diffusion:
             proposal.runner_up[chosen].tolist(),
             strict=True,
         )
-        evaluations = 2 if self.guided else 1
+        evaluations = self.sequences_needed
         return Step(
             index=turn.index,
             total=sum(block.steps for block in self.blocks),
@@ -246,6 +199,11 @@ class Diffusion:
     @property
     def guided(self) -> bool:
         return self.plan.rule.guidance > 0
+
+    @property
+    def sequences_needed(self) -> int:
+        """How many of the denoiser's sequences it takes, and so how many evaluations a step."""
+        return 2 if self.guided else 1
 
     @property
     def over(self) -> bool:

@@ -46,7 +46,7 @@ def progress_facts(event: TextEvent) -> list[str]:
     facts = [step_count(event)]
     if step.block is not None:
         facts.append(f"block {step.block[0]}-{step.block[1] - 1}")
-    if event.run.mask_token is not None:
+    if event.run.has_masks:
         facts.append(f"{step.masked} masked")
     facts += [f"NFE {event.nfe}", speed(event.tokens_per_second)]
     left = seconds_left(event)

@@ -44,7 +44,7 @@ class PlainLines(Silent):
     """One line a step: the step, how much is masked, the text so far."""
 
     def event(self, event: TextEvent) -> None:
-        masked = f", {event.step.masked} masked" if event.run.mask_token is not None else ""
+        masked = f", {event.step.masked} masked" if event.run.has_masks else ""
         _line(f"{step_count(event)}{masked}: {one_line(event.text)}")
 
     def finish(self, result: Result) -> None:

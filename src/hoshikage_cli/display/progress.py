@@ -39,7 +39,7 @@ class Bar(Silent):
     def event(self, event: TextEvent) -> None:
         self._progress.update(
             self._task,
-            description="writing" if event.run.mask_token is None else "unmasking",
+            description="unmasking" if event.run.has_masks else "writing",
             completed=share_done(event),
             facts=" · ".join(progress_facts(event)),
         )

@@ -55,7 +55,7 @@ class LiveView(Silent):
         self._show(lambda: [Line([(f"loading the model: {share:.0%}", "dim")])])
 
     def event(self, event: TextEvent) -> None:
-        view = view_of(self.view, event.run.mask_token is not None)
+        view = view_of(self.view, event.run.has_masks)
         self._show(lambda: frame(event, view, *self.console.size, self._window))
 
     def finish(self, result: Result) -> None:

@@ -40,7 +40,7 @@ def _events(
     recording: Recording, view: str | None, columns: int, seconds: float | None
 ) -> Iterator[list[Any]]:
     screen = _Screen(columns)
-    view = view_of(view, recording.mask_token is not None)
+    view = view_of(view, recording.has_masks)
     run = recording.play()
     last = len(recording.steps) - 1
     shown_at = -1.0

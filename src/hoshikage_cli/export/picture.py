@@ -69,7 +69,7 @@ class _Picture:
         seconds: float | None,
         theme: str,
     ) -> None:
-        self.view = view_of(view, recording.mask_token is not None)
+        self.view = view_of(view, recording.has_masks)
         self.columns = columns
         self.themes = THEMES[theme]
         self.run = recording.play()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ._native import ffi, lib
-from .context import Context
 from .errors import ClosedError, LlamaError
 from .model import Model
+from .text_context import TextContext
 
 if TYPE_CHECKING:
     from ._native import SamplerHandle
@@ -71,9 +71,9 @@ class Sampler:
         """Count a token that was not sampled, such as the prompt's, for the penalties."""
         lib.llama_sampler_accept(self._open_chain(), token)
 
-    def sample(self, context: Context) -> tuple[int, float]:
+    def sample(self, context: TextContext) -> tuple[int, float]:
         """The next token, accepted, and its probability in the distribution it was drawn from."""
-        logits = context.last_logits()
+        logits = context._last_logits()
         if logits == ffi.NULL:
             raise LlamaError("nothing was decoded that a token could be sampled from")
         chain, size, probability = self._open_chain(), self._n_vocab, self._probability
