@@ -16,6 +16,7 @@ from hoshikage_cli.llama.errors import ClosedError, ModelLoadError
 from hoshikage_cli.llama.library import build_info
 from hoshikage_cli.llama.model import Model
 from hoshikage_cli.llama.sampler import Sampler
+from hoshikage_cli.models.header import read_header
 
 from .conftest import DIFFUSION, VOCABULARIES
 
