@@ -23,7 +23,8 @@ from ..models.find import advice, find_model
 from ..models.header import Header, check_whole, read_header
 from ..settings.declared import OutputSettings, declarations
 from ..settings.file import read_config
-from ..settings.resolve import Resolved, resolve, unknown_variables
+from ..settings.resolve import Resolved, resolve
+from ..settings.variables import unknown_variables
 from .exits import Exit
 from .interrupts import Interrupts
 from .prompt import read_prompt

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import SettingsError, did_you_mean
-from .declared import PARALLEL_RULES, declarations
+from .declared import declarations
 from .option import Declaration
 
 FIXED_GROUPS = ("model", "output")
@@ -50,9 +50,7 @@ def _contradicts(name: str, value: Any, mine: tuple[str, Any]) -> bool:
     """Whether a flag cannot stand beside `mine`, or would decide what `mine` decides."""
     own_name, own_value = mine
     theirs, ours = declarations()[name].option, declarations()[own_name].option
-    if own_name == theirs.excludes or name == ours.excludes:
-        return True
-    if own_name in PARALLEL_RULES and name in PARALLEL_RULES:
+    if theirs.one_of and theirs.one_of == ours.one_of:
         return True
     if theirs.implies and theirs.implies[0] == own_name:
         return str(own_value) != theirs.implies[1]
