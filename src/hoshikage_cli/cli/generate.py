@@ -22,8 +22,8 @@ from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
 from ..models.find import advice, find_model
 from ..models.header import Header, check_whole, read_header
 from ..settings.declared import OutputSettings, declarations
-from ..settings.file import read_config
-from ..settings.resolve import Resolved, resolve
+from ..settings.layers import Layers
+from ..settings.resolve import Resolved
 from ..settings.variables import unknown_variables
 from .exits import Exit
 from .interrupts import Interrupts
@@ -39,6 +39,7 @@ class Choice:
 
     header: Header
     resolved: Resolved
+    layers: Layers
 
     @property
     def kind(self) -> str:
@@ -77,11 +78,10 @@ def run_generate(
 
 def choose(flags: dict[str, Any]) -> Choice:
     """Settle every setting; the model's own advice needs its header and nothing more."""
-    config = read_config(os.environ)
-    first = resolve(flags, os.environ, config, {})
-    header = read_header(_find(first))
-    resolved = resolve(flags, os.environ, config, advice(header.metadata), header.kind)
-    return Choice(header, resolved)
+    layers = Layers.read(os.environ)
+    header = read_header(_find(layers.resolve(flags)))
+    layers = layers.of_model(advice(header.metadata), header.kind)
+    return Choice(header, layers.resolve(flags), layers)
 
 
 def _find(resolved: Resolved) -> Path:

@@ -25,7 +25,8 @@ from ..llama.model import Model
 from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
 from ..models.find import advice, find_model
 from ..settings.declared import Settings
-from ..settings.resolve import Resolved, resolve
+from ..settings.layers import Layers
+from ..settings.resolve import Resolved
 from .run import Result, Run
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Generator:
         Raises SettingsError for an unknown name or a value out of range.
         """
         flags = {**self._defaults, **overrides}
-        return resolve(flags, {}, {}, advice(self.model.metadata), self.kind)
+        return Layers(advice=advice(self.model.metadata), kind=self.kind).resolve(flags)
 
     def generate(self, prompt: Prompt, **overrides: Any) -> Result:
         """Answer `prompt`, a question or the messages of a conversation.
