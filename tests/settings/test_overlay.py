@@ -29,6 +29,14 @@ def test_a_records_own_settings_win(flags, own, shown):
     assert {name: found.value(name) for name in shown} == shown
 
 
+@pytest.mark.parametrize("spelled", [1, "1", "Block"])
+def test_a_flag_that_agrees_with_it_stays_however_that_is_spelled(spelled):
+    found = resolved(flags=overlaid({"block_length": "8"}, {"schedule": spelled}))
+    assert (found.value("schedule"), found.value("block_length")) == ("block", 8)
+    found = resolved(flags=overlaid({"schedule": spelled}, {"block_length": 8}))
+    assert (found.value("schedule"), found.value("block_length")) == ("block", 8)
+
+
 def test_settings_by_either_of_their_names():
     assert by_field({"top-k": 3, "temperature": 1, "seed": None}) == {"top_k": 3, "temperature": 1}
 
