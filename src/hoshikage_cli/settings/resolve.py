@@ -55,9 +55,9 @@ def resolve(
     """Settings from all layers; a value of None in `flags` counts as not given.
 
     flags: by field name (also the Python API's keywords). environ: an environment. config: a
-    config file's keys. advice: what the model says, by field name. kind: "diffusion" or
-    "autoregressive", which differ in defaults. Raises SettingsError, one line that says what was
-    given, what is allowed and what to type.
+    config file's keys. advice: what the model says, by field name. kind: the model's, since kinds
+    differ in defaults. Raises SettingsError, one line that says what was given, what is allowed
+    and what to type.
     """
     layers = {
         "flag": _from_flags(flags),
