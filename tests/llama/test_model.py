@@ -6,7 +6,6 @@ import gc
 
 import numpy as np
 import pytest
-from hoshikage_cli.gguf_header import read_header
 
 import random_model
 from hoshikage_cli.decoding.denoiser import Query

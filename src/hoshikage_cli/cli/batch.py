@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,10 +19,7 @@ from ..display.plain import Silent
 from ..errors import RunError, UsageError
 from ..generation.arrivals import Arrivals, AtHand, Live
 from ..generation.generator import AT_ONCE
-from ..models.find import advice
-from ..settings.file import read_config
-from ..settings.overlay import overlaid
-from ..settings.resolve import Resolved, resolve
+from ..settings.resolve import Resolved
 from .exits import Exit
 from .generate import Choice, choose, load_chosen, tell_choice
 from .interrupts import run_through
@@ -103,12 +99,9 @@ def _drive(batch: Batch, sink: ResultsFile | ResultsStream, display: SilentBatch
 
 def _settle(flags: dict[str, Any], choice: Choice) -> Callable[[dict[str, Any]], Resolved]:
     """The settings of a record, from its own and all the layers below."""
-    config, advised = read_config(os.environ), advice(choice.header.metadata)
 
     def settle(own: dict[str, Any]) -> Resolved:
-        if not own:
-            return choice.resolved
-        return resolve(overlaid(flags, own), os.environ, config, advised, choice.kind)
+        return choice.layers.resolve(flags, own) if own else choice.resolved
 
     return settle
 

@@ -14,11 +14,10 @@ from rich.table import Table
 
 from ..bench import Peer, Row, Timing, measure, variants
 from ..errors import SettingsError, UsageError, did_you_mean
-from ..generation.generator import Generator, load
-from ..models.find import advice
+from ..generation.generator import load
 from ..settings.declared import declarations
-from ..settings.file import read_config
-from ..settings.resolve import Resolved, resolve
+from ..settings.layers import Layers
+from ..settings.resolve import Resolved
 from .generate import Choice, choose, tell_choice
 from .streams import is_terminal, note, write
 
@@ -47,7 +46,7 @@ def run_bench(
         tell_choice(choice)
     with load(choice.name, gpu_layers=choice.resolved.settings.model.gpu_layers) as generator:
         settings = {
-            name_of(variant): resolve_variant({**flags, **variant}, generator)
+            name_of(variant): resolve_variant({**flags, **variant}, choice.layers)
             for variant in variants(grid)
         }
         rows = measure(
@@ -81,10 +80,9 @@ def peer_program(path: str) -> Path:
     return program
 
 
-def resolve_variant(flags: dict[str, Any], generator: Generator) -> Resolved:
+def resolve_variant(flags: dict[str, Any], layers: Layers) -> Resolved:
     """End tokens are kept out, unless something else is asked for: every canvas is then filled."""
-    config, told = read_config(os.environ), advice(generator.model.metadata)
-    resolved = resolve(flags, os.environ, config, told, generator.kind)
+    resolved = layers.resolve(flags)
     if resolved.sources["eos_policy"] == "default":
         resolved = resolved.with_values(eos_policy="suppress")
     return resolved if resolved.value("seed") is not None else resolved.with_values(seed=1)

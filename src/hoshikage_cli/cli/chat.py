@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,11 +14,8 @@ from ..errors import HoshikageError, UsageError, did_you_mean
 from ..files import write_whole
 from ..generation.generator import Generator
 from ..generation.run import TextEvent
-from ..models.find import advice
 from ..settings.declared import declarations
-from ..settings.file import read_config
-from ..settings.overlay import by_field, changeable, overlaid
-from ..settings.resolve import Resolved, resolve
+from ..settings.overlay import by_field, changeable
 from ..settings.values import show
 from .exits import Exit
 from .generate import Choice, choose, load_chosen, tell_choice
@@ -196,7 +192,7 @@ class Session:
         (field,) = by_field({name: value})
         if value:
             own = {**self.own, field: value.strip()}
-            self.resolved, self.own = self.resolve(own), own
+            self.resolved, self.own = self.choice.layers.resolve(self.flags, own), own
         if value and field == "system_prompt":
             self.conversation.system = value.strip()
         tell(self.in_words(field))
@@ -204,11 +200,6 @@ class Session:
     def in_words(self, name: str) -> str:
         known = declarations()[name]
         return f"{known.long_name}  {show(known, self.resolved.value(name))}"
-
-    def resolve(self, own: dict[str, Any]) -> Resolved:
-        config, advised = read_config(os.environ), advice(self.choice.header.metadata)
-        flags = overlaid(self.flags, own)
-        return resolve(flags, os.environ, config, advised, self.choice.kind)
 
     def save(self, rest: str) -> None:
         path = _path(rest, "/save")

@@ -22,8 +22,10 @@ from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
 from ..models.find import advice, find_model
 from ..models.header import Header, check_whole, read_header
 from ..settings.declared import OutputSettings, declarations
-from ..settings.file import read_config
-from ..settings.resolve import Resolved, resolve, unknown_variables
+from ..settings.effect import without_effect
+from ..settings.layers import Layers
+from ..settings.resolve import Resolved
+from ..settings.variables import unknown_variables
 from .exits import Exit
 from .interrupts import Interrupts
 from .prompt import read_prompt
@@ -38,6 +40,9 @@ class Choice:
 
     header: Header
     resolved: Resolved
+    layers: Layers
+    idle: tuple[str, ...] = ()
+    """A line for whatever was typed and has no effect."""
 
     @property
     def kind(self) -> str:
@@ -76,11 +81,11 @@ def run_generate(
 
 def choose(flags: dict[str, Any]) -> Choice:
     """Settle every setting; the model's own advice needs its header and nothing more."""
-    config = read_config(os.environ)
-    first = resolve(flags, os.environ, config, {})
-    header = read_header(_find(first))
-    resolved = resolve(flags, os.environ, config, advice(header.metadata), header.kind)
-    return Choice(header, resolved)
+    layers = Layers.read(os.environ)
+    header = read_header(_find(layers.resolve(flags)))
+    layers = layers.of_model(advice(header.metadata), header.kind)
+    resolved = layers.resolve(flags)
+    return Choice(header, resolved, layers, tuple(without_effect(flags, resolved, header.kind)))
 
 
 def _find(resolved: Resolved) -> Path:
@@ -94,7 +99,7 @@ def _find(resolved: Resolved) -> Path:
 
 def tell_choice(choice: Choice) -> None:
     """What a user should know before the run: nothing, mostly."""
-    for line in unknown_variables(os.environ):
+    for line in (*unknown_variables(os.environ), *choice.idle):
         note(line)
     if choice.name is None:
         note(f"no --model given: using the shipped demo model {DEFAULT_MODEL}")

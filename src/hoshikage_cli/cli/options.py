@@ -110,9 +110,8 @@ def _metavar(known: Declaration) -> str:
 def _default_text(known: Declaration) -> str | bool:
     if known.default is None or known.type == "bool":
         return False
-    text = show(known, known.default)
-    special = known.option.autoregressive
-    return text if special is None else f"{text}; autoregressive models {special}"
+    special = [f"{kind} models {show(known, v)}" for kind, v in known.option.by_kind.items()]
+    return "; ".join([show(known, known.default), *special])
 
 
 def _completion(known: Declaration) -> Callable[[str], list[str]] | None:

@@ -13,8 +13,7 @@ from ..display.figures import counted
 from ..display.plain import PlainLines, Silent
 from ..generation.run import Result
 from ..settings.declared import OutputSettings
-from ..settings.file import read_config
-from ..settings.resolve import resolve
+from ..settings.layers import Layers
 from ..trace import Recording, read_trace
 from .exits import Exit
 from .interrupts import Interrupts
@@ -25,7 +24,7 @@ from .streams import Answer, is_terminal, note
 
 def run_replay(file: str, speed: str, flags: dict[str, Any]) -> int:
     pace = number_above_zero(speed, "--speed")
-    output = resolve(flags, os.environ, read_config(os.environ), {}).settings.output
+    output = Layers.read(os.environ).resolve(flags).settings.output
     recording = read_trace(file)
     if recording.flaw:
         made = counted(len(recording.steps), "step")

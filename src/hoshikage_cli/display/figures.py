@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..generation.run import Result, TextEvent
-from ..settings.declared import PARALLEL_RULES
+from ..settings.declared import alternatives
 
 
 def step_count(event: TextEvent) -> str:
@@ -14,7 +14,7 @@ def step_count(event: TextEvent) -> str:
 def share_done(event: TextEvent) -> float:
     """Of the steps; of the positions, where a step commits all that the model is sure of."""
     step, run = event.step, event.run
-    if any(run.settings.get(rule) is not None for rule in PARALLEL_RULES):
+    if any(run.settings.get(rule) is not None for rule in alternatives()["parallel rule"]):
         wanted = len(step.canvas) - run.prompt_length
         return 1 - step.masked / wanted if wanted else 0.0
     return (step.index + 1) / step.total if step.total else 0.0

@@ -26,7 +26,8 @@ from ..llama.model import Model
 from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
 from ..models.find import advice, find_model
 from ..settings.declared import Settings
-from ..settings.resolve import Resolved, resolve
+from ..settings.layers import Layers
+from ..settings.resolve import Resolved
 from .arrivals import Arrivals, arrivals
 from .holes import MARKER, parse
 from .infill import InfillResult, InfillRun, prepare, refuse_autoregressive
@@ -79,7 +80,7 @@ class Generator:
         Raises SettingsError for an unknown name or a value out of range.
         """
         flags = {**self._defaults, **overrides}
-        return resolve(flags, {}, {}, advice(self.model.metadata), self.kind)
+        return Layers(advice=advice(self.model.metadata), kind=self.kind).resolve(flags)
 
     # ------------------------------------------------------------------------- one answer
 
