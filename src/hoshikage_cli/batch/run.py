@@ -40,7 +40,7 @@ def answers(
 
 
 @dataclass
-class Progress:
+class BatchProgress:
     """How far a batch is. total: None where the input is still coming in."""
 
     total: int | None
@@ -87,7 +87,7 @@ class Batch:
         at_once: int = AT_ONCE,
     ) -> None:
         self.generator = generator
-        self.progress = Progress(total)
+        self.progress = BatchProgress(total)
         self._records = records
         self._resolve = resolve
         self._sink = sink
@@ -96,7 +96,7 @@ class Batch:
         self._stop: StrictStop | None = None
         self._under_way: dict[int, tuple[int, Record]] = {}
 
-    def __iter__(self) -> Iterator[Progress]:
+    def __iter__(self) -> Iterator[BatchProgress]:
         """Run it; the progress after each answer."""
         for job, outcome in answers(self.generator, self._jobs(), self._at_once):
             number, record = self._under_way.pop(job)

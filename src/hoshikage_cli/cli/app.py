@@ -9,10 +9,10 @@ from typing import Annotated, Any, Optional
 import typer
 
 from ..settings.declared import GROUPS, VIEWS
-from .config import config_app
+from .commands.config import config_app
+from .commands.models import models_app
 from .exits import Exit
 from .help import TopicsCommand
-from .models import models_app
 from .options import all_but, complete_model, with_settings
 
 GLOBAL_FLAGS = ("--help", "-h", "--version", "-V", "--install-completion", "--show-completion")
@@ -105,7 +105,7 @@ def root(
 ) -> None:
     """Text from diffusion language models, and autoregressive ones, on llama.cpp."""
     if version:
-        from .version import print_version
+        from .commands.version import print_version
 
         raise typer.Exit(print_version())
 
@@ -152,7 +152,7 @@ def generate(
     The prompt is the argument, a file, or what is piped in. Material that is piped in stands before
     the argument, with a blank line between.
     """
-    from .generate import run_generate, show_settings_of
+    from .commands.generate import run_generate, show_settings_of
 
     # -b is llama.cpp's; a canvas is always one batch here, so there is nothing to set.
     if show_settings:
@@ -174,7 +174,7 @@ def replay(
     **flags: Any,
 ) -> int:
     """Play a trace in the terminal, in the time it took, and print its text. No model is needed."""
-    from .replay import run_replay
+    from .commands.replay import run_replay
 
     return run_replay(file, speed, flags)
 
@@ -234,7 +234,7 @@ def export(
     ] = None,
 ) -> int:
     """Make a page, a picture or a terminal recording of a trace, to share it."""
-    from .export import run_export
+    from .commands.export import run_export
 
     return run_export(file, output, seconds, columns, theme, visual)
 
@@ -274,7 +274,7 @@ def infill(
     [MASK] is a hole of one token, [MASK:12] one of up to twelve. The text is the argument, a file,
     or what is piped in.
     """
-    from .infill import run_infill
+    from .commands.infill import run_infill
 
     return run_infill(flags, text, file, mask_marker, prompt, show)
 
@@ -287,7 +287,7 @@ def chat(**flags: Any) -> int:
     Enter sends a message, Alt-Enter begins a new line, /help lists the commands. Messages that are
     piped in are answered line by line.
     """
-    from .chat import run_chat
+    from .commands.chat import run_chat
 
     return run_chat(flags)
 
@@ -360,7 +360,7 @@ def batch(
     A line is a prompt, or an object with a "prompt" and, if wanted, an "id", "settings" of its own
     ({"steps": 8}) and whatever else is to be handed on to the result. A CSV has these as columns.
     """
-    from .batch import run_batch
+    from .commands.batch import run_batch
 
     options = {"input": input, "output": output, "form": form, "order": order, "shard": shard}
     switches = {"strict": strict, "retry": retry, "overwrite": overwrite}
@@ -413,7 +413,7 @@ def bench(
     **flags: Any,
 ) -> int:
     """Measure what runs cost, setting by setting: time a step, evaluations, memory."""
-    from .bench import run_bench
+    from .commands.bench import run_bench
 
     return run_bench(flags, prompt, vary or [], repetitions, compare)
 
@@ -431,7 +431,7 @@ def inspect(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Show what a user needs to know of a model file."""
-    from .inspect import run_inspect
+    from .commands.inspect import run_inspect
 
     return run_inspect(model, json)
 

@@ -9,23 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..chat.conversation import Conversation, Message
-from ..display.plain import Silent
-from ..errors import HoshikageError, UsageError, did_you_mean
-from ..files import write_whole
-from ..generation.generator import Generator
-from ..generation.run import TextEvent
-from ..models.find import advice
-from ..settings.declared import declarations
-from ..settings.file import read_config
-from ..settings.overlay import by_field, changeable, overlaid
-from ..settings.resolve import Resolved, resolve
-from ..settings.values import show
-from .exits import Exit
-from .generate import Choice, choose, load_chosen, tell_choice
-from .interrupts import run_through
-from .line_editor import LineEditor, PipedLines, Reader, history_path
-from .streams import Answer, ClosedPipe, is_terminal, note
+from ...chat.conversation import Conversation, Message
+from ...display.display import Display
+from ...errors import HoshikageError, UsageError, did_you_mean
+from ...files import write_whole
+from ...generation.generator import Generator
+from ...generation.run import TextEvent
+from ...models.find import advice
+from ...settings.declared import declarations
+from ...settings.file import read_config
+from ...settings.overlay import by_field, changeable, overlaid
+from ...settings.resolve import Resolved, resolve
+from ...settings.values import show
+from ..exits import Exit
+from ..interrupts import run_through
+from ..line_editor import LineEditor, PipedLines, Reader, history_path
+from ..setup import Setup, choose, load_chosen, tell_setup
+from ..streams import Answer, ClosedPipe, is_terminal, note
 
 WELCOME = "{name}; Alt-Enter begins a new line, /help tells more"
 SHORTEST_ANSWER = 64
@@ -46,21 +46,21 @@ class Command:
 
 
 def run_chat(flags: dict[str, Any]) -> int:
-    choice = choose(flags)
+    setup = choose(flags)
     terminal = is_terminal(sys.stderr) and sys.stdin is not None and sys.stdin.isatty()
-    if not choice.output.quiet:
-        tell_choice(choice)
-    with load_chosen(choice, Silent()) as generator:
-        session = Session(generator, choice, flags)
+    if not setup.output.quiet:
+        tell_setup(setup)
+    with load_chosen(setup, Display()) as generator:
+        session = Session(generator, setup, flags)
         reader = LineEditor(_words(), history_path()) if terminal else PipedLines()
-        if terminal and not choice.output.quiet:
+        if terminal and not setup.output.quiet:
             note(WELCOME.format(name=generator.name))
-            _tell_template(generator, choice)
+            _tell_template(generator, setup)
         return session.talk(reader)
 
 
-def _tell_template(generator: Generator, choice: Choice) -> None:
-    if generator.model.chat_template is None and choice.resolved.settings.prompt.chat:
+def _tell_template(generator: Generator, setup: Setup) -> None:
+    if generator.model.chat_template is None and setup.resolved.settings.prompt.chat:
         note(f"{generator.name} has no chat template: it is shown the turns as plain text")
 
 
@@ -73,13 +73,13 @@ def _words() -> list[str]:
 class Session:
     """One chat: the conversation, and the settings that were changed in it."""
 
-    def __init__(self, generator: Generator, choice: Choice, flags: dict[str, Any]) -> None:
+    def __init__(self, generator: Generator, setup: Setup, flags: dict[str, Any]) -> None:
         self.generator = generator
-        self.choice = choice
+        self.setup = setup
         self.flags = flags
         self.own: dict[str, Any] = {}
-        self.resolved = choice.resolved
-        self.conversation = Conversation(choice.resolved.settings.prompt.system_prompt)
+        self.resolved = setup.resolved
+        self.conversation = Conversation(setup.resolved.settings.prompt.system_prompt)
 
     def talk(self, reader: Reader) -> int:
         """Until the user leaves."""
@@ -138,7 +138,7 @@ class Session:
             display.event(event)
 
         with self.display() as display:
-            interrupted = run_through(run, each, self.choice.delay(display))
+            interrupted = run_through(run, each, self.setup.delay(display))
         text = run.result().text
         if not streaming:
             printed.add(text)
@@ -147,15 +147,15 @@ class Session:
             note("stopped; what was said so far is kept")
         return text
 
-    def display(self) -> Silent:
+    def display(self) -> Display:
         """The view of a diffusion model at work, where there is a terminal for it."""
-        wanted = self.choice.output.visual or self.choice.resolved.sources["visual"] == "default"
+        wanted = self.setup.output.visual or self.setup.resolved.sources["visual"] == "default"
         diffusion = self.generator.kind == "diffusion"
-        if diffusion and wanted and is_terminal(sys.stderr) and not self.choice.output.quiet:
-            from ..display.visual import LiveView
+        if diffusion and wanted and is_terminal(sys.stderr) and not self.setup.output.quiet:
+            from ...display.visual import LiveView
 
-            return LiveView(self.choice.output.visual)
-        return Silent()
+            return LiveView(self.setup.output.visual)
+        return Display()
 
     def fits(self, messages: list[Message]) -> bool:
         """Whether the messages leave room for an answer."""
@@ -206,9 +206,9 @@ class Session:
         return f"{known.long_name}  {show(known, self.resolved.value(name))}"
 
     def resolve(self, own: dict[str, Any]) -> Resolved:
-        config, advised = read_config(os.environ), advice(self.choice.header.metadata)
+        config, advised = read_config(os.environ), advice(self.setup.header.metadata)
         flags = overlaid(self.flags, own)
-        return resolve(flags, os.environ, config, advised, self.choice.kind)
+        return resolve(flags, os.environ, config, advised, self.setup.kind)
 
     def save(self, rest: str) -> None:
         path = _path(rest, "/save")

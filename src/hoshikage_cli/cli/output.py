@@ -1,17 +1,37 @@
-"""`--trace`: the file that a run leaves behind, which never gets in the way of the answer."""
+"""Where what a run gives belongs: the answer on stdout, as text or JSON; the trace in its file."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
+from ..display.display import Display
 from ..generation.run import Result, Run, TextEvent
 from ..trace import TraceError, TraceWriter
-from .streams import note
+from .streams import Answer, note, write
+
+
+def print_result(
+    result: Result, answer: Answer, as_json: bool, streamed: bool, display: Display
+) -> None:
+    """The answer, or what of it has not been `streamed` yet, and the display's last word."""
+    if streamed:
+        answer.finish()
+        display.finish(result)
+        return
+    # A display in place must be gone before text reaches the same terminal.
+    display.finish(result)
+    if as_json:
+        write(json.dumps(result.to_dict(), ensure_ascii=False) + "\n")
+        return
+    answer.add(result.text)
+    answer.finish()
 
 
 class Tracing:
-    """A trace, if one is wanted. A disk that is full ends the trace and not the run."""
+    """What `--trace` leaves behind, if it is given. A disk that is full ends the trace and not the
+    run."""
 
     def __init__(self, path: str | None) -> None:
         self.failed = False

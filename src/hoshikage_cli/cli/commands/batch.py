@@ -12,28 +12,28 @@ from io import RawIOBase
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..batch.records import FORMATS, BadRecord, Record, Shard, parse_shard, read_records, sharded
-from ..batch.results import ResultsFile, ResultsStream
-from ..batch.run import Batch, StrictStop
-from ..display.batch import BatchBar, BatchLines, SilentBatch
-from ..display.plain import Silent
-from ..errors import RunError, UsageError
-from ..generation.generator import AT_ONCE
-from ..models.find import advice
-from ..settings.file import read_config
-from ..settings.overlay import overlaid
-from ..settings.resolve import Resolved, resolve
-from .exits import Exit
-from .generate import Choice, choose, load_chosen, tell_choice
-from .interrupts import run_through
-from .streams import is_terminal, note, write_bytes
+from ...batch.records import FORMATS, BadRecord, Record, Shard, parse_shard, read_records, sharded
+from ...batch.results import ResultsFile, ResultsStream
+from ...batch.run import Batch, StrictStop
+from ...display.batch import BatchBar, BatchDisplay, BatchLines
+from ...display.display import Display
+from ...errors import RunError, UsageError
+from ...generation.generator import AT_ONCE
+from ...models.find import advice
+from ...settings.file import read_config
+from ...settings.overlay import overlaid
+from ...settings.resolve import Resolved, resolve
+from ..exits import Exit
+from ..interrupts import run_through
+from ..setup import Setup, choose, load_chosen, tell_setup
+from ..streams import is_terminal, note, write_bytes
 
 ORDERS = ("input", "finished")
 NO_INPUT = "no input: name a file of prompts, or - for what is piped in"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class BatchFlags:
     """What was typed besides settings."""
 
     input: str | None = None
@@ -51,10 +51,10 @@ class Wanted:
         return self.output in (None, "-")
 
 
-def wanted(options: dict[str, Any]) -> Wanted:
+def wanted(options: dict[str, Any]) -> BatchFlags:
     """What was typed, checked. Raises UsageError."""
     shard = parse_shard(options.pop("shard") or "1/1")
-    found = Wanted(shard=shard, **options)
+    found = BatchFlags(shard=shard, **options)
     _check_choice("--format", found.form, FORMATS)
     _check_choice("--order", found.order, ORDERS)
     if found.input is None and (sys.stdin is None or sys.stdin.isatty()):
@@ -69,22 +69,22 @@ def _check_choice(flag: str, given: str, allowed: Iterable[str]) -> None:
 
 def run_batch(flags: dict[str, Any], options: dict[str, Any]) -> int:
     asked = wanted(options)
-    choice = choose(flags)
+    setup = choose(flags)
     with ExitStack() as stack:
         source = stack.enter_context(_source(asked))
         records, total = _records(source, asked)
-        sink = stack.enter_context(_sink(asked, choice))
-        if not choice.output.quiet:
-            tell_choice(choice)
-        display = stack.enter_context(_display(choice, asked))
-        generator = stack.enter_context(load_chosen(choice, Silent()))
-        settle = _settle(flags, choice)
+        sink = stack.enter_context(_sink(asked, setup))
+        if not setup.output.quiet:
+            tell_setup(setup)
+        display = stack.enter_context(_display(setup, asked))
+        generator = stack.enter_context(load_chosen(setup, Display()))
+        settle = _settle(flags, setup)
         how = {"total": total, "strict": asked.strict, "at_once": asked.at_once}
         batch = Batch(generator, records, settle, sink, **how)
         return _drive(batch, sink, display)
 
 
-def _drive(batch: Batch, sink: ResultsFile | ResultsStream, display: SilentBatch) -> int:
+def _drive(batch: Batch, sink: ResultsFile | ResultsStream, display: BatchDisplay) -> int:
     display.update(batch.progress)
     try:
         interrupted = run_through(batch, display.update)
@@ -100,14 +100,14 @@ def _drive(batch: Batch, sink: ResultsFile | ResultsStream, display: SilentBatch
     return Exit.INTERRUPTED
 
 
-def _settle(flags: dict[str, Any], choice: Choice) -> Callable[[dict[str, Any]], Resolved]:
+def _settle(flags: dict[str, Any], setup: Setup) -> Callable[[dict[str, Any]], Resolved]:
     """The settings of a record, from its own and all the layers below."""
-    config, advised = read_config(os.environ), advice(choice.header.metadata)
+    config, advised = read_config(os.environ), advice(setup.header.metadata)
 
     def settle(own: dict[str, Any]) -> Resolved:
         if not own:
-            return choice.resolved
-        return resolve(overlaid(flags, own), os.environ, config, advised, choice.kind)
+            return setup.resolved
+        return resolve(overlaid(flags, own), os.environ, config, advised, setup.kind)
 
     return settle
 
@@ -116,7 +116,7 @@ def _settle(flags: dict[str, Any], choice: Choice) -> Callable[[dict[str, Any]],
 
 
 @contextmanager
-def _source(asked: Wanted) -> Iterator[BinaryIO]:
+def _source(asked: BatchFlags) -> Iterator[BinaryIO]:
     if asked.input in (None, "-"):
         yield sys.stdin.buffer
         return
@@ -129,7 +129,9 @@ def _source(asked: Wanted) -> Iterator[BinaryIO]:
         yield file
 
 
-def _records(source: BinaryIO, asked: Wanted) -> tuple[Iterable[Record | BadRecord], int | None]:
+def _records(
+    source: BinaryIO, asked: BatchFlags
+) -> tuple[Iterable[Record | BadRecord], int | None]:
     """The records of this shard and their number; what is piped in is read as it comes."""
     found = sharded(read_records(source, asked.form, asked.input or "-"), asked.shard)
     if asked.input in (None, "-"):
@@ -142,7 +144,7 @@ def _records(source: BinaryIO, asked: Wanted) -> tuple[Iterable[Record | BadReco
 
 
 @contextmanager
-def _sink(asked: Wanted, choice: Choice) -> Iterator[ResultsFile | ResultsStream]:
+def _sink(asked: BatchFlags, setup: Setup) -> Iterator[ResultsFile | ResultsStream]:
     in_order = asked.order == "input"
     if asked.to_stdout:
         yield ResultsStream(write_bytes, in_order=in_order)
@@ -154,7 +156,7 @@ def _sink(asked: Wanted, choice: Choice) -> Iterator[ResultsFile | ResultsStream
         return
     _refuse_same(asked, path)
     with ResultsFile(path, in_order=in_order, overwrite=asked.overwrite) as results:
-        _tell_recovery(results, asked, choice)
+        _tell_recovery(results, asked, setup)
         yield results
 
 
@@ -167,16 +169,16 @@ def _write(stream: RawIOBase, path: Path, line: bytes) -> None:
         raise RunError(f"cannot write {path}: {error.strerror}") from None
 
 
-def _refuse_same(asked: Wanted, path: Path) -> None:
+def _refuse_same(asked: BatchFlags, path: Path) -> None:
     if asked.input in (None, "-") or not path.exists():
         return
     if path.samefile(Path(asked.input).expanduser()):
         raise UsageError(f"{path} is the input: give another file with -o")
 
 
-def _tell_recovery(results: ResultsFile, asked: Wanted, choice: Choice) -> None:
+def _tell_recovery(results: ResultsFile, asked: BatchFlags, setup: Setup) -> None:
     again = results.drop(lambda result: "error" in result) if asked.retry else 0
-    if choice.output.quiet:
+    if setup.output.quiet:
         return
     if results.cut:
         note(f"{results.path}: the last line was cut off; its record is answered again")
@@ -186,11 +188,11 @@ def _tell_recovery(results: ResultsFile, asked: Wanted, choice: Choice) -> None:
         note(f"{results.path}: {len(results.done)} results are there already and are kept")
 
 
-def _display(choice: Choice, asked: Wanted) -> SilentBatch:
-    if choice.output.quiet:
-        return SilentBatch()
+def _display(setup: Setup, asked: BatchFlags) -> BatchDisplay:
+    if setup.output.quiet:
+        return BatchDisplay()
     # Results that go to the same terminal would be written into the bar.
     apart = not (asked.to_stdout and is_terminal(sys.stdout))
-    if apart and is_terminal(sys.stderr) and not choice.output.verbose:
+    if apart and is_terminal(sys.stderr) and not setup.output.verbose:
         return BatchBar()
     return BatchLines()

@@ -8,19 +8,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..decoding.step import Step
-from ..display.figures import counted
-from ..display.plain import PlainLines, Silent
-from ..generation.run import Result
-from ..settings.declared import OutputSettings
-from ..settings.file import read_config
-from ..settings.resolve import resolve
-from ..trace import Recording, read_trace
-from .exits import Exit
-from .interrupts import Interrupts
-from .options import number_above_zero
-from .results import print_result
-from .streams import Answer, is_terminal, note
+from ...decoding.step import Step
+from ...display.display import Display
+from ...display.figures import counted
+from ...display.plain import PlainLines
+from ...generation.run import Result
+from ...settings.declared import OutputSettings
+from ...settings.file import read_config
+from ...settings.resolve import resolve
+from ...trace import Recording, read_trace
+from ..exits import Exit
+from ..interrupts import Interrupts
+from ..options import number_above_zero
+from ..output import print_result
+from ..streams import Answer, is_terminal, note
 
 
 def run_replay(file: str, speed: str, flags: dict[str, Any]) -> int:
@@ -39,19 +40,19 @@ def run_replay(file: str, speed: str, flags: dict[str, Any]) -> int:
     return Exit.INTERRUPTED
 
 
-def view_for(output: OutputSettings) -> Silent:
+def view_for(output: OutputSettings) -> Display:
     """A replay is there to be watched: the view needs no --visual where there is a terminal."""
     if output.quiet and not output.visual:
-        return Silent()
+        return Display()
     if not is_terminal(sys.stderr):
-        return PlainLines() if output.visual else Silent()
-    from ..display.visual import LiveView
+        return PlainLines() if output.visual else Display()
+    from ...display.visual import LiveView
 
     return LiveView(output.visual)
 
 
 def play(
-    recording: Recording, display: Silent, interrupts: Interrupts, pace: float, delay: float
+    recording: Recording, display: Display, interrupts: Interrupts, pace: float, delay: float
 ) -> Result:
     """Show every step in its time, where somebody watches; none waits after a Ctrl-C."""
     run = recording.play(clock(interrupts, pace) if display.watched else None)

@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..display.figures import counted
-from ..errors import UsageError
-from ..generation.generator import Generator
-from ..generation.infill import MARKER, InfillResult, parse, refuse_autoregressive, start
-from .exits import Exit
-from .generate import Choice, choose, display_for, load_chosen, tell_choice
-from .interrupts import run_through
-from .streams import note, write, write_exactly
+from ...display.figures import counted
+from ...errors import UsageError
+from ...generation.generator import Generator
+from ...generation.infill import MARKER, InfillResult, parse, refuse_autoregressive, start
+from ..exits import Exit
+from ..interrupts import run_through
+from ..setup import Setup, choose, display_for, load_chosen, tell_setup
+from ..streams import note, write, write_exactly
 
 SHOW = ("text", "holes")
 NO_TEXT = (
@@ -33,17 +33,17 @@ def run_infill(
 ) -> int:
     if show not in SHOW:
         raise UsageError(f"--show: {show!r} is unknown: choose {' or '.join(SHOW)}")
-    choice = choose(flags)
-    refuse_autoregressive(choice.kind, choice.name or str(choice.header.path.name))
+    setup = choose(flags)
+    refuse_autoregressive(setup.kind, setup.name or str(setup.header.path.name))
     text = read_text(argument, file)
     marker = MARKER if marker is None else marker
     parse(text, marker)
-    if not choice.output.quiet:
-        tell_choice(choice)
-    with display_for(choice) as display, load_chosen(choice, display) as generator:
-        result = _fill(generator, text, choice, marker, prompt, display)
+    if not setup.output.quiet:
+        tell_setup(setup)
+    with display_for(setup) as display, load_chosen(setup, display) as generator:
+        result = _fill(generator, text, setup, marker, prompt, display)
         display.finish(result)
-    _print(result, choice, show, as_typed=argument not in (None, "-"))
+    _print(result, setup, show, as_typed=argument not in (None, "-"))
     if result.stop_reason != "interrupted":
         return Exit.OK
     note(f"interrupted after {counted(result.steps, 'step')}: some holes are not filled")
@@ -51,15 +51,15 @@ def run_infill(
 
 
 def _fill(
-    generator: Generator, text: str, choice: Choice, marker: str, prompt: str | None, display
+    generator: Generator, text: str, setup: Setup, marker: str, prompt: str | None, display
 ) -> InfillResult:
-    run = start(generator, text, choice.resolved, marker=marker, prompt=prompt)
-    run_through(run, display.event, choice.delay(display))
+    run = start(generator, text, setup.resolved, marker=marker, prompt=prompt)
+    run_through(run, display.event, setup.delay(display))
     return run.result()
 
 
-def _print(result: InfillResult, choice: Choice, show: str, as_typed: bool) -> None:
-    as_json = choice.output.json
+def _print(result: InfillResult, setup: Setup, show: str, as_typed: bool) -> None:
+    as_json = setup.output.json
     if as_json:
         told = result.to_dict()
         write(json.dumps(told["holes"] if show == "holes" else told, ensure_ascii=False) + "\n")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..models.header import ArrayLength, Header, check_whole, read_header
-from .exits import Exit
-from .streams import write
+from ...models.header import ArrayLength, Header, check_whole, read_header
+from ..exits import Exit
+from ..streams import write
 
 ADVICE_PREFIXES = ("hoshikage.", "general.sampling.", "diffusion.")
 
 
 def run_inspect(model: str, as_json: bool) -> int:
-    from ..models.find import find_model
+    from ...models.find import find_model
 
     path = find_model(model)
     facts = model_facts(read_header(path))
@@ -69,8 +69,8 @@ def diffusion_facts(header: Header) -> dict[str, Any]:
     """Shift and block cache, which only diffusion models have."""
     if header.kind != "diffusion":
         return {}
-    from ..llama.library import build_info
-    from ..llama.model import SHIFTED_ARCHITECTURES
+    from ...llama.library import build_info
+    from ...llama.model import SHIFTED_ARCHITECTURES
 
     told = header.metadata.get("diffusion.shift_logits")
     by_rule = header.architecture in SHIFTED_ARCHITECTURES

@@ -12,15 +12,15 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ..bench import Peer, Row, Timing, measure, variants
-from ..errors import SettingsError, UsageError, did_you_mean
-from ..generation.generator import Generator, load
-from ..models.find import advice
-from ..settings.declared import declarations
-from ..settings.file import read_config
-from ..settings.resolve import Resolved, resolve
-from .generate import Choice, choose, tell_choice
-from .streams import is_terminal, note, write
+from ...bench import Peer, Row, Timing, measure, variants
+from ...errors import SettingsError, UsageError, did_you_mean
+from ...generation.generator import Generator, load
+from ...models.find import advice
+from ...settings.declared import declarations
+from ...settings.file import read_config
+from ...settings.resolve import Resolved, resolve
+from ..setup import Setup, choose, tell_setup
+from ..streams import is_terminal, note, write
 
 DEFAULT_PROMPT = "Tell a story about Mia and a kite."
 MEBI = 1 << 20
@@ -36,24 +36,24 @@ def run_bench(
     if repetitions < 1:
         raise UsageError(f"--repetitions: {repetitions} is out of range: give at least 1")
     grid = dict(parse_variation(text) for text in vary)
-    choice = choose(flags)
-    peer = Peer(peer_program(compare), choice.header.path) if compare else None
-    if choice.kind != "diffusion":
+    setup = choose(flags)
+    peer = Peer(peer_program(compare), setup.header.path) if compare else None
+    if setup.kind != "diffusion":
         raise UsageError(
-            f"{choice.header.path.name} is autoregressive: bench measures diffusion; "
+            f"{setup.header.path.name} is autoregressive: bench measures diffusion; "
             "llama.cpp's llama-bench measures the other kind"
         )
-    if not choice.output.quiet:
-        tell_choice(choice)
-    with load(choice.name, gpu_layers=choice.resolved.settings.model.gpu_layers) as generator:
+    if not setup.output.quiet:
+        tell_setup(setup)
+    with load(setup.name, gpu_layers=setup.resolved.settings.model.gpu_layers) as generator:
         settings = {
             name_of(variant): resolve_variant({**flags, **variant}, generator)
             for variant in variants(grid)
         }
         rows = measure(
-            generator, prompt or DEFAULT_PROMPT, settings, repetitions, peer, teller(choice)
+            generator, prompt or DEFAULT_PROMPT, settings, repetitions, peer, teller(setup)
         )
-    if choice.output.json:
+    if setup.output.json:
         write(json.dumps([row.to_dict() for row in rows], ensure_ascii=False) + "\n")
     else:
         # A pipe has no width of its own: nothing is to be cut off there.
@@ -95,9 +95,9 @@ def name_of(variant: dict[str, str]) -> str:
     return " ".join(named) or "as given"
 
 
-def teller(choice: Choice):
+def teller(setup: Setup):
     """Names each run as it begins, where somebody watches."""
-    if choice.output.quiet or not is_terminal(sys.stderr):
+    if setup.output.quiet or not is_terminal(sys.stderr):
         return lambda name: None
     return lambda name: note(f"measuring {name}")
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..display.figures import counted
-from ..errors import RunError, UsageError
-from ..settings.declared import declarations
-from ..settings.values import parse
-from ..trace import Recording, read_trace
-from .exits import Exit
-from .options import number_above_zero, whole_number
-from .streams import note
+from ...display.figures import counted
+from ...errors import RunError, UsageError
+from ...settings.declared import declarations
+from ...settings.values import parse
+from ...trace import Recording, read_trace
+from ..exits import Exit
+from ..options import number_above_zero, whole_number
+from ..streams import note
 
 KINDS = (".html", ".svg", ".cast")
 THEMES = ("auto", "light", "dark")
@@ -55,14 +55,14 @@ def _document(
     theme: str,
 ) -> str:
     if kind == ".html":
-        from ..export.page import page
+        from ...export.page import page
 
         return page(recording, view, seconds, theme)
     if kind == ".svg":
-        from ..export.picture import picture
+        from ...export.picture import picture
 
         return picture(recording, view, columns, seconds, theme)
-    from ..export.cast import cast
+    from ...export.cast import cast
 
     return cast(recording, view, columns, seconds)
 
