@@ -9,11 +9,10 @@ import traceback
 from collections.abc import Mapping
 
 from ..errors import HoshikageError, UsageError, did_you_mean
+from ..settings.declared import declarations
 from ..settings.option import TRUE_WORDS
 from .exits import Exit
 from .streams import ClosedPipe, note
-
-VERBOSE_FLAGS = ("-v", "--verbose", "--debug")
 
 
 def report(error: BaseException, arguments: list[str]) -> int:
@@ -89,5 +88,7 @@ def _flags(context: object) -> list[str]:
 
 
 def _verbose(arguments: list[str], environ: Mapping[str, str]) -> bool:
-    by_variable = environ.get("HOSHIKAGE_VERBOSE", "").lower() in TRUE_WORDS
-    return by_variable or any(flag in arguments for flag in VERBOSE_FLAGS)
+    """Whether tracebacks are wanted, before there are settings: some errors come so early."""
+    known = declarations()["verbose"]
+    by_variable = environ.get(known.env, "").lower() in TRUE_WORDS
+    return by_variable or any(flag in arguments for flag in known.option.flags)

@@ -1,4 +1,4 @@
-"""Where the prompt comes from: the argument, -p, a file, stdin."""
+"""Text from where a user has it: an argument, a file, stdin."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from ..errors import UsageError
 
 NO_PROMPT = (
     'no prompt: type one, as in hoshikage generate "What is the capital of Japan?", '
+    "or give a file with -f, or pipe one in"
+)
+NO_TEXT = (
+    'no text: type one, as in hoshikage infill "The capital of Japan is [MASK].", '
     "or give a file with -f, or pipe one in"
 )
 
@@ -25,40 +29,54 @@ def read_prompt(argument: str | None, option: str | None, file: str | None) -> s
     instruction = option if argument is None else argument
     if instruction == "-":
         instruction, file = None, file or "-"
-    material = _material(file, needed=instruction is None)
-    parts = [part for part in (material, instruction) if part]
+    parts = [part for part in (_material(file), instruction) if part]
     if not parts:
         raise UsageError(NO_PROMPT)
     return "\n\n".join(parts)
 
 
-def _material(file: str | None, needed: bool) -> str:
+def read_text(argument: str | None, file: str | None) -> str:
+    """A text that is to stay as it is, to the last byte. Raises UsageError when there is none."""
+    if argument not in (None, "-"):
+        if file is not None:
+            raise UsageError("a text as argument and a file: give one of them")
+        return argument
     if file not in (None, "-"):
-        return _without_newline(_read_file(Path(file).expanduser()))
-    if sys.stdin is None or sys.stdin.closed:
-        return ""
-    if file is None and sys.stdin.isatty():
-        return ""
-    return _without_newline(_read_stdin())
+        return _from_file(file, "text")
+    text = _from_stdin(asked="-" in (argument, file))
+    if not text:
+        raise UsageError(NO_TEXT)
+    return text
 
 
-def _read_file(path: Path) -> str:
+def _material(file: str | None) -> str:
+    if file in (None, "-"):
+        text = _from_stdin(asked=file == "-")
+    else:
+        text = _from_file(file, "prompt").replace("\r\n", "\n").replace("\r", "\n")
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _from_file(file: str, what: str) -> str:
+    path = Path(file).expanduser()
     try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise UsageError(f"{path} is not UTF-8 text") from None
+        return _decoded(path.read_bytes(), str(path))
     except OSError as error:
-        raise UsageError(f"cannot read the prompt from {path}: {error.strerror}") from None
+        raise UsageError(f"cannot read the {what} from {path}: {error.strerror}") from None
 
 
-def _read_stdin() -> str:
+def _from_stdin(asked: bool) -> str:
+    """What is piped in; what somebody types only where they `asked` to be heard."""
+    if sys.stdin is None or sys.stdin.closed or (sys.stdin.isatty() and not asked):
+        return ""
     try:
-        return sys.stdin.buffer.read().decode("utf-8")
-    except UnicodeDecodeError:
-        raise UsageError("what came through stdin is not UTF-8 text") from None
+        return _decoded(sys.stdin.buffer.read(), "what came through stdin")
     except OSError as error:
         raise UsageError(f"cannot read stdin: {error.strerror}") from None
 
 
-def _without_newline(text: str) -> str:
-    return text.removesuffix("\n").removesuffix("\r")
+def _decoded(data: bytes, name: str) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise UsageError(f"{name} is not UTF-8 text") from None

@@ -1,15 +1,25 @@
-"""Where what a run gives belongs: the answer on stdout, as text or JSON; the trace in its file."""
+"""What a run gives, to where it belongs: answer and JSON to stdout, the trace to its file."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..display.display import Display
-from ..generation.run import Result, Run, TextEvent
-from ..trace import TraceError, TraceWriter
+from ..display.figures import counted
 from .streams import Answer, note, write
+
+if TYPE_CHECKING:
+    from ..display.display import Display
+    from ..generation.run import Result, Run, TextEvent
+    from ..trace import Recording
+
+What = TypeVar("What")
+
+
+def write_json(value: Any) -> None:
+    """One line of JSON."""
+    write(json.dumps(value, ensure_ascii=False) + "\n")
 
 
 def print_result(
@@ -23,17 +33,18 @@ def print_result(
     # A display in place must be gone before text reaches the same terminal.
     display.finish(result)
     if as_json:
-        write(json.dumps(result.to_dict(), ensure_ascii=False) + "\n")
+        write_json(result.to_dict())
         return
     answer.add(result.text)
     answer.finish()
 
 
 class Tracing:
-    """What `--trace` leaves behind, if it is given. A disk that is full ends the trace and not the
-    run."""
+    """What `--trace` asks for. A disk that is full ends the trace and not the run."""
 
     def __init__(self, path: str | None) -> None:
+        from ..trace import TraceWriter
+
         self.failed = False
         self._writer = None if path is None else TraceWriter(path)
 
@@ -51,10 +62,19 @@ class Tracing:
         if self._writer is not None:
             self._try(lambda writer: writer.close(), self._writer)
 
-    def _try(self, write: Callable[[Any], None], what: Any) -> None:
+    def _try(self, write: Callable[[What], None], what: What) -> None:
+        from ..trace import TraceError
+
         try:
             write(what)
         except TraceError as error:
             self.failed = True
             self._writer = None
             note(str(error))
+
+
+def tell_flaw(recording: Recording) -> None:
+    """What a trace lacks."""
+    if recording.flaw:
+        made = counted(len(recording.steps), "step")
+        note(f"{recording.flaw} after {made}: the text is unfinished")

@@ -1,25 +1,28 @@
-"""The model and settings of a run, and the display that suits them: what the commands share."""
+"""The model and the settings of a run, and the display that suits them: what commands share."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..display.display import Display
-from ..display.plain import PlainLines
 from ..errors import UsageError
-from ..generation.generator import Generator, load
-from ..llama.errors import ModelLoadError
 from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
 from ..models.find import advice, find_model
 from ..models.header import Header, check_whole, read_header
-from ..settings.declared import OutputSettings
+from ..settings.declared import OutputSettings, Settings
 from ..settings.file import read_config
+from ..settings.overlay import overlaid
 from ..settings.resolve import Resolved, resolve, unknown_variables
+from .options import Typed
 from .streams import is_terminal, note
+
+if TYPE_CHECKING:
+    from ..generation.generator import Generator
 
 
 @dataclass(frozen=True)
@@ -27,33 +30,58 @@ class Setup:
     """The model file and the settings of a run."""
 
     header: Header
+    """What is known of the model before it is loaded."""
     resolved: Resolved
+    """The settings as typed, and from all layers below."""
+    config: Mapping[str, Any]
+    """What the config file says."""
+
+    @property
+    def settings(self) -> Settings:
+        return self.resolved.settings
+
+    @property
+    def output(self) -> OutputSettings:
+        return self.settings.output
 
     @property
     def kind(self) -> str:
         return self.header.kind
 
     @property
-    def output(self) -> OutputSettings:
-        return self.resolved.settings.output
-
-    def delay(self, display: Display) -> float:
-        """Seconds to wait after a step that somebody watches."""
-        return self.output.visual_delay / 1000 if display.watched else 0.0
-
-    @property
     def name(self) -> str | None:
         """What was asked for; None for the default model."""
-        return self.resolved.settings.model.model
+        return self.settings.model.model
+
+    @property
+    def title(self) -> str:
+        """What messages call the model."""
+        return self.name or self.header.path.name
+
+    def resolve(self, flags: Mapping[str, Typed], own: Mapping[str, Any] | None = None) -> Resolved:
+        """Settings from other flags; own: of a record or a turn, on top of the flags."""
+        advised = advice(self.header.metadata)
+        return resolve(overlaid(flags, own or {}), os.environ, self.config, advised, self.kind)
+
+    def delay(self, display: Display) -> float:
+        return seconds_between(self.output, display)
 
 
-def choose(flags: dict[str, Any]) -> Setup:
+# ------------------------------------------------------------------- model and settings
+
+
+def choose(flags: Mapping[str, Typed]) -> Setup:
     """Settle every setting; the model's own advice needs its header and nothing more."""
     config = read_config(os.environ)
     first = resolve(flags, os.environ, config, {})
     header = read_header(_find(first))
     resolved = resolve(flags, os.environ, config, advice(header.metadata), header.kind)
-    return Setup(header, resolved)
+    return Setup(header, resolved, config)
+
+
+def choose_output(flags: Mapping[str, Typed]) -> OutputSettings:
+    """What a command that runs no model needs to know."""
+    return resolve(flags, os.environ, read_config(os.environ), {}).settings.output
 
 
 def _find(resolved: Resolved) -> Path:
@@ -67,50 +95,62 @@ def _find(resolved: Resolved) -> Path:
 
 def tell_setup(setup: Setup) -> None:
     """What a user should know before the run: nothing, mostly."""
+    if setup.output.quiet:
+        return
     for line in unknown_variables(os.environ):
         note(line)
     if setup.name is None:
         note(f"no --model given: using the shipped demo model {DEFAULT_MODEL}")
 
 
-def display_for(setup: Setup) -> Display:
-    """The display that suits the settings and where stderr and stdout go."""
-    output = setup.output
-    if output.quiet and not output.visual:
-        return Display()
-    if output.verbose or not is_terminal(sys.stderr):
-        return PlainLines() if output.visual else Display()
-    if output.visual:
-        from ...display.visual import LiveView
-
-        return LiveView(output.visual)
-    from ...display.progress import Bar, Summary
-
-    return Summary() if answers_stream(setup) and is_terminal(sys.stdout) else Bar()
-
-
-def answers_stream(setup: Setup) -> bool:
-    """Whether text goes to stdout as it comes."""
-    live = setup.output.visual and is_terminal(sys.stdout) and is_terminal(sys.stderr)
-    return setup.kind == "autoregressive" and not setup.output.json and not live
-
-
-def load_chosen(setup: Setup, display: Display) -> Generator:
+def load_model(setup: Setup, display: Display) -> Generator:
     """The chosen model; the display shows how far it is."""
-    known = setup.resolved.settings.model
+    from ..generation.generator import load
+    from ..llama.errors import ModelLoadError
+
+    layers = setup.settings.model.gpu_layers
     path = setup.name if setup.name in CATALOGUE else setup.header.path
     try:
-        return load(
-            path if setup.name else None, gpu_layers=known.gpu_layers, on_progress=display.loading
-        )
+        return load(path if setup.name else None, gpu_layers=layers, on_progress=display.loading)
     except ModelLoadError:
         check_whole(setup.header)
         raise
 
 
-def answers_display(setup: Setup, total: int) -> Display:
-    if setup.output.quiet or setup.output.verbose or not is_terminal(sys.stderr):
-        return Display()
-    from ...display.progress import AnswerBar
+# ----------------------------------------------------------------------------- displays
 
-    return AnswerBar(total)
+
+def display_for(setup: Setup) -> Display:
+    """The display that suits the settings and where stderr and stdout go."""
+    output = setup.output
+    # llama.cpp's log would be written into what is drawn in place.
+    plain = output.verbose or not is_terminal(sys.stderr)
+    if output.visual:
+        return view(output.visual, plain)
+    if output.quiet or plain:
+        return Display()
+    from ..display.progress import Bar, Summary
+
+    return Summary() if answers_stream(setup) and is_terminal(sys.stdout) else Bar()
+
+
+def view(colours: str | None, plain: bool) -> Display:
+    """Every step: as a line each, or drawn in place; colours: one of VIEWS, None for what suits."""
+    if plain:
+        from ..display.plain import PlainLines
+
+        return PlainLines()
+    from ..display.visual import LiveView
+
+    return LiveView(colours)
+
+
+def answers_stream(setup: Setup) -> bool:
+    """Whether the answer goes to stdout as it comes."""
+    live = setup.output.visual and is_terminal(sys.stdout) and is_terminal(sys.stderr)
+    return setup.kind == "autoregressive" and not setup.output.json and not live
+
+
+def seconds_between(output: OutputSettings, display: Display) -> float:
+    """What to wait after a step that somebody watches."""
+    return output.visual_delay / 1000 if display.watched else 0.0

@@ -41,6 +41,8 @@ class Option:
     autoregressive: Any = None
     config: bool = True
     panel: str = "Output"
+    part: str = ""
+    """What commands take it by, where they do not take the whole of its group."""
 
 
 def option(default: Any, *flags: str, help: str, **facts: Any) -> Any:

@@ -2,89 +2,137 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from io import RawIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ...batch.records import FORMATS, BadRecord, Record, Shard, parse_shard, read_records, sharded
 from ...batch.results import ResultsFile, ResultsStream
-from ...batch.run import Batch, StrictStop
-from ...display.batch import BatchBar, BatchDisplay, BatchLines
 from ...display.display import Display
 from ...errors import RunError, UsageError
-from ...generation.generator import AT_ONCE
-from ...models.find import advice
-from ...settings.file import read_config
-from ...settings.overlay import overlaid
-from ...settings.resolve import Resolved, resolve
+from ...settings.resolve import Resolved
 from ..exits import Exit
 from ..interrupts import run_through
-from ..setup import Setup, choose, load_chosen, tell_setup
+from ..options import RUN, Typed, argument, flag, with_options, with_settings
+from ..setup import Setup, choose, load_model, tell_setup
 from ..streams import is_terminal, note, write_bytes
 
-ORDERS = ("input", "finished")
+if TYPE_CHECKING:
+    from ...batch.run import Batch
+    from ...display.batch import BatchDisplay
+
+EXAMPLES = """\b
+Examples:
+  hoshikage batch prompts.jsonl -o answers.jsonl --steps 32
+  cat prompts.txt | hoshikage batch - | jq -r .text
+  hoshikage batch table.csv -o part$I.jsonl --shard $I/8
+"""
+
 NO_INPUT = "no input: name a file of prompts, or - for what is piped in"
 
 
 @dataclass(frozen=True)
 class BatchFlags:
-    """What was typed besides settings."""
+    input: str | None = argument(
+        None,
+        help='File of prompts: JSON lines, plain lines or CSV; "-" reads them from stdin.',
+        panel="Batch",
+    )
+    output: str | None = flag(
+        None,
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Where the results go, as JSON lines; without it to stdout. What is there already is "
+        "kept and not done again.",
+        panel="Batch",
+    )
+    form: str = flag("auto", "--format", choices=FORMATS, help="What the input is.", panel="Batch")
+    order: str = flag(
+        "input",
+        "--order",
+        choices=("input", "finished"),
+        help="Results in the order of the input, or as they are finished.",
+        panel="Batch",
+    )
+    shard: str = flag(
+        "1/1",
+        "--shard",
+        metavar="I/N",
+        help="Only the I-th of N equal parts of the input, for job arrays.",
+        panel="Batch",
+    )
+    at_once: int | None = flag(
+        None,
+        "--at-once",
+        minimum=1,
+        help="Canvases decoded side by side (diffusion models).",
+        panel="Batch",
+    )
+    strict: bool = flag(
+        False, "--strict", help="Stop at a record that cannot be answered.", panel="Batch"
+    )
+    retry: bool = flag(
+        False, "--retry", help="Try again what failed in earlier runs.", panel="Batch"
+    )
+    overwrite: bool = flag(
+        False,
+        "--overwrite",
+        help="Begin anew: what the output file holds is lost.",
+        panel="Batch",
+    )
 
-    input: str | None = None
-    output: str | None = None
-    form: str = "auto"
-    order: str = "input"
-    shard: Shard = Shard()
-    strict: bool = False
-    overwrite: bool = False
-    retry: bool = False
-    at_once: int = AT_ONCE
+    @property
+    def from_stdin(self) -> bool:
+        return self.input in (None, "-")
 
     @property
     def to_stdout(self) -> bool:
         return self.output in (None, "-")
 
 
-def wanted(options: dict[str, Any]) -> BatchFlags:
-    """What was typed, checked. Raises UsageError."""
-    shard = parse_shard(options.pop("shard") or "1/1")
-    found = BatchFlags(shard=shard, **options)
-    _check_choice("--format", found.form, FORMATS)
-    _check_choice("--order", found.order, ORDERS)
-    if found.input is None and (sys.stdin is None or sys.stdin.isatty()):
+@with_options(BatchFlags)
+@with_settings(*RUN, "canvas")
+def batch(asked: BatchFlags, **flags: Typed) -> int:
+    """Answer every prompt of a file, one JSON line each; started again, it goes on where it was.
+
+    A line is a prompt, or an object with a "prompt" and, if wanted, an "id", "settings" of its own
+    ({"steps": 8}) and whatever else is to be handed on to the result. A CSV has these as columns.
+    """
+    from ...batch.run import Batch
+    from ...generation.generator import AT_ONCE
+
+    shard = parse_shard(asked.shard)
+    if asked.input is None and (sys.stdin is None or sys.stdin.isatty()):
         raise UsageError(NO_INPUT)
-    return found
-
-
-def _check_choice(flag: str, given: str, allowed: Iterable[str]) -> None:
-    if given not in allowed:
-        raise UsageError(f"{flag}: {given!r} is unknown: choose {', '.join(allowed)}")
-
-
-def run_batch(flags: dict[str, Any], options: dict[str, Any]) -> int:
-    asked = wanted(options)
     setup = choose(flags)
     with ExitStack() as stack:
         source = stack.enter_context(_source(asked))
-        records, total = _records(source, asked)
+        records, total = _records(source, asked, shard)
         sink = stack.enter_context(_sink(asked, setup))
-        if not setup.output.quiet:
-            tell_setup(setup)
+        tell_setup(setup)
         display = stack.enter_context(_display(setup, asked))
-        generator = stack.enter_context(load_chosen(setup, Display()))
-        settle = _settle(flags, setup)
-        how = {"total": total, "strict": asked.strict, "at_once": asked.at_once}
-        batch = Batch(generator, records, settle, sink, **how)
-        return _drive(batch, sink, display)
+        generator = stack.enter_context(load_model(setup, Display()))
+        whole = Batch(
+            generator,
+            records,
+            _settle(flags, setup),
+            sink,
+            total=total,
+            strict=asked.strict,
+            at_once=asked.at_once or AT_ONCE,
+        )
+        return _drive(whole, sink, display)
 
 
 def _drive(batch: Batch, sink: ResultsFile | ResultsStream, display: BatchDisplay) -> int:
+    from ...batch.run import StrictStop
+
     display.update(batch.progress)
     try:
         interrupted = run_through(batch, display.update)
@@ -100,14 +148,11 @@ def _drive(batch: Batch, sink: ResultsFile | ResultsStream, display: BatchDispla
     return Exit.INTERRUPTED
 
 
-def _settle(flags: dict[str, Any], setup: Setup) -> Callable[[dict[str, Any]], Resolved]:
+def _settle(flags: Mapping[str, Typed], setup: Setup) -> Callable[[Mapping[str, Any]], Resolved]:
     """The settings of a record, from its own and all the layers below."""
-    config, advised = read_config(os.environ), advice(setup.header.metadata)
 
-    def settle(own: dict[str, Any]) -> Resolved:
-        if not own:
-            return setup.resolved
-        return resolve(overlaid(flags, own), os.environ, config, advised, setup.kind)
+    def settle(own: Mapping[str, Any]) -> Resolved:
+        return setup.resolve(flags, own) if own else setup.resolved
 
     return settle
 
@@ -117,7 +162,7 @@ def _settle(flags: dict[str, Any], setup: Setup) -> Callable[[dict[str, Any]], R
 
 @contextmanager
 def _source(asked: BatchFlags) -> Iterator[BinaryIO]:
-    if asked.input in (None, "-"):
+    if asked.from_stdin:
         yield sys.stdin.buffer
         return
     path = Path(asked.input).expanduser()
@@ -130,11 +175,11 @@ def _source(asked: BatchFlags) -> Iterator[BinaryIO]:
 
 
 def _records(
-    source: BinaryIO, asked: BatchFlags
+    source: BinaryIO, asked: BatchFlags, shard: Shard
 ) -> tuple[Iterable[Record | BadRecord], int | None]:
     """The records of this shard and their number; what is piped in is read as it comes."""
-    found = sharded(read_records(source, asked.form, asked.input or "-"), asked.shard)
-    if asked.input in (None, "-"):
+    found = sharded(read_records(source, asked.form, asked.input or "-"), shard)
+    if asked.from_stdin:
         return found, None
     try:
         records = list(found)
@@ -170,7 +215,7 @@ def _write(stream: RawIOBase, path: Path, line: bytes) -> None:
 
 
 def _refuse_same(asked: BatchFlags, path: Path) -> None:
-    if asked.input in (None, "-") or not path.exists():
+    if asked.from_stdin or not path.exists():
         return
     if path.samefile(Path(asked.input).expanduser()):
         raise UsageError(f"{path} is the input: give another file with -o")
@@ -189,6 +234,8 @@ def _tell_recovery(results: ResultsFile, asked: BatchFlags, setup: Setup) -> Non
 
 
 def _display(setup: Setup, asked: BatchFlags) -> BatchDisplay:
+    from ...display.batch import BatchBar, BatchDisplay, BatchLines
+
     if setup.output.quiet:
         return BatchDisplay()
     # Results that go to the same terminal would be written into the bar.

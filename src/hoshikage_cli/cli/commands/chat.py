@@ -2,34 +2,57 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...chat.conversation import Conversation, Message
 from ...display.display import Display
 from ...errors import HoshikageError, UsageError, did_you_mean
 from ...files import write_whole
-from ...generation.generator import Generator
-from ...generation.run import TextEvent
-from ...models.find import advice
 from ...settings.declared import declarations
-from ...settings.file import read_config
-from ...settings.overlay import by_field, changeable, overlaid
-from ...settings.resolve import Resolved, resolve
+from ...settings.overlay import by_field, changeable
 from ...settings.values import show
 from ..exits import Exit
 from ..interrupts import run_through
 from ..line_editor import LineEditor, PipedLines, Reader, history_path
-from ..setup import Setup, choose, load_chosen, tell_setup
+from ..options import RUN, Typed, with_settings
+from ..setup import Setup, choose, load_model, tell_setup, view
 from ..streams import Answer, ClosedPipe, is_terminal, note
+
+if TYPE_CHECKING:
+    from ...generation.generator import Generator
+    from ...generation.run import TextEvent
+
+EXAMPLES = """\b
+Examples:
+  hoshikage chat -m llada.gguf --block-length 32
+  hoshikage chat -m qwen.gguf -sys "Answer in one sentence."
+"""
 
 WELCOME = "{name}; Alt-Enter begins a new line, /help tells more"
 SHORTEST_ANSWER = 64
 """Tokens that an autoregressive model is left at the least, where the context is that long."""
+
+
+@with_settings(*RUN, "canvas", "view")
+def chat(**flags: Typed) -> int:
+    """Talk with a model: turn by turn, with its chat template.
+
+    Enter sends a message, Alt-Enter begins a new line, /help lists the commands. Messages that are
+    piped in are answered line by line.
+    """
+    setup = choose(flags)
+    tell_setup(setup)
+    terminal = is_terminal(sys.stderr) and sys.stdin is not None and sys.stdin.isatty()
+    with load_model(setup, Display()) as generator:
+        reader = LineEditor(_words(), history_path()) if terminal else PipedLines()
+        if terminal and not setup.output.quiet:
+            note(WELCOME.format(name=generator.name))
+            _tell_template(generator, setup)
+        return Session(generator, setup, flags).talk(reader)
 
 
 class Leave(Exception):
@@ -45,22 +68,8 @@ class Command:
     run: Callable[[Session, str], None]
 
 
-def run_chat(flags: dict[str, Any]) -> int:
-    setup = choose(flags)
-    terminal = is_terminal(sys.stderr) and sys.stdin is not None and sys.stdin.isatty()
-    if not setup.output.quiet:
-        tell_setup(setup)
-    with load_chosen(setup, Display()) as generator:
-        session = Session(generator, setup, flags)
-        reader = LineEditor(_words(), history_path()) if terminal else PipedLines()
-        if terminal and not setup.output.quiet:
-            note(WELCOME.format(name=generator.name))
-            _tell_template(generator, setup)
-        return session.talk(reader)
-
-
 def _tell_template(generator: Generator, setup: Setup) -> None:
-    if generator.model.chat_template is None and setup.resolved.settings.prompt.chat:
+    if generator.model.chat_template is None and setup.settings.prompt.chat:
         note(f"{generator.name} has no chat template: it is shown the turns as plain text")
 
 
@@ -73,13 +82,13 @@ def _words() -> list[str]:
 class Session:
     """One chat: the conversation, and the settings that were changed in it."""
 
-    def __init__(self, generator: Generator, setup: Setup, flags: dict[str, Any]) -> None:
+    def __init__(self, generator: Generator, setup: Setup, flags: Mapping[str, Typed]) -> None:
         self.generator = generator
         self.setup = setup
         self.flags = flags
         self.own: dict[str, Any] = {}
         self.resolved = setup.resolved
-        self.conversation = Conversation(setup.resolved.settings.prompt.system_prompt)
+        self.conversation = Conversation(setup.settings.prompt.system_prompt)
 
     def talk(self, reader: Reader) -> int:
         """Until the user leaves."""
@@ -152,9 +161,7 @@ class Session:
         wanted = self.setup.output.visual or self.setup.resolved.sources["visual"] == "default"
         diffusion = self.generator.kind == "diffusion"
         if diffusion and wanted and is_terminal(sys.stderr) and not self.setup.output.quiet:
-            from ...display.visual import LiveView
-
-            return LiveView(self.setup.output.visual)
+            return view(self.setup.output.visual, plain=False)
         return Display()
 
     def fits(self, messages: list[Message]) -> bool:
@@ -196,7 +203,7 @@ class Session:
         (field,) = by_field({name: value})
         if value:
             own = {**self.own, field: value.strip()}
-            self.resolved, self.own = self.resolve(own), own
+            self.resolved, self.own = self.setup.resolve(self.flags, own), own
         if value and field == "system_prompt":
             self.conversation.system = value.strip()
         tell(self.in_words(field))
@@ -204,11 +211,6 @@ class Session:
     def in_words(self, name: str) -> str:
         known = declarations()[name]
         return f"{known.long_name}  {show(known, self.resolved.value(name))}"
-
-    def resolve(self, own: dict[str, Any]) -> Resolved:
-        config, advised = read_config(os.environ), advice(self.setup.header.metadata)
-        flags = overlaid(self.flags, own)
-        return resolve(flags, os.environ, config, advised, self.setup.kind)
 
     def save(self, rest: str) -> None:
         path = _path(rest, "/save")

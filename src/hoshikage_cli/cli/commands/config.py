@@ -41,17 +41,16 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Print what the config file says, and check it."""
-    from json import dumps
-
     from ...files import parse_toml, read_text
     from ...settings.file import check
+    from ..output import write_json
     from ..streams import note, write
 
     text = read_text(_path())
     settings = parse_toml(text or "", _path())
     check(settings)
     if json:
-        write(dumps(settings, ensure_ascii=False) + "\n")
+        write_json(settings)
     elif text is None:
         note(f"there is no {_path()}: hoshikage config set KEY VALUE makes it")
     else:

@@ -2,69 +2,108 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ...display.figures import counted
 from ...errors import RunError, UsageError
-from ...settings.declared import declarations
-from ...settings.values import parse
-from ...trace import Recording, read_trace
+from ...settings.declared import VIEWS
 from ..exits import Exit
-from ..options import number_above_zero, whole_number
-from ..streams import note
+from ..options import REQUIRED, argument, flag, with_options
+from ..output import tell_flaw
+
+if TYPE_CHECKING:
+    from ...trace import Recording
+
+EXAMPLES = """\b
+Examples:
+  hoshikage export run.jsonl -o run.html
+  hoshikage export run.jsonl -o run.svg --visual=order --columns 60
+  hoshikage export run.jsonl -o run.cast && asciinema play run.cast
+"""
 
 KINDS = (".html", ".svg", ".cast")
-THEMES = ("auto", "light", "dark")
-FEWEST_COLUMNS, MOST_COLUMNS = 20, 400
 
 
-def run_export(
-    file: str,
-    output: str,
-    seconds: str | None,
-    columns: str,
-    theme: str,
-    visual: str | None,
-) -> int:
-    kind = Path(output).suffix.lower()
-    if kind not in KINDS:
+@dataclass(frozen=True)
+class ExportFlags:
+    file: str = argument(REQUIRED, metavar="FILE", help="What generate --trace wrote.", panel="Run")
+    output: str = flag(
+        REQUIRED,
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="A page (.html), a picture that moves (.svg), or a recording for asciinema (.cast).",
+        panel="Output",
+    )
+    seconds: float | None = flag(
+        None,
+        "--seconds",
+        above=0,
+        maximum=1_000_000,
+        help="How long the run is to take; without it as long as it took, but 4 to 20.",
+        panel="Output",
+    )
+    columns: int = flag(
+        80,
+        "--columns",
+        minimum=20,
+        maximum=400,
+        help="Width of the picture or terminal.",
+        panel="Output",
+    )
+    theme: str = flag(
+        "auto",
+        "--theme",
+        choices=("auto", "light", "dark"),
+        help="Colours; auto: as the reader prefers.",
+        panel="Output",
+    )
+    visual: str | None = flag(
+        None,
+        "--visual",
+        choices=VIEWS,
+        bare="tokens",
+        help="What the colours tell; on a page, at first.",
+        panel="Output",
+    )
+
+    @property
+    def kind(self) -> str:
+        return Path(self.output).suffix.lower()
+
+
+@with_options(ExportFlags)
+def export(asked: ExportFlags) -> int:
+    """Make a page, a picture or a terminal recording of a trace, to share it."""
+    from ...trace import read_trace
+
+    if asked.kind not in KINDS:
         raise UsageError(
-            f"-o {output}: the name must end in {', '.join(KINDS[:-1])} or {KINDS[-1]}"
+            f"-o {asked.output}: the name must end in {', '.join(KINDS[:-1])} or {KINDS[-1]}"
         )
-    if theme not in THEMES:
-        raise UsageError(f"--theme: {theme!r} is unknown: choose auto, light or dark")
-    width = whole_number(columns, "--columns", FEWEST_COLUMNS, MOST_COLUMNS)
-    lasting = None if seconds is None else number_above_zero(seconds, "--seconds")
-    view = None if visual is None else parse(declarations()["visual"], visual, "--visual")
-    recording = read_trace(file)
+    recording = read_trace(asked.file)
     if not recording.steps:
-        raise RunError(f"{file}: the run ended before its first step: there is nothing to show")
-    if recording.flaw:
-        made = counted(len(recording.steps), "step")
-        note(f"{recording.flaw} after {made}: the text is unfinished")
-    _write(output, _document(recording, kind, view, lasting, width, theme))
+        raise RunError(
+            f"{asked.file}: the run ended before its first step: there is nothing to show"
+        )
+    tell_flaw(recording)
+    _write(asked.output, document(recording, asked))
     return Exit.OK
 
 
-def _document(
-    recording: Recording,
-    kind: str,
-    view: str | None,
-    seconds: float | None,
-    columns: int,
-    theme: str,
-) -> str:
-    if kind == ".html":
+def document(recording: Recording, asked: ExportFlags) -> str:
+    if asked.kind == ".html":
         from ...export.page import page
 
-        return page(recording, view, seconds, theme)
-    if kind == ".svg":
+        return page(recording, asked.visual, asked.seconds, asked.theme)
+    if asked.kind == ".svg":
         from ...export.picture import picture
 
-        return picture(recording, view, columns, seconds, theme)
+        return picture(recording, asked.visual, asked.columns, asked.seconds, asked.theme)
     from ...export.cast import cast
 
-    return cast(recording, view, columns, seconds)
+    return cast(recording, asked.visual, asked.columns, asked.seconds)
 
 
 def _write(output: str, document: str) -> None:

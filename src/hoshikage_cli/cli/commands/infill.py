@@ -2,108 +2,106 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ...display.figures import counted
-from ...errors import UsageError
-from ...generation.generator import Generator
-from ...generation.infill import MARKER, InfillResult, parse, refuse_autoregressive, start
 from ..exits import Exit
+from ..input import read_text
 from ..interrupts import run_through
-from ..setup import Setup, choose, display_for, load_chosen, tell_setup
+from ..options import RUN, Typed, argument, flag, with_options, with_settings
+from ..output import write_json
+from ..setup import Setup, choose, display_for, load_model, tell_setup
 from ..streams import note, write, write_exactly
 
-SHOW = ("text", "holes")
-NO_TEXT = (
-    'no text: type one, as in hoshikage infill "The capital of Japan is [MASK].", '
-    "or give a file with -f, or pipe one in"
-)
+if TYPE_CHECKING:
+    from ...generation.infill import InfillResult
+
+EXAMPLES = """\b
+Examples:
+  hoshikage infill "Mia found a [MASK:2]. Ben loved the red kite too."
+  hoshikage infill -f draft.txt --visual > whole.txt
+  hoshikage infill --show holes --json -f form.py | jq '.[].text'
+  hoshikage infill --mask-marker _ -p "Solve this." "1_34"
+"""
 
 
-def run_infill(
-    flags: dict[str, Any],
-    argument: str | None,
-    file: str | None,
-    marker: str | None,
-    prompt: str | None,
-    show: str,
-) -> int:
-    if show not in SHOW:
-        raise UsageError(f"--show: {show!r} is unknown: choose {' or '.join(SHOW)}")
+@dataclass(frozen=True)
+class InfillFlags:
+    text: str | None = argument(
+        None, help='The text with its holes; "-" reads it from stdin.', panel="Text"
+    )
+    file: str | None = flag(
+        None, "-f", "--file", metavar="FILE", help="Read the text from a file.", panel="Text"
+    )
+    mask_marker: str | None = flag(
+        None, "--mask-marker", help="What stands for a hole, instead of [MASK].", panel="Text"
+    )
+    prompt: str | None = flag(
+        None, "-p", "--prompt", help="What the text is the answer to.", panel="Prompt"
+    )
+    show: str = flag(
+        "text",
+        "--show",
+        choices=("text", "holes"),
+        help="Print the whole text, or only what was filled in, a line each.",
+        panel="Output",
+    )
+
+    @property
+    def was_typed(self) -> bool:
+        """Whether the text stood on the command line."""
+        return self.text not in (None, "-")
+
+
+@with_options(InfillFlags)
+@with_settings(*RUN, "view", "json")
+def infill(asked: InfillFlags, **flags: Typed) -> int:
+    """Fill the holes of a text with a diffusion model, and keep the rest byte for byte.
+
+    [MASK] is a hole of one token, [MASK:12] one of up to twelve. The text is the argument, a file,
+    or what is piped in.
+    """
+    from ...generation.infill import MARKER, parse, refuse_autoregressive
+
     setup = choose(flags)
-    refuse_autoregressive(setup.kind, setup.name or str(setup.header.path.name))
-    text = read_text(argument, file)
-    marker = MARKER if marker is None else marker
+    refuse_autoregressive(setup.kind, setup.title)
+    text = read_text(asked.text, asked.file)
+    marker = MARKER if asked.mask_marker is None else asked.mask_marker
     parse(text, marker)
-    if not setup.output.quiet:
-        tell_setup(setup)
-    with display_for(setup) as display, load_chosen(setup, display) as generator:
-        result = _fill(generator, text, setup, marker, prompt, display)
-        display.finish(result)
-    _print(result, setup, show, as_typed=argument not in (None, "-"))
+    tell_setup(setup)
+    result = fill(setup, text, marker, asked.prompt)
+    print_filled(result, asked, setup.output.json)
     if result.stop_reason != "interrupted":
         return Exit.OK
     note(f"interrupted after {counted(result.steps, 'step')}: some holes are not filled")
     return Exit.INTERRUPTED
 
 
-def _fill(
-    generator: Generator, text: str, setup: Setup, marker: str, prompt: str | None, display
-) -> InfillResult:
-    run = start(generator, text, setup.resolved, marker=marker, prompt=prompt)
-    run_through(run, display.event, setup.delay(display))
-    return run.result()
+def fill(setup: Setup, text: str, marker: str, prompt: str | None) -> InfillResult:
+    from ...generation.infill import start
+
+    with display_for(setup) as display, load_model(setup, display) as generator:
+        run = start(generator, text, setup.resolved, marker=marker, prompt=prompt)
+        run_through(run, display.event, setup.delay(display))
+        result = run.result()
+        display.finish(result)
+    return result
 
 
-def _print(result: InfillResult, setup: Setup, show: str, as_typed: bool) -> None:
-    as_json = setup.output.json
+def print_filled(result: InfillResult, asked: InfillFlags, as_json: bool) -> None:
+    holes = asked.show == "holes"
     if as_json:
         told = result.to_dict()
-        write(json.dumps(told["holes"] if show == "holes" else told, ensure_ascii=False) + "\n")
-    elif show == "holes":
+        write_json(told["holes"] if holes else told)
+    elif holes:
         write("".join(f"{one_line(hole.text)}\n" for hole in result.holes))
     else:
         # A file goes out with the ending that it has; what was typed as an argument has none.
-        ending = "\n" if as_typed and not result.text.endswith("\n") else ""
+        ending = "\n" if asked.was_typed and not result.text.endswith("\n") else ""
         write_exactly(result.text + ending)
 
 
 def one_line(fill: str) -> str:
     """A fill on one line: its line breaks as \\n and \\r."""
     return fill.replace("\n", "\\n").replace("\r", "\\r")
-
-
-# ---------------------------------------------------------------------------------- the text
-
-
-def read_text(argument: str | None, file: str | None) -> str:
-    """The text with its holes, exactly: from the argument, a file or stdin."""
-    if argument not in (None, "-"):
-        if file is not None:
-            raise UsageError("a text as argument and a file: give one of them")
-        return argument
-    if file not in (None, "-"):
-        return _decoded(_read_file(Path(file).expanduser()), file)
-    if sys.stdin is None or (argument is None and file is None and sys.stdin.isatty()):
-        raise UsageError(NO_TEXT)
-    text = _decoded(sys.stdin.buffer.read(), "what came through stdin")
-    if not text:
-        raise UsageError(NO_TEXT)
-    return text
-
-
-def _read_file(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"cannot read the text from {path}: {error.strerror}") from None
-
-
-def _decoded(data: bytes, name: str) -> str:
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise UsageError(f"{name} is not UTF-8 text") from None

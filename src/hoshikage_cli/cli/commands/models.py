@@ -67,16 +67,16 @@ def rm(name: Annotated[str, typer.Argument(metavar="NAME", help="A name that was
 
 
 def print_models(as_json: bool) -> int:
-    import json
     import os
 
     from ...models.registry import known_models
     from ..exits import Exit
+    from ..output import write_json
     from ..streams import write
 
     found = [facts(model) for model in known_models(os.environ)]
     if as_json:
-        write(json.dumps(found, ensure_ascii=False) + "\n")
+        write_json(found)
         return Exit.OK
     rows = [(m["name"], m["kind"] or m["problem"], _size(m), m["path"] or "") for m in found]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]

@@ -2,37 +2,54 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from ...decoding.step import Step
 from ...display.display import Display
 from ...display.figures import counted
-from ...display.plain import PlainLines
-from ...generation.run import Result
 from ...settings.declared import OutputSettings
-from ...settings.file import read_config
-from ...settings.resolve import resolve
-from ...trace import Recording, read_trace
 from ..exits import Exit
-from ..interrupts import Interrupts
-from ..options import number_above_zero
-from ..output import print_result
+from ..interrupts import Interrupts, run_through
+from ..options import REQUIRED, Typed, argument, flag, with_options, with_settings
+from ..output import print_result, tell_flaw
+from ..setup import choose_output, seconds_between, view
 from ..streams import Answer, is_terminal, note
 
+if TYPE_CHECKING:
+    from ...decoding.step import Step
+    from ...generation.run import Result
+    from ...trace import Recording
 
-def run_replay(file: str, speed: str, flags: dict[str, Any]) -> int:
-    pace = number_above_zero(speed, "--speed")
-    output = resolve(flags, os.environ, read_config(os.environ), {}).settings.output
-    recording = read_trace(file)
-    if recording.flaw:
-        made = counted(len(recording.steps), "step")
-        note(f"{recording.flaw} after {made}: the text is unfinished")
-    with view_for(output) as display, Interrupts(of_passes=False) as interrupts:
-        result = play(recording, display, interrupts, pace, output.visual_delay / 1000)
+EXAMPLES = """\b
+Examples:
+  hoshikage generate --trace run.jsonl "Tell a story."
+  hoshikage replay run.jsonl --visual=confidence --speed 0.5
+"""
+
+
+@dataclass(frozen=True)
+class ReplayFlags:
+    file: str = argument(REQUIRED, metavar="FILE", help="What generate --trace wrote.", panel="Run")
+    speed: float = flag(
+        1.0, "--speed", above=0, maximum=1_000_000, help="2: twice as fast.", panel="Run"
+    )
+
+
+@with_options(ReplayFlags)
+@with_settings("view", "output")
+def replay(asked: ReplayFlags, **flags: Typed) -> int:
+    """Play a trace in the terminal, in the time it took, and print its text. No model is needed."""
+    from ...trace import read_trace
+
+    output = choose_output(flags)
+    recording = read_trace(asked.file)
+    tell_flaw(recording)
+    interrupts = Interrupts(of_passes=False)
+    with view_for(output) as display:
+        delay = seconds_between(output, display)
+        result = play(recording, display, interrupts, asked.speed, delay)
         print_result(result, Answer(), as_json=False, streamed=False, display=display)
     if not interrupts.seen:
         return Exit.OK
@@ -42,13 +59,9 @@ def run_replay(file: str, speed: str, flags: dict[str, Any]) -> int:
 
 def view_for(output: OutputSettings) -> Display:
     """A replay is there to be watched: the view needs no --visual where there is a terminal."""
-    if output.quiet and not output.visual:
-        return Display()
-    if not is_terminal(sys.stderr):
-        return PlainLines() if output.visual else Display()
-    from ...display.visual import LiveView
-
-    return LiveView(output.visual)
+    plain = not is_terminal(sys.stderr)
+    watched = output.visual or not (output.quiet or plain)
+    return view(output.visual, plain) if watched else Display()
 
 
 def play(
@@ -56,10 +69,8 @@ def play(
 ) -> Result:
     """Show every step in its time, where somebody watches; none waits after a Ctrl-C."""
     run = recording.play(clock(interrupts, pace) if display.watched else None)
-    for event in run:
-        display.event(event)
-        interrupts.pause(delay if display.watched else 0.0)
-    ended = "interrupted" if interrupts.seen else recording.stop_reason
+    interrupted = run_through(run, display.event, delay, interrupts)
+    ended = "interrupted" if interrupted else recording.stop_reason
     return replace(run.result(), stop_reason=ended)
 
 
