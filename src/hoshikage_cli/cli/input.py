@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 
+STDIN = "-"
 NO_PROMPT = (
     'no prompt: type one, as in hoshikage generate "What is the capital of Japan?", '
     "or give a file with -f, or pipe one in"
@@ -27,8 +28,8 @@ def read_prompt(argument: str | None, option: str | None, file: str | None) -> s
     if argument is not None and option is not None:
         raise UsageError("a prompt as argument and another with -p: give one of them")
     instruction = option if argument is None else argument
-    if instruction == "-":
-        instruction, file = None, file or "-"
+    if instruction == STDIN:
+        instruction, file = None, file or STDIN
     parts = [part for part in (_material(file), instruction) if part]
     if not parts:
         raise UsageError(NO_PROMPT)
@@ -37,21 +38,21 @@ def read_prompt(argument: str | None, option: str | None, file: str | None) -> s
 
 def read_text(argument: str | None, file: str | None) -> str:
     """A text that is to stay as it is, to the last byte. Raises UsageError when there is none."""
-    if argument not in (None, "-"):
+    if argument is not None and argument != STDIN:
         if file is not None:
             raise UsageError("a text as argument and a file: give one of them")
         return argument
-    if file not in (None, "-"):
+    if file is not None and file != STDIN:
         return _from_file(file, "text")
-    text = _from_stdin(asked="-" in (argument, file))
+    text = _from_stdin(asked=STDIN in (argument, file))
     if not text:
         raise UsageError(NO_TEXT)
     return text
 
 
 def _material(file: str | None) -> str:
-    if file in (None, "-"):
-        text = _from_stdin(asked=file == "-")
+    if file is None or file == STDIN:
+        text = _from_stdin(asked=file == STDIN)
     else:
         text = _from_file(file, "prompt").replace("\r\n", "\n").replace("\r", "\n")
     return text.removesuffix("\n").removesuffix("\r")

@@ -138,18 +138,19 @@ def _typer_info(known: Declaration) -> ArgumentInfo | OptionInfo:
 
 def _typer_argument(known: Declaration) -> ArgumentInfo:
     facts = known.option
-    return typer.Argument(
+    info: ArgumentInfo = typer.Argument(
         help=facts.help,
         metavar=facts.metavar or None,
         rich_help_panel=facts.panel,
         autocompletion=_completion(known),
     )
+    return info
 
 
 def _typer_option(known: Declaration) -> OptionInfo:
     facts = known.option
     variable = f" [{known.env}]" if known.env else ""
-    return typer.Option(
+    info: OptionInfo = typer.Option(
         *_flags(known),
         help=facts.help + variable,
         hidden=facts.panel == HIDDEN,
@@ -158,6 +159,7 @@ def _typer_option(known: Declaration) -> OptionInfo:
         rich_help_panel=facts.panel,
         autocompletion=_completion(known),
     )
+    return info
 
 
 def _flags(known: Declaration) -> list[str]:
@@ -222,7 +224,8 @@ def with_bare_values(
     known: the command's options. valued: flags that take the argument behind them, which is then
     no flag, as in `--system-prompt --visual`.
     """
-    bare, taken, written = _bare_flags(known), False, []
+    bare, taken = _bare_flags(known), False
+    written: list[str] = []
     for argument in arguments:
         if argument == "--" and not taken:
             return [*written, *arguments[len(written) :]]
@@ -233,7 +236,7 @@ def with_bare_values(
 
 def _bare_flags(known: Iterable[Declaration]) -> dict[str, str]:
     """What to write for each flag that stands alone."""
-    found = {}
+    found: dict[str, str] = {}
     for each in known:
         if each.option.bare:
             found |= {flag: f"{flag}={each.option.bare}" for flag in each.option.flags}

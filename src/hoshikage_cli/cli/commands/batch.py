@@ -88,12 +88,18 @@ class BatchFlags:
     )
 
     @property
-    def from_stdin(self) -> bool:
-        return self.input in (None, "-")
+    def source(self) -> Path | None:
+        """Where the prompts are; None: stdin."""
+        return _path(self.input)
 
     @property
-    def to_stdout(self) -> bool:
-        return self.output in (None, "-")
+    def target(self) -> Path | None:
+        """Where the results go; None: stdout."""
+        return _path(self.output)
+
+
+def _path(name: str | None) -> Path | None:
+    return None if name is None or name == "-" else Path(name).expanduser()
 
 
 @with_options(BatchFlags)
@@ -162,14 +168,13 @@ def _settle(flags: Mapping[str, Typed], setup: Setup) -> Callable[[Mapping[str, 
 
 @contextmanager
 def _source(asked: BatchFlags) -> Iterator[BinaryIO]:
-    if asked.from_stdin:
+    if asked.source is None:
         yield sys.stdin.buffer
         return
-    path = Path(asked.input).expanduser()
     try:
-        file = path.open("rb")
+        file = asked.source.open("rb")
     except OSError as error:
-        raise UsageError(f"cannot read the prompts from {path}: {error.strerror}") from None
+        raise UsageError(f"cannot read the prompts from {asked.source}: {error.strerror}") from None
     with file:
         yield file
 
@@ -179,7 +184,7 @@ def _records(
 ) -> tuple[Iterable[Record | BadRecord], int | None]:
     """The records of this shard and their number; what is piped in is read as it comes."""
     found = sharded(read_records(source, asked.form, asked.input or "-"), shard)
-    if asked.from_stdin:
+    if asked.source is None:
         return found, None
     try:
         records = list(found)
@@ -191,10 +196,10 @@ def _records(
 @contextmanager
 def _sink(asked: BatchFlags, setup: Setup) -> Iterator[ResultsFile | ResultsStream]:
     in_order = asked.order == "input"
-    if asked.to_stdout:
+    path = asked.target
+    if path is None:
         yield ResultsStream(write_bytes, in_order=in_order)
         return
-    path = Path(asked.output).expanduser()
     if path.exists() and not path.is_file():
         with path.open("wb", buffering=0) as stream:
             yield ResultsStream(partial(_write, stream, path), in_order=in_order)
@@ -215,9 +220,7 @@ def _write(stream: RawIOBase, path: Path, line: bytes) -> None:
 
 
 def _refuse_same(asked: BatchFlags, path: Path) -> None:
-    if asked.from_stdin or not path.exists():
-        return
-    if path.samefile(Path(asked.input).expanduser()):
+    if asked.source is not None and path.exists() and path.samefile(asked.source):
         raise UsageError(f"{path} is the input: give another file with -o")
 
 
@@ -239,7 +242,7 @@ def _display(setup: Setup, asked: BatchFlags) -> BatchDisplay:
     if setup.output.quiet:
         return BatchDisplay()
     # Results that go to the same terminal would be written into the bar.
-    apart = not (asked.to_stdout and is_terminal(sys.stdout))
+    apart = not (asked.target is None and is_terminal(sys.stdout))
     if apart and is_terminal(sys.stderr) and not setup.output.verbose:
         return BatchBar()
     return BatchLines()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...display.figures import counted
 from ..exits import Exit
-from ..input import read_text
+from ..input import STDIN, read_text
 from ..interrupts import run_through
 from ..options import RUN, Typed, argument, flag, with_options, with_settings
 from ..output import write_json
@@ -51,7 +51,7 @@ class InfillFlags:
     @property
     def was_typed(self) -> bool:
         """Whether the text stood on the command line."""
-        return self.text not in (None, "-")
+        return self.text not in (None, STDIN)
 
 
 @with_options(InfillFlags)
