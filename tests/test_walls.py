@@ -54,13 +54,6 @@ KEPT_IN = {
 # Packages that serve without the compiled library: to read a file, to replay a run, to show help.
 WITHOUT_LIBRARY = ("decoding", "settings", "models", "chat", "trace", "display", "export")
 
-# (module, what it imports): breaches of the rules that are still to be mended. To be empty.
-KNOWN = frozenset(
-    {
-        ("cli.bench", "rich"),
-    }
-)
-
 
 @dataclass(frozen=True)
 class Import:
@@ -205,21 +198,12 @@ def edges() -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_no_import_breaks_a_rule(rule):
-    assert sorted(breaches(rule) - KNOWN) == []
+    assert sorted(breaches(rule)) == []
 
 
 def test_nothing_is_imported_in_a_circle():
     assert circle({found.edge for found in imports() if found.ours and found.at_start}) is None
-    assert circle(edges() - KNOWN) is None
-
-
-def test_every_known_breach_is_still_one():
-    broken = set().union(*map(breaches, RULES))
-    assert [
-        edge
-        for edge in sorted(KNOWN)
-        if edge not in broken and not (edge in edges() and circle(edges() - (KNOWN - {edge})))
-    ] == []
+    assert circle(edges()) is None
 
 
 def test_every_package_has_its_place():

@@ -24,7 +24,7 @@ class StrictStop(RunError):
 
 
 @dataclass
-class Progress:
+class BatchProgress:
     """How far a batch is. total: None where the input is still coming in."""
 
     total: int | None
@@ -74,7 +74,7 @@ class Batch:
         at_once: int = AT_ONCE,
     ) -> None:
         self.generator = generator
-        self.progress = Progress(total)
+        self.progress = BatchProgress(total)
         self._records = records
         self._resolve = resolve
         self._sink = sink
@@ -98,7 +98,7 @@ class Batch:
                 return job
         return None
 
-    def __iter__(self) -> Iterator[Progress]:
+    def __iter__(self) -> Iterator[BatchProgress]:
         """Run it; the progress after each answer.
 
         Raises what concerns the whole batch: a model without a mask token, an interrupt.

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from ..generation.run import Result, TextEvent
+from typing import TYPE_CHECKING
+
 from ..settings.declared import alternatives
+
+if TYPE_CHECKING:
+    from ..generation.run import Result, TextEvent
 
 
 def step_count(event: TextEvent) -> str:

@@ -6,11 +6,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from ..generation.run import Result, TextEvent
+from .display import Display
 from .figures import progress_facts, share_done, summary
-from .plain import Silent
 
 
-class Bar(Silent):
+class Bar(Display):
     """Loading, then the steps; gone when the run is over, but for a summary."""
 
     def __init__(self, console: Console | None = None) -> None:
@@ -68,7 +68,7 @@ class AnswerBar(Bar):
         self._progress.stop()
 
 
-class Summary(Silent):
+class Summary(Display):
     """Nothing until the end, for text that streams to the same terminal."""
 
     def finish(self, result: Result) -> None:

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from rich.console import Console
 
 from ..generation.run import Result, TextEvent
+from .display import Display
 from .figures import summary
 from .frame import frame
 from .layout import Line, Window
 from .palette import palette
-from .plain import Silent
 from .progress import say
 from .region import Region
 from .shades import view_of
@@ -24,7 +24,7 @@ LOOK_FOR_RESIZE = 0.2
 SHARE_OF_TIME = 0.02
 
 
-class LiveView(Silent):
+class LiveView(Display):
     """Header, canvas, progress and legend, redrawn in place; gone when the run is over.
 
     A thread draws, so that a run never waits for the terminal, steps that come faster than frames

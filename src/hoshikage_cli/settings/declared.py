@@ -355,6 +355,7 @@ class SamplingSettings:
         maximum=10_000,
         help="Answers, decoded together; each has the next seed.",
         panel="Sampling",
+        part="samples",
     )
 
 
@@ -389,6 +390,7 @@ class OutputSettings:
         none="no",
         help="Watch the text being unmasked, on stderr; coloured by what is new, by confidence, or "
         "by the order of unmasking.",
+        part="view",
     )
     visual_delay: int = option(
         0,
@@ -397,6 +399,7 @@ class OutputSettings:
         minimum=0,
         maximum=60_000,
         help="Wait so many milliseconds after each step that is shown in place.",
+        part="view",
     )
     trace: str | None = option(
         None,
@@ -405,9 +408,15 @@ class OutputSettings:
         env="",
         config=False,
         help="Write the run to a file as it goes, for replay and export.",
+        part="trace",
     )
     json: bool = option(
-        False, "--json", env="", config=False, help="Print one JSON object instead of the text."
+        False,
+        "--json",
+        env="",
+        config=False,
+        help="Print one JSON object instead of the text.",
+        part="json",
     )
     quiet: bool = option(False, "-q", "--quiet", help="Nothing on stderr but errors.")
     verbose: bool = option(
@@ -416,6 +425,7 @@ class OutputSettings:
         "--verbose",
         "--debug",
         help="Show llama.cpp's log, and tracebacks of errors.",
+        part="log",
     )
 
 
@@ -467,3 +477,8 @@ def _declaration(group: str, item: Field[Any]) -> Declaration:
     # Annotations are strings here: "int | None" says int.
     kind = str(item.type).split(" ")[0]
     return Declaration(item.name, group, kind, item.default, item.metadata["option"])
+
+
+def declared_in(cls: type) -> dict[str, Declaration]:
+    """The options of a class that is no group of settings: those of one command, by field name."""
+    return {item.name: _declaration("", item) for item in fields(cls)}

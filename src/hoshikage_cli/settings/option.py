@@ -54,6 +54,8 @@ class Option:
     """Whether the config file may have it."""
     panel: str = "Output"
     """The topic that it stands under in help."""
+    part: str = ""
+    """What commands take it by, where they do not take the whole of its group."""
 
 
 def option(default: Any, *flags: str, help: str, **facts: Any) -> Any:

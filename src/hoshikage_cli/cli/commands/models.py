@@ -40,11 +40,11 @@ def add(
     """Give a file a name; an earlier file of that name is forgotten."""
     from pathlib import Path
 
-    from ..models.find import find_model
-    from ..models.header import check_whole, read_header
-    from ..models.registry import add_alias
-    from .exits import Exit
-    from .streams import note
+    from ...models.find import find_model
+    from ...models.header import check_whole, read_header
+    from ...models.registry import add_alias
+    from ..exits import Exit
+    from ..streams import note
 
     file = find_model(Path(path).expanduser())
     check_whole(read_header(file))
@@ -56,8 +56,8 @@ def add(
 @models_app.command("rm")
 def rm(name: Annotated[str, typer.Argument(metavar="NAME", help="A name that was given.")]) -> int:
     """Take a name away again; the file stays."""
-    from ..models.registry import remove_alias
-    from .exits import Exit
+    from ...models.registry import remove_alias
+    from ..exits import Exit
 
     remove_alias(name)
     return Exit.OK
@@ -67,16 +67,16 @@ def rm(name: Annotated[str, typer.Argument(metavar="NAME", help="A name that was
 
 
 def print_models(as_json: bool) -> int:
-    import json
     import os
 
-    from ..models.registry import known_models
-    from .exits import Exit
-    from .streams import write
+    from ...models.registry import known_models
+    from ..exits import Exit
+    from ..output import write_json
+    from ..streams import write
 
     found = [facts(model) for model in known_models(os.environ)]
     if as_json:
-        write(json.dumps(found, ensure_ascii=False) + "\n")
+        write_json(found)
         return Exit.OK
     rows = [(m["name"], m["kind"] or m["problem"], _size(m), m["path"] or "") for m in found]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
@@ -88,8 +88,8 @@ def print_models(as_json: bool) -> int:
 
 def facts(model: Any) -> dict[str, Any]:
     """What is told of a model; `problem` says why nothing more is."""
-    from ..errors import HoshikageError
-    from ..models.header import read_header
+    from ...errors import HoshikageError
+    from ...models.header import read_header
 
     told = {
         "name": model.name,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from .. import __version__
-from .exits import Exit
+from ... import __version__
+from ..exits import Exit
 
 
 def version_lines() -> list[str]:
     """The package, and the llama.cpp it is bound to."""
     lines = [f"hoshikage {__version__}"]
     try:
-        from ..llama.library import build_info
+        from ...llama.library import build_info
 
         info = build_info()
     except ImportError:

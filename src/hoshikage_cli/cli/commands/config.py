@@ -20,7 +20,7 @@ Key = Annotated[str, typer.Argument(metavar="KEY", help="A setting, as its flag 
 @config_app.callback()
 def config(context: typer.Context) -> int:
     """Show and change the config file."""
-    from .streams import write
+    from ..streams import write
 
     if context.invoked_subcommand is None:
         write(context.get_help() + "\n")
@@ -30,7 +30,7 @@ def config(context: typer.Context) -> int:
 @config_app.command("path")
 def path() -> int:
     """Print where the config file is, or would be."""
-    from .streams import write
+    from ..streams import write
 
     write(f"{_path()}\n")
     return 0
@@ -41,17 +41,16 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Print what the config file says, and check it."""
-    from json import dumps
-
-    from ..files import parse_toml, read_text
-    from ..settings.file import check
-    from .streams import note, write
+    from ...files import parse_toml, read_text
+    from ...settings.file import check
+    from ..output import write_json
+    from ..streams import note, write
 
     text = read_text(_path())
     settings = parse_toml(text or "", _path())
     check(settings)
     if json:
-        write(dumps(settings, ensure_ascii=False) + "\n")
+        write_json(settings)
     elif text is None:
         note(f"there is no {_path()}: hoshikage config set KEY VALUE makes it")
     else:
@@ -63,8 +62,8 @@ def show(
 @config_app.command("set", context_settings={"ignore_unknown_options": True})
 def set_value(key: Key, value: Annotated[str, typer.Argument(metavar="VALUE")]) -> int:
     """Write a setting into the config file; comments and order stay."""
-    from ..files import document_of, write_whole
-    from ..settings.file import with_setting
+    from ...files import document_of, write_whole
+    from ...settings.file import with_setting
 
     write_whole(_path(), with_setting(document_of(_path()), key, value).as_string())
     return 0
@@ -73,8 +72,8 @@ def set_value(key: Key, value: Annotated[str, typer.Argument(metavar="VALUE")]) 
 @config_app.command("unset")
 def unset(key: Key) -> int:
     """Take a setting out of the config file."""
-    from ..files import document_of, write_whole
-    from ..settings.file import without_setting
+    from ...files import document_of, write_whole
+    from ...settings.file import without_setting
 
     write_whole(_path(), without_setting(document_of(_path()), key).as_string())
     return 0
@@ -83,9 +82,9 @@ def unset(key: Key) -> int:
 @config_app.command("edit")
 def edit() -> int:
     """Open the config file in $VISUAL or $EDITOR; only what is valid is taken over."""
-    from ..errors import UsageError
-    from ..files import parse_toml, read_text, write_whole
-    from ..settings.file import check, template
+    from ...errors import UsageError
+    from ...files import parse_toml, read_text, write_whole
+    from ...settings.file import check, template
 
     path = _path()
     draft = path.with_name("draft-of-" + path.name)
@@ -110,7 +109,7 @@ def _run_editor(draft: Path) -> None:
     import shutil
     import subprocess
 
-    from ..errors import RunError, UsageError
+    from ...errors import RunError, UsageError
 
     given = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     command = shlex.split(given) if given else [shutil.which("nano") or shutil.which("vi") or ""]
@@ -127,6 +126,6 @@ def _run_editor(draft: Path) -> None:
 def _path() -> Path:
     import os
 
-    from ..settings.file import config_path
+    from ...settings.file import config_path
 
     return config_path(os.environ)

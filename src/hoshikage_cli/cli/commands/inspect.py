@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 from typing import Any
 
-from ..models.header import ArrayLength, Header, check_whole, read_header
-from .exits import Exit
-from .streams import write
+from ...models.find import find_model
+from ...models.header import ArrayLength, Header, check_whole, read_header
+from ..exits import Exit
+from ..help import OTHERS
+from ..options import REQUIRED, argument, flag, with_options
+from ..output import write_json
+from ..streams import write
 
 ADVICE_PREFIXES = ("hoshikage.", "general.sampling.", "diffusion.")
 
 
-def run_inspect(model: str, as_json: bool) -> int:
-    from ..models.find import find_model
+@dataclass(frozen=True)
+class InspectFlags:
+    model: str = argument(
+        REQUIRED,
+        metavar="MODEL",
+        help="GGUF file, or a name that hoshikage models lists.",
+        panel=OTHERS,
+    )
+    json: bool = flag(False, "--json", help="Print one JSON object.", panel=OTHERS)
 
-    path = find_model(model)
-    facts = model_facts(read_header(path))
-    if as_json:
-        write(json.dumps(facts, ensure_ascii=False) + "\n")
+
+@with_options(InspectFlags)
+def inspect(asked: InspectFlags) -> int:
+    """Show what a user needs to know of a model file."""
+    facts = model_facts(read_header(find_model(asked.model)))
+    if asked.json:
+        write_json(facts)
         return Exit.OK
     rows = [(label(name), in_words(name, value)) for name, value in facts.items()]
     width = max(len(name) for name, _ in rows)
@@ -69,8 +83,8 @@ def diffusion_facts(header: Header) -> dict[str, Any]:
     """Shift and block cache, which only diffusion models have."""
     if header.kind != "diffusion":
         return {}
-    from ..llama.families import shift_of
-    from ..llama.library import build_info
+    from ...llama.families import shift_of
+    from ...llama.library import build_info
 
     return {
         "shift_logits": shift_of(header.metadata),

@@ -3,29 +3,56 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..chat.conversation import Conversation, Message
-from ..display.plain import Silent
-from ..errors import HoshikageError, UsageError, did_you_mean
-from ..files import write_whole
-from ..generation.generator import Generator
-from ..generation.run import TextEvent
-from ..settings.declared import declarations
-from ..settings.overlay import by_field, changeable
-from ..settings.values import show
-from .exits import Exit
-from .generate import Choice, choose, load_chosen, tell_choice
-from .interrupts import run_through
-from .line_editor import LineEditor, PipedLines, Reader, history_path
-from .streams import Answer, ClosedPipe, is_terminal, note
+from ...chat.conversation import Conversation, Message
+from ...display.display import Display
+from ...errors import HoshikageError, UsageError, did_you_mean
+from ...files import write_whole
+from ...settings.declared import declarations
+from ...settings.overlay import by_field, changeable
+from ...settings.values import show
+from ..exits import Exit
+from ..interrupts import run_through
+from ..line_editor import LineEditor, PipedLines, Reader, history_path
+from ..options import RUN, Typed, with_settings
+from ..setup import Setup, choose, load_model, tell_setup, view
+from ..streams import Answer, ClosedPipe, is_terminal, note
+
+if TYPE_CHECKING:
+    from ...generation.generator import Generator
+    from ...generation.run import TextEvent
+
+EXAMPLES = """\b
+Examples:
+  hoshikage chat -m llada.gguf --block-length 32
+  hoshikage chat -m qwen.gguf -sys "Answer in one sentence."
+"""
 
 WELCOME = "{name}; Alt-Enter begins a new line, /help tells more"
 SHORTEST_ANSWER = 64
 """Tokens that an autoregressive model is left at the least, where the context is that long."""
+
+
+@with_settings(*RUN, "canvas", "view")
+def chat(**flags: Typed) -> int:
+    """Talk with a model: turn by turn, with its chat template.
+
+    Enter sends a message, Alt-Enter begins a new line, /help lists the commands. Messages that are
+    piped in are answered line by line.
+    """
+    setup = choose(flags)
+    tell_setup(setup)
+    terminal = is_terminal(sys.stderr) and sys.stdin is not None and sys.stdin.isatty()
+    with load_model(setup, Display()) as generator:
+        reader = LineEditor(_words(), history_path()) if terminal else PipedLines()
+        if terminal and not setup.output.quiet:
+            note(WELCOME.format(name=generator.name))
+            _tell_template(generator, setup)
+        return Session(generator, setup, flags).talk(reader)
 
 
 class Leave(Exception):
@@ -41,22 +68,8 @@ class Command:
     run: Callable[[Session, str], None]
 
 
-def run_chat(flags: dict[str, Any]) -> int:
-    choice = choose(flags)
-    terminal = is_terminal(sys.stderr) and sys.stdin is not None and sys.stdin.isatty()
-    if not choice.output.quiet:
-        tell_choice(choice)
-    with load_chosen(choice, Silent()) as generator:
-        session = Session(generator, choice, flags)
-        reader = LineEditor(_words(), history_path()) if terminal else PipedLines()
-        if terminal and not choice.output.quiet:
-            note(WELCOME.format(name=generator.name))
-            _tell_template(generator, choice)
-        return session.talk(reader)
-
-
-def _tell_template(generator: Generator, choice: Choice) -> None:
-    if generator.model.chat_template is None and choice.resolved.settings.prompt.chat:
+def _tell_template(generator: Generator, setup: Setup) -> None:
+    if generator.model.chat_template is None and setup.settings.prompt.chat:
         note(f"{generator.name} has no chat template: it is shown the turns as plain text")
 
 
@@ -69,13 +82,13 @@ def _words() -> list[str]:
 class Session:
     """One chat: the conversation, and the settings that were changed in it."""
 
-    def __init__(self, generator: Generator, choice: Choice, flags: dict[str, Any]) -> None:
+    def __init__(self, generator: Generator, setup: Setup, flags: Mapping[str, Typed]) -> None:
         self.generator = generator
-        self.choice = choice
+        self.setup = setup
         self.flags = flags
         self.own: dict[str, Any] = {}
-        self.resolved = choice.resolved
-        self.conversation = Conversation(choice.resolved.settings.prompt.system_prompt)
+        self.resolved = setup.resolved
+        self.conversation = Conversation(setup.settings.prompt.system_prompt)
 
     def talk(self, reader: Reader) -> int:
         """Until the user leaves."""
@@ -134,7 +147,7 @@ class Session:
             display.event(event)
 
         with self.display() as display:
-            interrupted = run_through(run, each, self.choice.delay(display))
+            interrupted = run_through(run, each, self.setup.delay(display))
         text = run.result().text
         if not streaming:
             printed.add(text)
@@ -143,15 +156,13 @@ class Session:
             note("stopped; what was said so far is kept")
         return text
 
-    def display(self) -> Silent:
+    def display(self) -> Display:
         """The view of a diffusion model at work, where there is a terminal for it."""
-        wanted = self.choice.output.visual or self.choice.resolved.sources["visual"] == "default"
+        wanted = self.setup.output.visual or self.setup.resolved.sources["visual"] == "default"
         diffusion = self.generator.kind == "diffusion"
-        if diffusion and wanted and is_terminal(sys.stderr) and not self.choice.output.quiet:
-            from ..display.visual import LiveView
-
-            return LiveView(self.choice.output.visual)
-        return Silent()
+        if diffusion and wanted and is_terminal(sys.stderr) and not self.setup.output.quiet:
+            return view(self.setup.output.visual, plain=False)
+        return Display()
 
     def fits(self, messages: list[Message]) -> bool:
         """Whether the messages leave room for an answer."""
@@ -192,7 +203,7 @@ class Session:
         (field,) = by_field({name: value})
         if value:
             own = {**self.own, field: value.strip()}
-            self.resolved, self.own = self.choice.layers.resolve(self.flags, own), own
+            self.resolved, self.own = self.setup.resolve(self.flags, own), own
         if value and field == "system_prompt":
             self.conversation.system = value.strip()
         tell(self.in_words(field))
