@@ -63,9 +63,6 @@ class Setup:
         advised = advice(self.header.metadata)
         return resolve(overlaid(flags, own or {}), os.environ, self.config, advised, self.kind)
 
-    def delay(self, display: Display) -> float:
-        return seconds_between(self.output, display)
-
 
 # ------------------------------------------------------------------- model and settings
 
@@ -151,6 +148,6 @@ def answers_stream(setup: Setup) -> bool:
     return setup.kind == "autoregressive" and not setup.output.json and not live
 
 
-def seconds_between(output: OutputSettings, display: Display) -> float:
-    """What to wait after a step that somebody watches."""
+def delay_of(output: OutputSettings, display: Display) -> float:
+    """Seconds to wait after a step, where there is somebody to watch it."""
     return output.visual_delay / 1000 if display.watched else 0.0
