@@ -53,13 +53,19 @@ def argument(default: Any, *, help: str, panel: str, metavar: str = "") -> Any:
 def with_settings(*parts: str) -> Callable[[Command], Command]:
     """Give a command a flag for each setting of these groups, or parts of groups; it receives what
     was typed as `**flags`."""
-    known = [d for d in declarations().values() if (d.option.part or d.group) in parts]
+    known = [d for d in declarations().values() if _part(d) in parts]
+    if unknown := set(parts) - set(map(_part, known)):
+        raise LookupError(f"no settings {unknown}")
 
     def extend(command: Command) -> Command:
         kept = [p for p in _parameters(command) if p.kind is not p.VAR_KEYWORD]
         return _taking(command, known, [*kept, *map(_parameter, known)])
 
     return extend
+
+
+def _part(known: Declaration) -> str:
+    return known.option.part or known.group
 
 
 def with_options(own: type[Own]) -> Callable[[Command], Command]:

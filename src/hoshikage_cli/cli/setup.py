@@ -65,9 +65,6 @@ class Setup:
         """Settings from other flags; own: of a record or a turn, on top of the flags."""
         return self.layers.resolve(flags, own)
 
-    def delay(self, display: Display) -> float:
-        return seconds_between(self.output, display)
-
 
 # ------------------------------------------------------------------- model and settings
 
@@ -153,6 +150,6 @@ def answers_stream(setup: Setup) -> bool:
     return setup.kind == "autoregressive" and not setup.output.json and not live
 
 
-def seconds_between(output: OutputSettings, display: Display) -> float:
-    """What to wait after a step that somebody watches."""
+def delay_of(output: OutputSettings, display: Display) -> float:
+    """Seconds to wait after a step, where there is somebody to watch it."""
     return output.visual_delay / 1000 if display.watched else 0.0

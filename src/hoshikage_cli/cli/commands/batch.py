@@ -126,7 +126,7 @@ def batch(asked: BatchFlags, **flags: Typed) -> int:
         tell_setup(setup)
         display = stack.enter_context(_display(setup, asked))
         generator = stack.enter_context(load_model(setup, Display()))
-        whole = Batch(
+        work = Batch(
             generator,
             records,
             _settle(flags, setup),
@@ -135,7 +135,7 @@ def batch(asked: BatchFlags, **flags: Typed) -> int:
             strict=asked.strict,
             at_once=asked.at_once or AT_ONCE,
         )
-        return _drive(whole, sink, display)
+        return _drive(work, sink, display)
 
 
 def _drive(batch: Batch, sink: ResultsFile | ResultsStream, display: BatchDisplay) -> int:

@@ -19,7 +19,7 @@ from ..exits import Exit
 from ..interrupts import run_through
 from ..line_editor import LineEditor, PipedLines, Reader, history_path
 from ..options import RUN, Typed, with_settings
-from ..setup import Setup, choose, load_model, tell_setup, view
+from ..setup import Setup, choose, delay_of, load_model, tell_setup, view
 from ..streams import Answer, ClosedPipe, is_terminal, note
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Session:
             display.event(event)
 
         with self.display() as display:
-            interrupted = run_through(run, each, self.setup.delay(display))
+            interrupted = run_through(run, each, delay_of(self.setup.output, display))
         text = run.result().text
         if not streaming:
             printed.add(text)

@@ -18,7 +18,7 @@ from ..input import read_prompt
 from ..interrupts import run_through
 from ..options import HIDDEN, RUN, Typed, argument, flag, with_options, with_settings
 from ..output import Tracing, print_result, write_json
-from ..setup import Setup, answers_stream, choose, display_for, load_model, tell_setup
+from ..setup import Setup, answers_stream, choose, delay_of, display_for, load_model, tell_setup
 from ..streams import Answer, is_terminal, note, write
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def drive(run: Run, setup: Setup, display: Display, trace: Tracing) -> int:
         trace.event(event)
 
     trace.begin(run)
-    run_through(run, each, setup.delay(display))
+    run_through(run, each, delay_of(setup.output, display))
     result = run.result()
     trace.finish(result)
     print_result(result, answer, setup.output.json, streaming, display)

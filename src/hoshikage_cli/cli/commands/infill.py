@@ -11,7 +11,7 @@ from ..input import STDIN, read_text
 from ..interrupts import run_through
 from ..options import RUN, Typed, argument, flag, with_options, with_settings
 from ..output import write_json
-from ..setup import Setup, choose, display_for, load_model, tell_setup
+from ..setup import Setup, choose, delay_of, display_for, load_model, tell_setup
 from ..streams import note, write, write_exactly
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def infill(asked: InfillFlags, **flags: Typed) -> int:
 def fill(setup: Setup, text: str, marker: str, prompt: str | None) -> InfillResult:
     with display_for(setup) as display, load_model(setup, display) as generator:
         run = generator.start_infill(text, setup.resolved, marker=marker, prompt=prompt)
-        run_through(run, display.event, setup.delay(display))
+        run_through(run, display.event, delay_of(setup.output, display))
         result = run.result()
         display.finish(result)
     return result

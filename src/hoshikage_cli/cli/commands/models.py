@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from ...models.registry import KnownModel
 
 models_app = typer.Typer(
     name="models",
@@ -86,7 +89,7 @@ def print_models(as_json: bool) -> int:
     return Exit.OK
 
 
-def facts(model: Any) -> dict[str, Any]:
+def facts(model: KnownModel) -> dict[str, Any]:
     """What is told of a model; `problem` says why nothing more is."""
     from ...errors import HoshikageError
     from ...models.header import read_header

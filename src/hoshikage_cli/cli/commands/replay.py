@@ -14,7 +14,7 @@ from ..exits import Exit
 from ..interrupts import Interrupts, run_through
 from ..options import REQUIRED, Typed, argument, flag, with_options, with_settings
 from ..output import print_result, tell_flaw
-from ..setup import choose_output, seconds_between, view
+from ..setup import choose_output, delay_of, view
 from ..streams import Answer, is_terminal, note
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def replay(asked: ReplayFlags, **flags: Typed) -> int:
     tell_flaw(recording)
     interrupts = Interrupts(of_passes=False)
     with view_for(output) as display:
-        delay = seconds_between(output, display)
+        delay = delay_of(output, display)
         result = play(recording, display, interrupts, asked.speed, delay)
         print_result(result, Answer(), as_json=False, streamed=False, display=display)
     if not interrupts.seen:
