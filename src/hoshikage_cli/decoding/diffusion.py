@@ -89,6 +89,11 @@ class Diffusion:
         self.evaluated = len(self.canvas)
         self.turns = self.all_turns()
         self.began = time.perf_counter()
+        self.ended = False
+
+    def end(self) -> None:
+        """Make no more steps: the answer needs none."""
+        self.ended = True
 
     def begin(self, sequence: int) -> None:
         """Take a sequence of the denoiser, and let the clock start."""
@@ -208,6 +213,8 @@ class Diffusion:
     @property
     def over(self) -> bool:
         """Whether no step is left to make."""
+        if self.ended:
+            return True
         if self.plan.early_stop and self.canvas.answered(self.end_tokens):
             return True
         return len(self.canvas.masked()) == 0

@@ -25,7 +25,7 @@ from ..llama.rows import RowRule, reduce_rows
 from ..settings.declared import Settings
 from .contexts import Contexts
 from .engine import Jobs
-from .job import Ended, Job, Stopwatch, Tokens
+from .job import Complete, Ended, Job, Stopwatch, Tokens
 from .pass_costs import Costs, costs_of
 from .room import Room
 
@@ -78,12 +78,14 @@ class Diffusion:
 
     # ------------------------------------------------------------------------------- jobs
 
-    def job(self, prompt: Tokens, settings: Settings, seed: int) -> CanvasJob:
+    def job(
+        self, prompt: Tokens, settings: Settings, seed: int, complete: Complete | None = None
+    ) -> CanvasJob:
         mask_token = mask_token_of(self.model, settings)
         length = _canvas_length(self.model, len(prompt), settings)
         tokens = np.full(length, mask_token, np.int32)
         tokens[: len(prompt)] = prompt
-        return self.canvas_job(tokens, len(prompt), settings, seed)
+        return replace(self.canvas_job(tokens, len(prompt), settings, seed), complete=complete)
 
     def canvas_job(
         self,
@@ -169,6 +171,8 @@ class _Bench:
             job.watch.decode += denoiser.time_spent_on(run)
             if step is not None:
                 yield job, step
+                if job.is_complete(step.canvas):
+                    run.end()
             else:
                 del self._jobs[run]
                 yield job, Ended()

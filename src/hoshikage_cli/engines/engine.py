@@ -14,7 +14,7 @@ from typing import Protocol
 from ..decoding.step import Step
 from ..settings.declared import Settings
 from .contexts import Contexts
-from .job import Ended, Job, Tokens
+from .job import Complete, Ended, Job, Tokens
 
 
 class Jobs(Protocol):
@@ -40,7 +40,9 @@ class Engine(Protocol):
     contexts: Contexts
     """What its runs lease."""
 
-    def job(self, prompt: Tokens, settings: Settings, seed: int) -> Job:
+    def job(
+        self, prompt: Tokens, settings: Settings, seed: int, complete: Complete | None = None
+    ) -> Job:
         """Lay a prompt out. Raises PromptTooLong, NoMaskToken or UsageError when it cannot run."""
         ...
 

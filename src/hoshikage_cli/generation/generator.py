@@ -32,6 +32,7 @@ from .arrivals import Arrivals, arrivals
 from .holes import MARKER, parse
 from .infill import InfillResult, InfillRun, prepare, refuse_autoregressive
 from .run import Result, Run
+from .stops import Stops
 
 Prompt = str | Sequence[Mapping[str, str]]
 Asked = tuple[Prompt, Resolved]
@@ -163,13 +164,16 @@ class Generator:
         come, no more than can run, by a thread of their own: none waits for the next one.
         """
         queue = _Queue(self, jobs)
-        while not queue.over:
-            for job, event in self.engine.steps(queue, at_once):
+        try:
+            while not queue.over:
+                for job, event in self.engine.steps(queue, at_once):
+                    yield from queue.refused()
+                    outcome = queue.outcome(job, event)
+                    if outcome is not None:
+                        yield outcome
                 yield from queue.refused()
-                outcome = queue.outcome(job, event)
-                if outcome is not None:
-                    yield outcome
-            yield from queue.refused()
+        finally:
+            queue.close()
 
     # ------------------------------------------------------------------------ the pieces
 
@@ -203,7 +207,10 @@ class Generator:
         return vocabulary.tokenize(rendered, add_special=False, parse_special=True)
 
     def _job(self, prompt: Prompt, settings: Settings) -> Job:
-        return self.engine.job(self.tokenize(prompt, settings), settings, seed_of(settings))
+        stop = settings.canvas.stop
+        complete = Stops(stop, self.model.vocabulary.piece).reached if stop else None
+        tokens = self.tokenize(prompt, settings)
+        return self.engine.job(tokens, settings, seed_of(settings), complete)
 
     def _run(self, job: Job, resolved: Resolved, began: float) -> Run:
         return Run(
@@ -283,6 +290,9 @@ class _Queue:
             except HoshikageError as error:
                 self._refused.append((number, error))
         return None
+
+    def close(self) -> None:
+        self._asked.close()
 
     def refused(self) -> Iterator[tuple[int, HoshikageError]]:
         """Errors that nobody has been told of yet."""

@@ -107,6 +107,13 @@ class CanvasSettings:
         help="Tokens of prompt and answer together (canvas length).",
         panel="Length",
     )
+    stop: tuple[str, ...] = option(
+        (),
+        "--stop",
+        metavar="TEXT",
+        help="End the answer in front of this text; may be given again.",
+        panel="Length",
+    )
 
 
 @dataclass(frozen=True)
