@@ -2,7 +2,7 @@
 
 The one table that answers "what kind of model is this?". It is read from a file's metadata, by the
 library or without it, so nothing here needs the library. A new family is a row of `FAMILIES`; a new
-kind is a row and an engine (`engines.ENGINES`).
+kind is a row and an engine (`engines.table.ENGINES`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Family:
 
     name: str
     kind: str
-    """Which engine runs it: a key of `engines.ENGINES`."""
+    """Which engine runs it: a key of `engines.table.ENGINES`."""
     architectures: tuple[str, ...] = ()
     """Values of `general.architecture` that it is recognised by."""
     both_ways: bool = False
