@@ -30,7 +30,7 @@ from ..settings.layers import Layers
 from ..settings.resolve import Resolved
 from .arrivals import Arrivals, arrivals
 from .holes import MARKER, parse
-from .infill import InfillResult, InfillRun, prepare, refuse_autoregressive
+from .infill import InfillResult, InfillRun, prepare, refuse_causal
 from .run import Result, Run
 from .stops import Stops
 
@@ -128,9 +128,8 @@ class Generator:
         Raises UsageError for an autoregressive model and for a text without holes, PromptTooLong
         when text and holes exceed the context.
         """
-        if not isinstance(self.engine, Diffusion):
-            refuse_autoregressive(self.kind, self.name)
-        assert isinstance(self.engine, Diffusion)
+        refuse_causal(self.model.family, self.name)
+        assert isinstance(self.engine, Diffusion)  # it runs all that see both ways
         began, template, settings = time.perf_counter(), parse(text, marker), resolved.settings
         before = self._before(prompt, settings)
         filling = prepare(self.engine, template, before, settings, seed_of(settings))
