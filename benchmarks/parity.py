@@ -30,9 +30,10 @@ from peer import ROOT, PeerRun, PeerTrace
 
 sys.path.insert(0, str(ROOT / "tools"))
 
-from hoshikage_cli.decoding.diffusion import DiffusionPlan, diffuse
+from hoshikage_cli.decoding.diffusion import DiffusionPlan
 from hoshikage_cli.decoding.proposal import ProposalRule
-from hoshikage_cli.llama.context import Context
+from hoshikage_cli.decoding.together import diffuse
+from hoshikage_cli.llama.canvases import CanvasContext
 from hoshikage_cli.llama.model import Model
 from hoshikage_cli.models.catalogue import shipped_path
 from random_model import Shape, copied_vocabulary, write_model
@@ -161,7 +162,7 @@ def difference(path: Path) -> float:
 
 
 def our_rows(model: Model, tokens: np.ndarray) -> np.ndarray:
-    with Context(model, length=len(tokens), threads=2, shift_logits=False) as context:
+    with CanvasContext(model, length=len(tokens), threads=2, shift_logits=False) as context:
         (rows,) = context.logits([_whole_canvas(tokens)])
         return rows.copy()
 
@@ -258,7 +259,7 @@ def our_canvases(model: Model, run: PeerRun) -> list[np.ndarray]:
         early_stop=False,
         rule=rule,
     )
-    with Context(model, length=run.length, threads=2) as context:
+    with CanvasContext(model, length=run.length, threads=2) as context:
         steps = diffuse(context, tokens, len(run.prompt), plan)
         return [tokens.copy(), *(step.canvas for step in steps)]
 

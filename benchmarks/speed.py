@@ -19,7 +19,7 @@ import hoshikage_cli as hk
 from hoshikage_cli.bench import Peer, Row, measure
 from hoshikage_cli.decoding.denoiser import Query
 from hoshikage_cli.decoding.proposal import ProposalRule
-from hoshikage_cli.llama.context import Context
+from hoshikage_cli.llama.canvases import CanvasContext
 from hoshikage_cli.llama.model import Model
 from hoshikage_cli.llama.openmp import environment_of_others
 from hoshikage_cli.llama.rows import reduce_rows
@@ -149,7 +149,7 @@ def guidance(repetitions: int) -> Comparison:
     block = np.arange(64, 64 + BLOCK)
     with (
         Model(path) as model,
-        Context(model, length=CANVAS, sequences=2, threads=THREADS) as context,
+        CanvasContext(model, length=CANVAS, sequences=2, threads=THREADS) as context,
     ):
         canvas = rng.integers(0, 1000, CANVAS).astype(np.int32)
         everywhere = np.arange(CANVAS)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,9 +10,7 @@ from hypothesis import strategies as st
 import hoshikage_cli
 import random_model
 from hoshikage_cli.errors import UsageError
-from hoshikage_cli.generation.infill import continued, lay_out, parse, spaced
-
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+from hoshikage_cli.generation.holes import continued, lay_out, parse, spaced
 
 
 @pytest.fixture(scope="module")
@@ -169,11 +165,11 @@ def test_an_end_token_in_a_hole_ends_that_hole_alone(generator):
     run = generator.stream_infill("a[MASK:2]b[MASK:2]c", steps=1)
     for _ in run:
         pass
-    canvas = run._run.canvas.copy()
+    canvas = run.canvas.copy()
     end, letter = min(vocabulary.end_tokens), int(vocabulary.tokenize("x")[0])
     canvas[run.layout.spans[0][0] : run.layout.spans[0][1]] = (end, end)
     canvas[run.layout.spans[1][0] : run.layout.spans[1][1]] = (letter, end)
-    run._run.canvas = canvas
+    run.canvas = canvas
     result = run.result()
     assert result.text == "abxc"
     assert [hole.text for hole in result.holes] == ["", "x"]

@@ -21,7 +21,7 @@ def main() -> None:
 def _run(arguments: list[str]) -> int:
     # typer alone takes longer to import than this answer may take.
     if len(arguments) == 1 and arguments[0] in VERSION_FLAGS:
-        from .cli.version import print_version
+        from .cli.commands.version import print_version
 
         return print_version()
     from .cli.app import run

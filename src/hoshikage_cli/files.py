@@ -14,6 +14,9 @@ from .errors import RunError, SettingsError
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
+CONFIG = "the config file"
+"""What a file is called in messages, unless whoever reads it says otherwise."""
+
 
 def write_whole(path: Path, text: str) -> None:
     """Replace a file at once, or make it and the folders above; links and mode are kept.
@@ -42,17 +45,17 @@ def _replace(target: Path, text: str, mode: int) -> None:
         raise
 
 
-def read_text(path: Path) -> str | None:
+def read_text(path: Path, what: str = CONFIG) -> str | None:
     """A file's text, None without one. Raises SettingsError for one that cannot be read."""
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"cannot read the config file {path}: {error}") from None
+        raise SettingsError(f"cannot read {what} {path}: {error}") from None
 
 
-def parse_toml(text: str, path: Path) -> dict[str, Any]:
+def parse_toml(text: str, path: Path, what: str = CONFIG) -> dict[str, Any]:
     """Raises SettingsError for a text that is not TOML."""
     if sys.version_info >= (3, 11):
         import tomllib
@@ -61,13 +64,13 @@ def parse_toml(text: str, path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"the config file {path} is not valid TOML: {error}") from None
+        raise SettingsError(f"{what} {path} is not valid TOML: {error}") from None
 
 
-def document_of(path: Path) -> TOMLDocument:
+def document_of(path: Path, what: str = CONFIG) -> TOMLDocument:
     """A file as a document that keeps its comments and order; an empty one without a file."""
     import tomlkit
 
-    text = read_text(path) or ""
-    parse_toml(text, path)
+    text = read_text(path, what) or ""
+    parse_toml(text, path, what)
     return tomlkit.parse(text)

@@ -18,8 +18,9 @@ import numpy as np
 
 from . import __version__
 from .decoding.step import Commit, Step
+from .engines.job import Job
 from .errors import RunError, UsageError
-from .generation.run import Result, Run, Stopwatch, TextEvent
+from .generation.run import Result, Run, TextEvent
 
 FORMAT = "hoshikage-trace"
 VERSION = 1
@@ -54,7 +55,7 @@ class TraceWriter:
         self.close()
 
     def begin(self, run: Run) -> None:
-        self._vocabulary = run.generator.model.vocabulary
+        self._words = run.words
         self._write(
             {
                 "record": "run",
@@ -62,12 +63,12 @@ class TraceWriter:
                 "version": VERSION,
                 "hoshikage": __version__,
                 "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-                "model": _model_facts(run),
+                "model": dict(run.model),
                 "settings": run.settings,
                 "seed": run.seed,
                 "steps": run.total_steps,
                 "mask_token": run.mask_token,
-                "end_tokens": sorted(self._vocabulary.end_tokens),
+                "end_tokens": sorted(self._words.end_tokens),
                 "prompt_length": run.prompt_length,
                 "canvas": [self._cell(token, run) for token in run.canvas.tolist()],
             }
@@ -137,26 +138,14 @@ class TraceWriter:
     def _token(self, token: int) -> dict[str, Any]:
         """The token and its text; its bytes where they are not text of their own, and its name
         where it has neither."""
-        data = self._vocabulary.piece(token)
+        data = self._words.piece(token)
         piece = data.decode("utf-8", "replace")
         told: dict[str, Any] = {"token": token, "piece": piece}
         if piece.encode() != data:
             told["bytes"] = data.hex()
         if not data:
-            told["name"] = self._vocabulary.text(token)
+            told["name"] = self._words.text(token)
         return told
-
-
-def _model_facts(run: Run) -> dict[str, Any]:
-    model = run.generator.model
-    return {
-        "name": run.generator.name,
-        "kind": run.generator.kind,
-        "architecture": model.architecture,
-        "parameters": model.n_parameters,
-        "size_bytes": model.size_bytes,
-        "n_vocab": model.n_vocab,
-    }
 
 
 # ------------------------------------------------------------------------------------ reading
@@ -164,14 +153,10 @@ def _model_facts(run: Run) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Recording:
-    """A run that was read back.
-
-    steps: without their canvases, which `play` makes one after the other. stop_reason: as the run
-    ended, `interrupted` for a trace without an end. flaw: what is missing of the file, in words.
-    names: tokens that have no text, by what they are called.
-    """
+    """A run that was read back; `Words` of it, too."""
 
     model: dict[str, Any]
+    """Facts about the model, `name` and `kind` among them."""
     settings: dict[str, Any]
     seed: int
     total_steps: int | None
@@ -179,11 +164,17 @@ class Recording:
     end_tokens: frozenset[int]
     prompt_length: int
     canvas: tuple[int, ...]
+    """As it began."""
     pieces: dict[int, bytes]
+    """The bytes of each token that occurs."""
     names: dict[int, str]
+    """What tokens without text are called."""
     steps: tuple[Step, ...]
+    """Without their canvases, which `play` makes one after the other."""
     stop_reason: str
+    """As the run ended; `interrupted` for a trace without an end."""
     flaw: str | None
+    """What is missing of the file, in words."""
 
     @property
     def name(self) -> str:
@@ -198,18 +189,25 @@ class Recording:
 
         `before` is called ahead of each step: it may wait, and ends the run by returning False.
         """
-        run = Run(
-            generator=_Recorded(self),  # type: ignore[arg-type]
+        job = Job(
             tokens=np.array(self.canvas, np.int32),
             prompt_length=self.prompt_length,
             mask_token=self.mask_token,
             seed=self.seed,
             total_steps=self.total_steps,
-            watch=Stopwatch(),
         )
-        run.steps = self._replayed(before or (lambda step: True))
-        run.settings = self.settings
-        return run
+        steps = self._replayed(before or (lambda step: True))
+        return Run(job, steps, self, self.model, self.settings)
+
+    def piece(self, token: int, /) -> bytes:
+        return self.pieces[token]
+
+    def text(self, token: int, /) -> str:
+        return self.names.get(token, "")
+
+    @property
+    def has_masks(self) -> bool:
+        return self.mask_token is not None
 
     def _replayed(self, before: Callable[[Step], bool]) -> Iterator[Step]:
         canvas = list(self.canvas)
@@ -219,20 +217,6 @@ class Recording:
             for commit in step.commits:
                 canvas[commit.position : commit.position + 1] = [commit.token]
             yield replace(step, canvas=np.array(canvas, np.int32))
-
-
-class _Recorded:
-    """What a `Run` asks of its generator, from a recording instead of a model."""
-
-    def __init__(self, recording: Recording) -> None:
-        self.name = recording.name
-        self.kind = recording.model["kind"]
-        self.model = self.vocabulary = self
-        self.end_tokens = recording.end_tokens
-        self._pieces = recording.pieces
-
-    def piece(self, token: int) -> bytes:
-        return self._pieces[token]
 
 
 def read_trace(path: str | Path) -> Recording:

@@ -8,8 +8,6 @@ import pytest
 
 from hoshikage_cli.batch.records import BadRecord, Record, Shard, parse_shard, read_records, sharded
 from hoshikage_cli.errors import UsageError
-from hoshikage_cli.settings.overlay import overlaid
-from hoshikage_cli.settings.resolve import resolve
 
 
 def read(text, form="auto", name="-"):
@@ -114,22 +112,3 @@ def test_shards_are_all_of_it_and_do_not_meet():
 def test_shards_that_are_none(text):
     with pytest.raises(UsageError, match="--shard"):
         parse_shard(text)
-
-
-@pytest.mark.parametrize(
-    ("flags", "own", "shown"),
-    [
-        ({"steps": "8"}, {"steps": 4}, {"steps": 4}),
-        ({"max_tokens": "8"}, {"max_length": 64}, {"max_tokens": None, "max_length": 64}),
-        ({"max_length": "64"}, {"max_tokens": 8}, {"max_tokens": 8, "max_length": None}),
-        ({"schedule": "timestep"}, {"block_length": 8}, {"schedule": "block", "block_length": 8}),
-        ({"block_length": "8"}, {"schedule": "linear"}, {"schedule": "linear"}),
-        ({"eps": "0.1"}, {"block_length": 8}, {"schedule": "block"}),
-        ({"threshold": "0.9"}, {"factor": 1}, {"threshold": None, "factor": 1}),
-        ({"fast": True}, {"steps": 4}, {"schedule": "block", "steps": 4}),
-        ({"block_length": "8"}, {"steps": 4}, {"schedule": "block", "steps": 4}),
-    ],
-)
-def test_a_records_own_settings_win(flags, own, shown):
-    resolved = resolve(overlaid(flags, own), {}, {}, {})
-    assert {name: resolved.value(name) for name in shown} == shown

@@ -12,7 +12,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_package_works_where_it_is_moved_to(tmp_path):
-    shutil.copytree(ROOT / "src" / "hoshikage_cli", tmp_path / "elsewhere" / "hoshikage_cli")
+    # Other tests may be compiling modules at this moment: their caches come and go.
+    shutil.copytree(
+        ROOT / "src" / "hoshikage_cli",
+        tmp_path / "elsewhere" / "hoshikage_cli",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
     environment = {k: v for k, v in os.environ.items() if k != "LD_LIBRARY_PATH"}
     environment["PYTHONPATH"] = str(tmp_path / "elsewhere")
     code = (

@@ -9,9 +9,6 @@ from pathlib import Path
 
 import pytest
 
-# As the program itself does, for the tests that load a model in this process.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-
 PROGRAM = [sys.executable, "-m", "hoshikage_cli"]
 SOURCE = Path(__file__).parents[2] / "src"
 

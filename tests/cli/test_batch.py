@@ -115,8 +115,8 @@ def test_shards_together_are_the_whole(hoshikage, prompts):
 
 WRONG = [
     (("/nowhere.jsonl",), "cannot read the prompts"),
-    (("-", "--format", "xml"), "choose auto, jsonl, lines, csv"),
-    (("-", "--order", "none"), "choose input, finished"),
+    (("-", "--format", "xml"), "choose auto, jsonl, lines or csv"),
+    (("-", "--order", "none"), "choose input or finished"),
     (("-", "--shard", "3/2"), "--shard"),
     (("-", "-o", "/nowhere/out"), "cannot write"),
     (("{input}", "-o", "{input}"), "is the input"),

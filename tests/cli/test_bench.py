@@ -49,7 +49,7 @@ def test_the_peer_runs_the_same_canvas(hoshikage, tmp_path):
         (("--vary", "cache"), "NAME=VALUE"),
         (("--vary", "cache=none,often"), "'often' is unknown"),
         (("--compare", "/no/such/program"), "no program"),
-        (("-r", "0"), "at least 1"),
+        (("-r", "0"), "a whole number from 1"),
     ],
 )
 def test_usage(hoshikage, arguments, words):

@@ -139,14 +139,3 @@ def test_an_editor_that_fails_or_is_not_there(hoshikage, config_file, path):
     missing = hoshikage("config", "edit", EDITOR="no-such-editor-here")
     assert (missing.returncode, missing.stderr.count("\n")) == (2, 1)
     assert path.read_text() == FILE
-
-
-def test_every_default_of_the_template_is_valid():
-    from hoshikage_cli.files import parse_toml
-    from hoshikage_cli.settings.file import check, template
-
-    lines = [line for line in template().splitlines() if line.startswith("# ") and " = " in line]
-    assert len(lines) > 20
-    for line in lines:
-        if not line.endswith("…"):
-            check(parse_toml(line.removeprefix("# "), "template"))

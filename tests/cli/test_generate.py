@@ -69,6 +69,15 @@ def test_json_is_one_object_with_the_promised_keys(hoshikage):
     assert result.stdout.count("\n") == 1
 
 
+def test_what_was_typed_and_has_no_effect_is_told(hoshikage):
+    typed = ("generate", "-m", "hoshi-tiny-ar", "-n", "2", "--diffusion-steps", "4", "Hello!")
+    told = "hoshikage: --steps has no effect on an autoregressive model\n"
+    assert hoshikage(*typed).stderr == told
+    assert hoshikage(*typed, "-q").stderr == ""
+    without = [word for word in typed if word not in ("--diffusion-steps", "4")]
+    assert hoshikage(*without, DIFFUSION_STEPS="4").stderr == ""
+
+
 def test_the_seed_that_was_drawn_is_reported_and_repeats_the_run(hoshikage):
     hot = (*SHORT, "--temp", "1.5", "--algorithm", "random", "--json")
     first = json.loads(hoshikage("generate", QUESTION, *hot).stdout)

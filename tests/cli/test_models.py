@@ -92,3 +92,13 @@ def test_what_cannot_be_named(hoshikage, folder, name, file, code, words):
 def test_an_unknown_model_is_told_what_there_is(hoshikage, folder):
     hoshikage("models", "add", "mine", folder / "one.gguf")
     assert "hoshi-tiny, hoshi-tiny-ar, mine" in hoshikage("generate", "-m", "nope", "hi").stderr
+
+
+def test_a_broken_list_of_names_is_told_from_the_config_file(hoshikage, tmp_path):
+    file = tmp_path / "config" / "hoshikage" / "models.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text("mine = ")
+    for arguments in (("models",), ("models", "add", "other", shipped_path("hoshi-tiny"))):
+        run = hoshikage(*arguments)
+        assert (run.returncode, run.stderr.count("\n")) == (2, 1)
+        assert f"the list of names {file} is not valid TOML" in run.stderr

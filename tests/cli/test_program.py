@@ -44,6 +44,23 @@ def test_the_package_imports_nothing_heavy(environment):
     assert result.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize(
+    "command", "generate infill chat batch bench replay export inspect models config".split()
+)
+def test_help_waits_for_nothing_heavy(environment, command):
+    heavy = "('numpy', 'rich', 'jinja2', '_cffi_backend', 'hoshikage_cli.llama.library')"
+    program = (
+        f"import sys; sys.argv = ['hoshikage', '{command}', '--help']\n"
+        "from hoshikage_cli.__main__ import main\n"
+        "try: main()\n"
+        f"except SystemExit: print([m for m in {heavy} if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment
+    )
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
 def test_help_shows_every_setting_and_examples(hoshikage):
     result = hoshikage("generate", "--help", COLUMNS="80")
     assert result.returncode == 0

@@ -114,7 +114,7 @@ def test_what_another_option_takes_is_no_flag(hoshikage):
 def test_no_model_and_no_llama_cpp_are_needed(environment, traced, tmp_path, command):
     arguments = [word.format(folder=tmp_path) for word in command]
     program = (
-        "import sys; sys.modules['hoshikage_cli.llama'] = None\n"
+        "import sys; sys.modules['hoshikage_cli.llama._native'] = None\n"
         f"sys.argv = ['hoshikage', *{arguments!r}, {str(traced[0])!r}]\n"
         "from hoshikage_cli.__main__ import main; main()"
     )

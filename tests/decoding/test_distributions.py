@@ -6,10 +6,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hoshikage_cli.decoding.diffusion import DiffusionPlan, diffuse
+from hoshikage_cli.decoding.diffusion import DiffusionPlan
 from hoshikage_cli.decoding.proposal import ProposalRule, filtered, propose, softmax
 from hoshikage_cli.decoding.randomness import Stream, keys, uniform
 from hoshikage_cli.decoding.selection import independently
+from hoshikage_cli.decoding.together import diffuse
 
 DRAWS = 60_000
 LOGITS = np.array([2.5, 2.0, 1.2, 0.4, 0.0, -0.6, -1.5, -2.5])
@@ -52,6 +53,7 @@ def expected(rule: ProposalRule, factor: float = 1.0) -> np.ndarray:
     return softmax(filtered(LOGITS, rule.temperature * factor, rule.top_p, rule.top_k))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES.keys())
 def test_proposals_follow_the_distribution(rule) -> None:
     counts = drawn(rule)

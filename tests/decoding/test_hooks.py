@@ -10,10 +10,11 @@ import pytest
 
 from fakes import CachingDenoiser, TableDenoiser
 from hoshikage_cli.decoding.cache import MODES, CachePlan
-from hoshikage_cli.decoding.diffusion import DiffusionPlan, diffuse
+from hoshikage_cli.decoding.diffusion import DiffusionPlan
 from hoshikage_cli.decoding.parallel import ParallelRule
 from hoshikage_cli.decoding.proposal import ProposalRule
 from hoshikage_cli.decoding.selection import by_probability, ranked
+from hoshikage_cli.decoding.together import diffuse
 from hoshikage_cli.decoding.view import Decision, View
 
 MASK, END = 11, 0

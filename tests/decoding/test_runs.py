@@ -8,11 +8,12 @@ import pytest
 from fakes import CachingDenoiser, TableDenoiser
 from hoshikage_cli.decoding.autoregressive import extend
 from hoshikage_cli.decoding.cache import MODES, CachePlan
-from hoshikage_cli.decoding.diffusion import Diffusion, DiffusionPlan, diffuse, diffuse_together
+from hoshikage_cli.decoding.diffusion import Diffusion, DiffusionPlan
 from hoshikage_cli.decoding.parallel import RULES, ParallelRule
 from hoshikage_cli.decoding.proposal import ProposalRule
 from hoshikage_cli.decoding.schedule import SCHEDULES
 from hoshikage_cli.decoding.selection import ALGORITHMS
+from hoshikage_cli.decoding.together import all_at_once, diffuse, together
 
 MASK, END = 11, 0
 
@@ -275,58 +276,21 @@ def diffusion(denoiser, generated=6, **plan) -> Diffusion:
     return Diffusion(denoiser, canvas(4, generated), 4, DiffusionPlan(rule=rule, **plan))
 
 
-def test_runs_are_taken_only_when_there_is_room() -> None:
-    denoiser, taken, done = TableDenoiser(), [], set()
-    lengths = [3, 9, 1, 0, 5, 2]  # the fourth is over before it begins
-
-    def source():
-        for length in lengths:
-            assert len(taken) - len(done) < denoiser.max_sequences
-            taken.append(diffusion(denoiser, length, steps=0))
-            if taken[-1].over:
-                done.add(len(taken) - 1)
-            yield taken[-1]
-
-    alone = [list(diffuse(TableDenoiser(), canvas(4, n), 4, taken_plan())) for n in lengths]
-    steps: dict[int, list] = {}
-    for i, step in diffuse_together(denoiser, source()):
-        steps.setdefault(i, []).append(step)
-        if taken[i].over:
-            done.add(i)
-    assert sorted(steps) == [0, 1, 2, 4, 5]
-    for i, found in steps.items():
-        for ours, wanted in zip(found, alone[i], strict=True):
-            np.testing.assert_array_equal(ours.canvas, wanted.canvas)
-
-
-def taken_plan() -> DiffusionPlan:
-    return DiffusionPlan(steps=0, rule=ProposalRule(banned=(MASK,)))
-
-
-def test_no_run_is_waited_for_while_another_is_under_way() -> None:
-    """What arrives late may depend on what was already answered."""
-    denoiser = TableDenoiser()
-    denoiser.max_sequences = 1
-    seen = []
-
-    def source():
-        for _ in range(3):
-            yield diffusion(denoiser, 2, steps=0)
-            seen.append("asked for the next")
-
-    for _ in diffuse_together(denoiser, source()):
-        seen.append("step")
-    assert seen == ["step", "step", "asked for the next"] * 3
-
-
 def test_too_few_sequences_are_refused() -> None:
     denoiser = TableDenoiser()
-    guided = {"rule": {"guidance": 1.0}}
-    with pytest.raises(ValueError, match="without guidance"):
-        list(diffuse_together(denoiser, [diffusion(denoiser), diffusion(denoiser, **guided)]))
     denoiser.max_sequences = 1
+    run = diffusion(denoiser, rule={"guidance": 1.0})
     with pytest.raises(ValueError, match="needs 2 sequences"):
-        list(diffuse_together(denoiser, [diffusion(denoiser, **guided)]))
+        list(together(denoiser, all_at_once([run]), run.sequences_needed))
+
+
+def test_a_run_that_was_ended_makes_no_more_steps() -> None:
+    denoiser, made = TableDenoiser(), 0
+    run = diffusion(denoiser, steps=0)
+    for _, step in together(denoiser, all_at_once([run])):
+        made += step is not None
+        run.end()
+    assert made == 1
 
 
 def test_a_run_is_asked_and_answered_in_turn() -> None:
@@ -334,7 +298,7 @@ def test_a_run_is_asked_and_answered_in_turn() -> None:
     one = diffusion(denoiser, 2, steps=0)
     with pytest.raises(RuntimeError, match="after it began"):
         one.ask()
-    one.begin((0,))
+    one.begin(0)
     with pytest.raises(RuntimeError, match="after it has asked"):
         one.answer([])
     while not one.over:

@@ -57,7 +57,8 @@ def event(answer=ANSWER, prompt="What is it?\n", index=3, total=8, block=None, e
         mask_token=1,
         seed=7,
         settings={"algorithm": "confidence", "schedule": "block"},
-        generator=SimpleNamespace(name="hoshi-tiny"),
+        has_masks=True,
+        model={"name": "hoshi-tiny"},
     )
     text = "".join(text for text, state in answer if state != "end")
     return SimpleNamespace(step=step, run=run, cells=cells, text=text, nfe=4, tokens_per_second=3.5)

@@ -13,7 +13,7 @@ from hoshikage_cli.export.picture import picture
 from hoshikage_cli.generation.text import MASK_CELL
 from hoshikage_cli.trace import read_trace
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no chromium")]
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hoshikage_cli.decoding.denoiser import Query
-from hoshikage_cli.llama.context import Context
+from hoshikage_cli.llama.canvases import CanvasContext
 from hoshikage_cli.llama.errors import ClosedError, DecodeAborted
 
 from .conftest import DIFFUSION
@@ -41,7 +41,7 @@ def arch(request) -> str:
 @pytest.fixture
 def context(model, arch):
     # Without flash attention a part of a canvas is computed as the whole is.
-    with Context(
+    with CanvasContext(
         model(arch), length=LENGTH, sequences=2, threads=2, flash_attention=False
     ) as opened:
         yield opened
@@ -68,12 +68,12 @@ def test_a_pass_repeats_to_the_bit(context, whole):
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_threads_do_not_matter(model, arch, whole, threads):
-    with Context(model(arch), length=LENGTH, threads=threads, flash_attention=False) as other:
+    with CanvasContext(model(arch), length=LENGTH, threads=threads, flash_attention=False) as other:
         assert np.array_equal(rows(other, canvas(), EVERYTHING), whole)
 
 
 def test_the_shift_takes_the_row_before(model, arch, whole):
-    with Context(
+    with CanvasContext(
         model(arch), length=LENGTH, threads=2, shift_logits=False, flash_attention=False
     ) as plain:
         unshifted = rows(plain, canvas(), EVERYTHING)
@@ -82,7 +82,7 @@ def test_the_shift_takes_the_row_before(model, arch, whole):
 
 
 def test_the_shift_can_be_overruled(model):
-    with Context(model("llada"), length=LENGTH, shift_logits=True) as context:
+    with CanvasContext(model("llada"), length=LENGTH, shift_logits=True) as context:
         found = rows(context, canvas(), [0, 1, 2])
     assert np.array_equal(found[0], found[1])
     assert not np.array_equal(found[1], found[2])
@@ -245,7 +245,7 @@ def test_abort_from_another_thread(context):
 
 
 def test_use_after_close(model):
-    context = Context(model("llada"), length=LENGTH)
+    context = CanvasContext(model("llada"), length=LENGTH)
     context.close()
     context.close()
     with pytest.raises(ClosedError):

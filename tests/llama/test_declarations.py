@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
-from hoshikage_cli.llama._native import ffi, lib
 
 from hoshikage_cli.llama import build
+from hoshikage_cli.llama._native import ffi, lib
 
 FOLDER = Path(build.__file__).parent / "declarations"
 TEXT = "\n".join((FOLDER / f"{name}.h").read_text() for name in build.DECLARATIONS)
@@ -34,6 +35,18 @@ def test_every_file_is_read():
 @pytest.mark.parametrize("name", declared_functions())
 def test_function(name):
     assert ffi.typeof(getattr(lib, name)).kind == "function"
+
+
+STUB = ast.parse((FOLDER.parent / "_native.pyi").read_text())
+STUBBED = {node.name: node for node in ast.walk(STUB) if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize("name", declared_functions())
+def test_stub_takes_what_the_function_takes(name):
+    if name in STUBBED:
+        assert len(STUBBED[name].args.args) - 1 == len(ffi.typeof(getattr(lib, name)).args)
+    else:
+        assert f"    {name}: CData" in (FOLDER.parent / "_native.pyi").read_text()
 
 
 @pytest.mark.parametrize("name", declared_constants())

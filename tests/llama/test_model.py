@@ -7,13 +7,15 @@ import gc
 import numpy as np
 import pytest
 
+import random_model
 from hoshikage_cli.decoding.denoiser import Query
 from hoshikage_cli.llama import library
-from hoshikage_cli.llama.context import Context
+from hoshikage_cli.llama.canvases import CanvasContext
 from hoshikage_cli.llama.errors import ClosedError, ModelLoadError
 from hoshikage_cli.llama.library import build_info
 from hoshikage_cli.llama.model import Model
 from hoshikage_cli.llama.sampler import Sampler
+from hoshikage_cli.models.header import read_header
 
 from .conftest import DIFFUSION, VOCABULARIES
 
@@ -27,13 +29,15 @@ def test_build_info():
 def test_facts(model):
     found = model("dream")
     assert found.architecture == "dream"
-    assert (found.n_layer, found.n_embd, found.n_head, found.n_head_kv) == (2, 64, 4, 2)
+    assert (found.metadata["dream.block_count"], found.metadata["dream.embedding_length"]) == (
+        "2",
+        "64",
+    )
     assert found.n_ctx_train == 4096
     assert found.n_vocab == 262
     assert found.n_parameters > 262 * 64
     assert found.metadata["dream.context_length"] == "4096"
     assert found.chat_template is None
-    assert "dream" in found.description
 
 
 @pytest.mark.parametrize("arch", DIFFUSION)
@@ -46,6 +50,12 @@ def test_shift_is_the_architectures_where_the_file_is_silent(model, arch):
 def test_an_autoregressive_model_is_none(model):
     assert not model("llama").is_diffusion
     assert not model("llama").shift_logits
+
+
+@pytest.mark.parametrize("arch", random_model.ARCHITECTURES)
+def test_header_and_library_agree_on_the_kind(model, model_file, arch):
+    kind = read_header(model_file(arch)).kind
+    assert (kind == "diffusion") == model(arch).is_diffusion
 
 
 def damaged(data: bytes) -> dict[str, tuple[bytes, str]]:
@@ -113,21 +123,21 @@ def test_an_exception_of_the_listener_comes_through(model_file):
 
 @pytest.mark.parametrize("open_context", [False, True])
 def test_an_interrupt_while_the_library_logs(model_file, monkeypatch, capfd, open_context):
-    def interrupted(level: int, line: str) -> None:
+    def interrupted(line: str) -> None:
         monkeypatch.undo()
         raise KeyboardInterrupt
 
     model = Model(model_file("llada"))
-    monkeypatch.setattr(library, "_log_line", interrupted)
+    monkeypatch.setattr(library._log, "_end", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        Context(model, length=32) if open_context else Model(model_file("llada"))
+        CanvasContext(model, length=32) if open_context else Model(model_file("llada"))
     assert capfd.readouterr() == ("", "")
-    Context(model, length=32).close()
+    CanvasContext(model, length=32).close()
 
 
 def test_closing_a_model_closes_what_uses_it(model_file):
     model = Model(model_file("llada"))
-    vocabulary, context = model.vocabulary, Context(model, length=32)
+    vocabulary, context = model.vocabulary, CanvasContext(model, length=32)
     model.close()
     model.close()
     with pytest.raises(ClosedError):
@@ -135,13 +145,13 @@ def test_closing_a_model_closes_what_uses_it(model_file):
     with pytest.raises(ClosedError):
         context.logits([Query(np.zeros(4, np.int32), np.array([0]))])
     with pytest.raises(ClosedError):
-        Context(model, length=32)
+        CanvasContext(model, length=32)
     with pytest.raises(ClosedError):
-        _ = model.n_layer
+        _ = model.n_parameters
 
 
 def test_a_context_keeps_its_model_alive(model_file):
-    context = Context(Model(model_file("llada")), length=32)
+    context = CanvasContext(Model(model_file("llada")), length=32)
     gc.collect()
     (found,) = context.logits([Query(np.zeros(4, np.int32), np.array([0]))])
     assert np.isfinite(found).all()

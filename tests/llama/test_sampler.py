@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from hoshikage_cli.llama._native import ffi, lib
 
 

@@ -8,9 +8,9 @@ import subprocess
 import sys
 
 import numpy as np
-from hoshikage_cli.llama._native import ffi, lib
 
 import hoshikage_cli as hk
+from hoshikage_cli.llama._native import ffi, lib
 from hoshikage_cli.llama.model import Model
 
 PROMPT = "What is the capital of Japan? Answer in one sentence."
@@ -23,7 +23,7 @@ def greedy_loop(path, prompt: list[int], count: int) -> list[int]:
         parameters = lib.llama_context_default_params()
         parameters.n_ctx = parameters.n_batch = len(prompt) + count
         parameters.n_threads = parameters.n_threads_batch = 2
-        context = lib.llama_init_from_model(model.handle, parameters)
+        context = lib.llama_init_from_model(model._handle, parameters)
         try:
             return _continue(context, model, prompt, count)
         finally:

@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 
 from fakes import TableDenoiser
 from hoshikage_cli.decoding.denoiser import Query
-from hoshikage_cli.decoding.diffusion import DiffusionPlan, diffuse
+from hoshikage_cli.decoding.diffusion import DiffusionPlan
 from hoshikage_cli.decoding.parallel import ParallelRule
 from hoshikage_cli.decoding.proposal import ProposalRule
 from hoshikage_cli.decoding.randomness import Stream, keys, uniform
-from hoshikage_cli.llama.context import Context
-from hoshikage_cli.llama.model import Model
+from hoshikage_cli.decoding.together import diffuse
 from hoshikage_cli.models.catalogue import shipped_path
 
 from . import papers
@@ -136,8 +135,12 @@ class ModelDenoiser:
     """The shipped model: its context for the loop, and all of its rows for the reference."""
 
     def __init__(self, model, length, shift):
-        self.context = Context(model, length=length, sequences=2, threads=1, shift_logits=shift)
-        self.plain = Context(model, length=length, threads=1, shift_logits=False)
+        from hoshikage_cli.llama.canvases import CanvasContext
+
+        self.context = CanvasContext(
+            model, length=length, sequences=2, threads=1, shift_logits=shift
+        )
+        self.plain = CanvasContext(model, length=length, threads=1, shift_logits=False)
         self.n_vocab, self.mask_token = model.n_vocab, model.vocabulary.mask_token
         self.shift_logits, self.has_cache, self.max_sequences = shift, True, 2
         self.logits = self.context.logits
@@ -149,10 +152,13 @@ class ModelDenoiser:
 
 @pytest.fixture(scope="module")
 def denoisers():
+    from hoshikage_cli.llama.model import Model
+
     with Model(shipped_path("hoshi-tiny")) as model:
         yield {shift: ModelDenoiser(model, 24, shift) for shift in (False, True)}
 
 
+@pytest.mark.native
 @settings(deadline=None, max_examples=40)
 @given(**CANVASES, plan=PLANS)
 def test_every_setting_over_the_shipped_model(

@@ -7,6 +7,7 @@ import pytest
 import hoshikage_cli as hk
 from hoshikage_cli.decoding.cache import cheapest_window
 from hoshikage_cli.engines import pass_costs as costs
+from hoshikage_cli.llama.canvases import CanvasContext
 
 STEP_AT_64 = ((16, 1.0), (32, 2.5), (48, 2.6), (64, 1.2), (128, 3.0))
 
@@ -38,16 +39,21 @@ def test_the_curve_is_measured_once(tmp_path, monkeypatch):
 
 
 def test_a_curve_has_ascending_sizes_and_positive_costs():
-    with hk.load("hoshi-tiny") as generator:
-        curve = costs.measure(generator.context(length=80, threads=1))
+    with (
+        hk.load("hoshi-tiny") as generator,
+        generator.engine.contexts.lease(CanvasContext, length=80, threads=1) as context,
+    ):
+        curve = costs.measure(context)
     assert [size for size, _ in curve] == [8, 16, 32, 48, 64]
     assert all(cost > 0 for _, cost in curve)
 
 
 def test_a_damaged_file_is_measured_again(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with hk.load("hoshi-tiny") as generator:
-        context = generator.context(length=40, threads=1)
+    with (
+        hk.load("hoshi-tiny") as generator,
+        generator.engine.contexts.lease(CanvasContext, length=40, threads=1) as context,
+    ):
         costs.costs_of(context)
         (path,) = (tmp_path / "hoshikage" / "costs").iterdir()
         path.write_text("[[8, ")

@@ -8,7 +8,7 @@ import pytest
 
 import hoshikage_cli as hk
 from hoshikage_cli.errors import PromptTooLong
-from hoshikage_cli.settings.declared import PARALLEL_RULES
+from hoshikage_cli.settings.declared import alternatives
 
 PROMPTS = (
     "What is the capital of Japan?",
@@ -17,6 +17,7 @@ PROMPTS = (
     "What is 3 + 4?",
     "Hello!",
 )
+RULES = alternatives()["parallel rule"]
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,7 @@ def test_a_cache_evaluates_fewer_positions(generator, cache):
     assert positions(cache=cache) < 0.9 * positions()
 
 
-@pytest.mark.parametrize("rule", PARALLEL_RULES)
+@pytest.mark.parametrize("rule", RULES)
 def test_parallel_commits_need_fewer_evaluations(generator, rule):
     one_a_step = generator.generate(PROMPTS[2], steps=0, block_length=32)
     sure = {"threshold": 0.7, "factor": 1.0, "entropy_bound": 0.5}
@@ -96,7 +97,7 @@ def test_the_window_that_was_used_is_reported(generator):
     assert generator.generate(PROMPTS[0], fast=True).settings["cache_window"] == 16
 
 
-@pytest.mark.parametrize(("first", "second"), list(itertools.combinations(PARALLEL_RULES, 2)))
+@pytest.mark.parametrize(("first", "second"), list(itertools.combinations(RULES, 2)))
 def test_two_rules_exclude_each_other(generator, first, second):
     with pytest.raises(hk.UsageError, match="exclude each other"):
         generator.resolve(**{first: 0.5, second: 0.5})

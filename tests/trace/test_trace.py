@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from hoshikage_cli.decoding.step import Commit, Step
+from hoshikage_cli.engines.job import Stopwatch
 from hoshikage_cli.errors import HoshikageError
-from hoshikage_cli.generation.run import Stopwatch
 from hoshikage_cli.trace import Recording, TraceError, TraceWriter, read_trace
 
 MASK, END = 1, 0
 HOSHI = "星".encode()
 TEXTS = (b"", b"", b"<|user|>", b" a", HOSHI[:2], HOSHI[2:], b"\n<b>\x1b")
 PIECES = dict(enumerate(TEXTS))
-FACTS = {"architecture": "x", "n_parameters": 1, "size_bytes": 2, "n_vocab": 7}
+FACTS = {"architecture": "x", "parameters": 1, "size_bytes": 2, "n_vocab": 7}
 
 
 class Vocabulary:
@@ -61,9 +60,13 @@ STEPS = (
 )
 
 
+def written_by_a_model(run):
+    run.words, run.model = Vocabulary(), run.model | FACTS
+    return run
+
+
 def written(path, steps=STEPS, end=True, **facts):
-    run = recording(steps, **facts).play()
-    run.generator.model = SimpleNamespace(vocabulary=Vocabulary(), **FACTS)
+    run = written_by_a_model(recording(steps, **facts).play())
     with TraceWriter(path) as trace:
         trace.begin(run)
         for event in run:
@@ -210,8 +213,7 @@ def test_files_that_cannot_be_opened(tmp_path):
 
 
 def test_a_full_disk_is_told():
-    run = recording(STEPS).play()
-    run.generator.model = SimpleNamespace(vocabulary=Vocabulary(), **FACTS)
+    run = written_by_a_model(recording(STEPS).play())
     with pytest.raises(TraceError, match="No space left"):
         TraceWriter("/dev/full").begin(run)
 

@@ -10,6 +10,7 @@ from .shapes import ARCHITECTURES, Shape
 from .vocabulary import copied_vocabulary
 from .write import QUANTISATIONS, write_model
 
+CONVERTERS = {"int": int, "float": float}
 CHOICES = {"arch": tuple(ARCHITECTURES), "quantisation": tuple(QUANTISATIONS)}
 
 
@@ -22,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
         if field.type == "bool":
             made.add_argument(flag, action=argparse.BooleanOptionalAction, default=field.default)
         else:
-            convert = int if field.type == "int" else str
+            convert = CONVERTERS.get(field.type, str)
             choices = CHOICES.get(field.name)
             made.add_argument(flag, type=convert, default=field.default, choices=choices)
     return made

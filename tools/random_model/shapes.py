@@ -31,7 +31,8 @@ ARCHITECTURES = {
 @dataclass(frozen=True)
 class Shape:
     """Size and kind of a model. `feed_forward` is one expert's width where there are experts;
-    `tied` shares the embedding with the output."""
+    `tied` shares the embedding with the output. `logit_scale` makes distributions peaked, as a
+    trained model's are: with 1 the likeliest token has a probability of a few per cent."""
 
     arch: str = "llada"
     layers: int = 2
@@ -43,6 +44,7 @@ class Shape:
     experts_used: int = 2
     context: int = 4096
     tied: bool = True
+    logit_scale: float = 1.0
     quantisation: str = "F32"
     seed: int = 0
 

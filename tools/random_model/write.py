@@ -105,7 +105,10 @@ def _data(tensor: Tensor, shape: Shape) -> NDArray:
     parts = []
     for start in range(0, rows, ROWS_AT_ONCE):
         part = (min(ROWS_AT_ONCE, rows - start), tensor.shape[-1])
-        parts.append(gguf.quants.quantize(_values(random, part, tensor.kind), kind))
+        values = _values(random, part, tensor.kind)
+        if tensor.name == "output_norm.weight":
+            values *= np.float32(shape.logit_scale)
+        parts.append(gguf.quants.quantize(values, kind))
     return np.concatenate(parts).reshape(*tensor.shape[:-1], -1)
 
 

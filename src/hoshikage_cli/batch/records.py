@@ -57,7 +57,7 @@ def read_records(source: BinaryIO, form: str, name: str = "-") -> Iterator[Recor
 
     Raises UsageError for a CSV without a column `prompt`.
     """
-    lines = enumerate(source, 1)
+    lines: Iterator[tuple[int, bytes]] = enumerate(source, 1)
     if form == "auto":
         form, lines = _recognised(lines, name)
     readers = {"jsonl": _from_json, "lines": _from_lines}
@@ -68,7 +68,9 @@ def read_records(source: BinaryIO, form: str, name: str = "-") -> Iterator[Recor
     return _unique(found)
 
 
-def _recognised(lines: Iterator[tuple[int, bytes]], name: str):
+def _recognised(
+    lines: Iterator[tuple[int, bytes]], name: str
+) -> tuple[str, Iterator[tuple[int, bytes]]]:
     """The format, and all of the lines."""
     known = SUFFIXES.get(Path(name).suffix.lower())
     if known:

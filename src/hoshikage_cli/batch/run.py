@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import HoshikageError, NoMaskToken, RunError, SettingsError, UsageError
-from ..generation.generator import AT_ONCE
+from ..generation.arrivals import AHEAD, Arrivals
+from ..generation.generator import AT_ONCE, Generator
+from ..generation.run import Result
 from ..llama.errors import DecodeAborted
 from ..settings.resolve import Resolved
 from .records import BadRecord, Record
 from .results import Sink
-
-if TYPE_CHECKING:
-    from ..generation.generator import Generator
-    from ..generation.run import Result
 
 Job = tuple[str, Resolved]
 
@@ -25,22 +23,8 @@ class StrictStop(RunError):
     """A record that could not be answered, where every one is to be."""
 
 
-def answers(
-    generator: Generator, jobs: Iterable[Job], at_once: int
-) -> Iterator[tuple[int, Result | HoshikageError]]:
-    """(number of the job, its result or why there is none), as they are finished; `at_once`
-    canvases of a diffusion model are decoded side by side.
-
-    Raises what concerns the whole batch: a model without a mask token, an interrupt.
-    """
-    for number, outcome in generator.generate_many(jobs, at_once):
-        if isinstance(outcome, (NoMaskToken, DecodeAborted)):
-            raise outcome
-        yield number, outcome
-
-
 @dataclass
-class Progress:
+class BatchProgress:
     """How far a batch is. total: None where the input is still coming in."""
 
     total: int | None
@@ -70,15 +54,18 @@ class Progress:
 class Batch:
     """One batch under way.
 
-    records: those of this shard, in order. resolve: the settings of a record from its own ones.
-    sink: where results go, and what is there already. strict: whether a record that cannot be
-    answered ends the batch, by StrictStop, when those under way are finished.
+    records: those of this shard, in order; none is waited for while others are being answered.
+    resolve: the settings of a record from its own ones. sink: where results go, and what is there
+    already. strict: whether a record that cannot be answered ends the batch, by StrictStop, when
+    those under way are finished.
     """
+
+    ahead = AHEAD
 
     def __init__(
         self,
         generator: Generator,
-        records: Iterable[Record | BadRecord],
+        records: Arrivals[Record | BadRecord],
         resolve: Callable[[dict[str, Any]], Resolved],
         sink: Sink,
         *,
@@ -87,7 +74,7 @@ class Batch:
         at_once: int = AT_ONCE,
     ) -> None:
         self.generator = generator
-        self.progress = Progress(total)
+        self.progress = BatchProgress(total)
         self._records = records
         self._resolve = resolve
         self._sink = sink
@@ -95,10 +82,34 @@ class Batch:
         self._at_once = at_once
         self._stop: StrictStop | None = None
         self._under_way: dict[int, tuple[int, Record]] = {}
+        self._seen = 0
+        self._taken = 0
 
-    def __iter__(self) -> Iterator[Progress]:
-        """Run it; the progress after each answer."""
-        for job, outcome in answers(self.generator, self._jobs(), self._at_once):
+    @property
+    def over(self) -> bool:
+        """Whether it is known that no record is left."""
+        return self._stop is not None or self._records.over
+
+    def take(self, wait: bool) -> Job | None:
+        """The next record to be answered, as a generator takes it; settled as it is asked for."""
+        while self._stop is None and (record := self._records.take(wait)) is not None:
+            job = self._asked(record)
+            if job is not None:
+                return job
+        return None
+
+    def close(self) -> None:
+        """No more records are wanted."""
+        self._records.close()
+
+    def __iter__(self) -> Iterator[BatchProgress]:
+        """Run it; the progress after each answer.
+
+        Raises what concerns the whole batch: a model without a mask token, an interrupt.
+        """
+        for job, outcome in self.generator.generate_many(self, self._at_once):
+            if isinstance(outcome, (NoMaskToken, DecodeAborted)):
+                raise outcome
             number, record = self._under_way.pop(job)
             if isinstance(outcome, HoshikageError):
                 self._fail(number, record, str(outcome))
@@ -109,21 +120,20 @@ class Batch:
         if self._stop is not None:
             raise self._stop
 
-    def _jobs(self) -> Iterator[Job]:
-        """What is to be answered, settled record by record as it is asked for."""
-        number = job = 0
-        for record in self._records:
-            if record.key in self._sink.done:
-                self._skip(record)
-                continue
-            resolved = self._settled(number, record)
-            if resolved is not None:
-                self._under_way[job] = (number, record)
-                yield record.prompt, resolved
-                job += 1
-            if self._stop is not None:
-                return
-            number += 1
+    def _asked(self, record: Record | BadRecord) -> Job | None:
+        """What a record asks for; None for one that is done already or that cannot be run."""
+        if record.key in self._sink.done:
+            self._skip(record)
+            return None
+        number = self._seen
+        resolved = self._settled(number, record)
+        if self._stop is None:
+            self._seen += 1
+        if resolved is None or isinstance(record, BadRecord):
+            return None
+        self._under_way[self._taken] = (number, record)
+        self._taken += 1
+        return record.prompt, resolved
 
     def _settled(self, number: int, record: Record | BadRecord) -> Resolved | None:
         """The settings of a record; None, and an error put away, for one that has none."""

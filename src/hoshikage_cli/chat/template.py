@@ -10,9 +10,12 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import RunError
+
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template
 
 
 class ChatTemplateError(RunError):
@@ -67,12 +70,12 @@ def render(
 
 
 @lru_cache(maxsize=8)
-def _compiled(template: str):
+def _compiled(template: str) -> Template:
     return _environment().from_string(template)
 
 
 @cache
-def _environment():
+def _environment() -> Environment:
     from jinja2.ext import Extension
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 

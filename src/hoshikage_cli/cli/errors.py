@@ -7,13 +7,23 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
 from ..errors import HoshikageError, UsageError, did_you_mean
+from ..settings.declared import declarations
 from ..settings.option import TRUE_WORDS
 from .exits import Exit
 from .streams import ClosedPipe, note
 
-VERBOSE_FLAGS = ("-v", "--verbose", "--debug")
+
+@runtime_checkable
+class Refusal(Protocol):
+    """What typer raises, known by what it has: its class is typer's own in some versions, and in
+    others click's."""
+
+    exit_code: int
+
+    def format_message(self) -> str: ...
 
 
 def report(error: BaseException, arguments: list[str]) -> int:
@@ -23,7 +33,7 @@ def report(error: BaseException, arguments: list[str]) -> int:
     if isinstance(error, KeyboardInterrupt):
         note("interrupted")
         return Exit.INTERRUPTED
-    if type(error).__name__ == "NoArgsIsHelpError":
+    if isinstance(error, Refusal) and type(error).__name__ == "NoArgsIsHelpError":
         print(error.format_message(), file=sys.stderr)
         return Exit.USAGE
     if _verbose(arguments, os.environ):
@@ -34,7 +44,7 @@ def report(error: BaseException, arguments: list[str]) -> int:
 
 
 def _described(error: BaseException) -> tuple[str, int]:
-    if _from_typer(error):
+    if isinstance(error, Refusal):
         return _typed_wrong(error), Exit.USAGE
     if isinstance(error, UsageError):
         return str(error), Exit.USAGE
@@ -55,12 +65,7 @@ def _os_error(error: OSError) -> str:
     return f"{error.filename}: {what}" if error.filename else what
 
 
-def _from_typer(error: BaseException) -> bool:
-    # typer carries its own click in some versions and imports it in others.
-    return hasattr(error, "format_message") and hasattr(error, "exit_code")
-
-
-def _typed_wrong(error: BaseException) -> str:
+def _typed_wrong(error: Refusal) -> str:
     context = getattr(error, "ctx", None)
     name = getattr(error, "option_name", None)
     unknown = type(error).__name__ == "NoSuchOption"
@@ -89,5 +94,7 @@ def _flags(context: object) -> list[str]:
 
 
 def _verbose(arguments: list[str], environ: Mapping[str, str]) -> bool:
-    by_variable = environ.get("HOSHIKAGE_VERBOSE", "").lower() in TRUE_WORDS
-    return by_variable or any(flag in arguments for flag in VERBOSE_FLAGS)
+    """Whether tracebacks are wanted, before there are settings: some errors come so early."""
+    known = declarations()["verbose"]
+    by_variable = environ.get(known.env, "").lower() in TRUE_WORDS
+    return by_variable or any(flag in arguments for flag in known.option.flags)

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer.core
 
-from .options import with_bare_values
+from .options import declared_for, with_bare_values
 
 OTHERS = "Other"
 
@@ -15,9 +15,9 @@ class TopicsCommand(typer.core.TyperCommand):
     """A command whose help lists its options under the topics that they were declared with."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        options = [p for p in self.get_params(ctx) if p.param_type_name == "option"]
+        options = [p for p in self.get_params(ctx) if isinstance(p, typer.core.TyperOption)]
         valued = {flag for option in options if not option.is_flag for flag in option.opts}
-        return super().parse_args(ctx, with_bare_values(args, valued))
+        return super().parse_args(ctx, with_bare_values(args, declared_for(self.callback), valued))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         topics: dict[str, list[tuple[str, str]]] = {}

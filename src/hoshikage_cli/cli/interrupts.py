@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterable
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import TypeVar
 
 Event = TypeVar("Event")
@@ -14,15 +14,13 @@ NAP = 0.05
 
 
 class Interrupts:
-    """While entered, the first Ctrl-C is noted (`seen`) and stops the forward pass under way; a
-    second one raises KeyboardInterrupt as usual.
-
-    of_passes: whether there are forward passes, and so the library that makes them.
-    """
+    """While entered, the first Ctrl-C is noted (`seen`) and stops the forward pass under way, which
+    ends the block; a second one raises KeyboardInterrupt as usual."""
 
     def __init__(self, of_passes: bool = True) -> None:
         self.seen = False
         self._of_passes = of_passes
+        """Whether there are forward passes, and so the library that makes them."""
 
     def __enter__(self) -> Interrupts:
         self._before = signal.signal(signal.SIGINT, self._note)
@@ -33,8 +31,13 @@ class Interrupts:
             abort_on_interrupt()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
+    ) -> bool:
         signal.signal(signal.SIGINT, self._before)
+        aborted = self._of_passes and kind is not None and _is_abort(kind)
+        self.seen = self.seen or aborted
+        return aborted
 
     def pause(self, seconds: float) -> None:
         """Wait, but no longer than until the next Ctrl-C."""
@@ -48,20 +51,26 @@ class Interrupts:
         self.seen = True
 
 
-def run_through(run: Iterable[Event], each: Callable[[Event], None], delay: float = 0.0) -> bool:
-    """Hand every event of `run` to `each`, to the end or to the first Ctrl-C; whether it came.
-
-    delay: seconds to wait after each event.
-    """
+def _is_abort(kind: type[BaseException]) -> bool:
     from ..llama.errors import DecodeAborted
 
-    with Interrupts() as interrupts:
-        try:
-            for event in run:
-                each(event)
-                interrupts.pause(delay)
-                if interrupts.seen:
-                    break
-        except DecodeAborted:
-            return True
-    return interrupts.seen
+    return issubclass(kind, DecodeAborted)
+
+
+def run_through(
+    run: Iterable[Event],
+    each: Callable[[Event], None],
+    delay: float = 0.0,
+    interrupts: Interrupts | None = None,
+) -> bool:
+    """Hand every event of `run` to `each`, to the end or to the first Ctrl-C; whether it came.
+
+    delay: seconds to wait after each event. interrupts: where the run itself looks at them.
+    """
+    with interrupts or Interrupts() as watch:
+        for event in run:
+            each(event)
+            watch.pause(delay)
+            if watch.seen:
+                break
+    return watch.seen

@@ -6,7 +6,11 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 PROMPT = "> "
 MORE = ". "
@@ -45,7 +49,7 @@ class LineEditor:
         from prompt_toolkit.output import ColorDepth
         from prompt_toolkit.output.defaults import create_output
 
-        self._session = PromptSession(
+        self._session: PromptSession[str] = PromptSession(
             message=PROMPT,
             multiline=True,
             prompt_continuation=MORE,
@@ -61,23 +65,21 @@ class LineEditor:
         return self._session.prompt()
 
 
-def _nested(words: Iterable[str]) -> dict:
+def _nested(words: Iterable[str]) -> dict[str, dict[str, None] | None]:
     """`/set steps` as {"/set": {"steps": None}}."""
-    found: dict = {}
+    found: dict[str, dict[str, None] | None] = {}
     for first, *rest in (word.split() for word in words):
-        following = found.setdefault(first, {} if rest else None)
-        if rest:
-            following[rest[0]] = None
+        found[first] = {**(found.get(first) or {}), rest[0]: None} if rest else None
     return found
 
 
-def _keys():
+def _keys() -> KeyBindings:
     from prompt_toolkit.key_binding import KeyBindings
 
     keys = KeyBindings()
 
     @keys.add("enter")
-    def _(event) -> None:
+    def _(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
         if buffer.document.current_line.endswith("\\") and buffer.document.is_cursor_at_the_end:
             buffer.delete_before_cursor()
@@ -87,7 +89,7 @@ def _keys():
 
     # Not Ctrl-J as well: an Enter that is typed while the model still answers arrives as one.
     @keys.add("escape", "enter")
-    def _(event) -> None:
+    def _(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")
 
     return keys

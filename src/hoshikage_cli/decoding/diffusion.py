@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,68 +69,6 @@ class DiffusionPlan:
         return 2 if self.rule.guidance > 0 else 1
 
 
-def diffuse(
-    denoiser: Denoiser,
-    tokens: NDArray[np.int32],
-    prompt_length: int,
-    plan: DiffusionPlan,
-    proposer: Proposer = propose,
-) -> Iterator[Step]:
-    """Unmask every masked position of `tokens` (L,), wherever it stands.
-
-    Answers count from `prompt_length`. Yields the steps that commit something; a step that would
-    commit nothing costs no forward pass and is passed over, which is exact because every random
-    number belongs to its step and position.
-    """
-    run = Diffusion(denoiser, tokens, prompt_length, plan, proposer)
-    return (step for _, step in diffuse_together(denoiser, [run]))
-
-
-def diffuse_together(denoiser: Denoiser, runs: Iterable[Diffusion]) -> Iterator[tuple[int, Step]]:
-    """Run several canvases side by side; their forward passes share batches.
-
-    A live queue: the next run is taken from `runs` only when there are sequences for it, so that
-    they may come as they are made. Yields (place in `runs`, step) as the steps are made. A run that
-    is over before it begins is passed over without a step: whoever hands it in can ask `run.over`.
-
-    Each run gives the tokens that it gives alone, as far as the denoiser's rows do not depend on
-    what else is in a batch. All runs need equally many sequences: guided ones two, others one.
-    """
-    waiting = ((i, run) for i, run in enumerate(runs) if not run.over)
-    first = next(waiting, None)
-    if first is None:
-        return
-    waiting = chain([first], waiting)
-    free = places(denoiser, first[1].sequences_needed)
-    under_way: dict[int, Diffusion] = {}
-    while True:
-        for place, (i, run) in zip(free.copy(), waiting, strict=False):  # no run without a place
-            free.remove(place)
-            run.begin(place)
-            under_way[i] = run
-        if not under_way:
-            return
-        yield from step_each(denoiser, under_way)
-        for i in [i for i, run in under_way.items() if run.over]:
-            free.append(under_way.pop(i).sequences)
-
-
-def places(denoiser: Denoiser, width: int) -> list[tuple[int, ...]]:
-    """The denoiser's sequences, `width` of them for each run. Raises ValueError when there are
-    fewer."""
-    count = denoiser.max_sequences
-    if count < width:
-        raise ValueError(f"a run needs {width} sequences and the denoiser has {count}")
-    return [tuple(range(i, i + width)) for i in range(0, count - width + 1, width)]
-
-
-def step_each(denoiser: Denoiser, runs: dict[int, Diffusion]) -> list[tuple[int, Step]]:
-    """One step of each run, from one request for rows."""
-    asked = {i: run.ask() for i, run in runs.items()}
-    rows = iter(denoiser.logits([query for queries in asked.values() for query in queries]))
-    return [(i, runs[i].answer([next(rows) for _ in asked[i]])) for i in asked]
-
-
 @dataclass(frozen=True)
 class Turn:
     """A step to be made."""
@@ -180,8 +117,9 @@ class Diffusion:
         self.cache = Cache(plan.cache if denoiser.has_cache else CachePlan(), len(self.canvas))
         memory = self.rule.memory if self.rule else 0
         self.movement = Movement(memory, len(self.canvas)) if memory else None
-        self.sequences: tuple[int, ...] = ()
-        self._began = 0.0
+        self.sequence = 0
+        self._ended = False
+        self._began: float | None = None
         self._evaluated: int | None = None  # by the pass that `ask` asked for, until `answer`
         self._moving = False  # whether the last step changed anything
         self._turns = self._all_turns()
@@ -195,22 +133,24 @@ class Diffusion:
     @property
     def over(self) -> bool:
         """Whether no step is left to make."""
-        if self._turn is None:
+        if self._ended or self._turn is None:
             return True
         settled = self._turn.block.start if self.plan.decide else len(self.canvas)
         return self.plan.early_stop and self.canvas.answered(self.end_tokens, settled)
 
-    def begin(self, sequences: tuple[int, ...]) -> None:
-        """Take these sequences of the denoiser; the clock starts."""
-        if len(sequences) < self.sequences_needed:
-            raise ValueError("runs with and without guidance cannot go side by side")
-        self.sequences = sequences
+    def begin(self, sequence: int) -> None:
+        """Take a sequence of the denoiser, and the next one if two are needed; the clock starts."""
+        self.sequence = sequence
         self._began = time.perf_counter()
+
+    def end(self) -> None:
+        """Make no more steps: the answer needs none."""
+        self._ended = True
 
     def ask(self) -> list[Query]:
         """The queries of the next step: rows that predict the positions in question, and their
         twins under guidance."""
-        if self._turn is None or not self.sequences or self._evaluated is not None:
+        if self._turn is None or self._began is None or self._evaluated is not None:
             raise RuntimeError("a run is asked after it began, before its end, and once a step")
         turn, canvas, block = self._turn, self.canvas, self._turn.block
         wanted = turn.positions if self.plan.decide else canvas.masked(block.start, block.end)
@@ -218,8 +158,8 @@ class Diffusion:
         self._evaluated = len(canvas) if window is None else len(window)
         twin = unconditional_canvas(canvas.tokens, canvas.given, canvas.mask_token)
         canvases = (canvas.tokens, twin)[: self.sequences_needed]
-        places = zip(canvases, self.sequences, strict=False)
-        return [Query(tokens, turn.positions, window, place) for tokens, place in places]
+        places = enumerate(canvases, start=self.sequence)
+        return [Query(tokens, turn.positions, window, place) for place, tokens in places]
 
     def answer(self, rows: list[NDArray[np.float32]]) -> Step:
         """Make the step that was asked about, with one array of rows a query."""
@@ -349,7 +289,7 @@ class Diffusion:
             block=(block.start, block.end) if self.schedule.in_blocks else None,
             positions_decoded=self.sequences_needed * evaluated,
             nfe=self.sequences_needed,
-            elapsed=time.perf_counter() - self._began,
+            elapsed=time.perf_counter() - (self._began or 0.0),
             remasked=tuple(remasked.tolist()),
         )
 

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 
 def guide(
-    conditional: NDArray[np.floating], unconditional: NDArray[np.floating], scale: float
-) -> NDArray[np.floating]:
+    conditional: NDArray[np.float64], unconditional: NDArray[np.float64], scale: float
+) -> NDArray[np.float64]:
     """z = z_u + (w + 1)(z_c - z_u), for rows of one shape."""
     return unconditional + (scale + 1) * (conditional - unconditional)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +69,8 @@ KINDS = (np.int32, np.float32, np.float64, np.float64, np.float64, np.int32)
 
 def empty_proposal(n: int) -> Proposal:
     """Columns of n rows to be filled in."""
-    return Proposal(*(np.empty(n, kind) for kind in KINDS))
+    columns: list[Any] = [np.empty(n, kind) for kind in KINDS]
+    return Proposal(*columns)
 
 
 Proposer = Callable[..., Proposal]
@@ -88,7 +90,8 @@ def propose(
         for row, position in zip(edited_logits(logits, unconditional, rule), positions, strict=True)
     ]
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(KINDS)
-    return Proposal(*(np.array(c, kind) for c, kind in zip(columns, KINDS, strict=True)))
+    arrays: list[Any] = [np.array(c, kind) for c, kind in zip(columns, KINDS, strict=True)]
+    return Proposal(*arrays)
 
 
 def edited_logits(
@@ -142,7 +145,10 @@ def softmax(y: NDArray[np.float64]) -> NDArray[np.float64]:
     return e / e.sum()
 
 
-def _propose_row(z: NDArray[np.float64], position: int, step: int, rule: ProposalRule) -> tuple:
+Row = tuple[int, float, float, float, float, int]
+
+
+def _propose_row(z: NDArray[np.float64], position: int, step: int, rule: ProposalRule) -> Row:
     noisy = rule.gumbel and rule.temperature > 0
     y = filtered(z, rule.temperature, 1.0 if noisy else rule.top_p, 0 if noisy else rule.top_k)
     token = _draw(z, y, position, step, rule)
@@ -150,7 +156,7 @@ def _propose_row(z: NDArray[np.float64], position: int, step: int, rule: Proposa
     return token, probability[token], *statistics, second if token == first else first
 
 
-def _statistics(y: NDArray[np.float64]) -> tuple:
+def _statistics(y: NDArray[np.float64]) -> tuple[Any, ...]:
     """Of one row: ids of the two largest, probabilities, and what they leave, the second, entropy.
 
     Sums leave the largest out, which would swallow the others where it is nearly certain."""

@@ -6,20 +6,19 @@ import time
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn
-from rich.progress import Progress as RichProgress
+from rich.progress import BarColumn, Progress, TextColumn
 
 from .figures import duration, speed
 from .plain import _line
 from .progress import say
 
 if TYPE_CHECKING:
-    from ..batch.run import Progress
+    from ..batch.run import BatchProgress
 
 SECONDS_BETWEEN_LINES = 10.0
 
 
-def counts(progress: Progress) -> str:
+def counts(progress: BatchProgress) -> str:
     """`412/500 · 3 bad · 120 skipped`."""
     total = "" if progress.total is None else f"/{progress.total}"
     facts = [f"{progress.done}{total}"]
@@ -28,59 +27,59 @@ def counts(progress: Progress) -> str:
     return " · ".join(facts)
 
 
-def pace(progress: Progress) -> str:
+def pace(progress: BatchProgress) -> str:
     return speed(progress.tokens / progress.seconds) if progress.seconds > 0 else ""
 
 
-def under_way(progress: Progress) -> str:
+def under_way(progress: BatchProgress) -> str:
     left = progress.seconds_left
     facts = [counts(progress), pace(progress)]
     return " · ".join(facts if left is None else [*facts, f"{duration(left)} left"])
 
 
-def summary(progress: Progress) -> str:
+def summary(progress: BatchProgress) -> str:
     """One line about a batch that is over."""
     facts = [f"{progress.answered} answered", f"{progress.bad} bad", f"{progress.skipped} skipped"]
     return " · ".join([*facts, duration(progress.seconds), pace(progress)])
 
 
-class SilentBatch:
-    """Shows nothing. Every display of a batch has these methods."""
+class BatchDisplay:
+    """Shows nothing; every other display of a batch is one that does something."""
 
-    def __enter__(self) -> SilentBatch:
+    def __enter__(self) -> BatchDisplay:
         return self
 
     def __exit__(self, *_: object) -> None:
         return None
 
-    def update(self, progress: Progress) -> None:
+    def update(self, progress: BatchProgress) -> None:
         """Another record is done."""
 
-    def finish(self, progress: Progress) -> None:
+    def finish(self, progress: BatchProgress) -> None:
         """It is over."""
 
 
-class BatchLines(SilentBatch):
+class BatchLines(BatchDisplay):
     """A whole line now and then, for a stderr that is no terminal."""
 
     def __init__(self) -> None:
         self._told = time.monotonic()
 
-    def update(self, progress: Progress) -> None:
+    def update(self, progress: BatchProgress) -> None:
         if time.monotonic() - self._told >= SECONDS_BETWEEN_LINES:
             self._told = time.monotonic()
             _line(under_way(progress))
 
-    def finish(self, progress: Progress) -> None:
+    def finish(self, progress: BatchProgress) -> None:
         _line(summary(progress))
 
 
-class BatchBar(SilentBatch):
+class BatchBar(BatchDisplay):
     """A bar in place; gone when it is over, but for a summary."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False)
-        self._progress = RichProgress(
+        self._progress = Progress(
             BarColumn(bar_width=24),
             TextColumn("{task.fields[facts]}", markup=False),
             console=self.console,
@@ -97,7 +96,7 @@ class BatchBar(SilentBatch):
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def update(self, progress: Progress) -> None:
+    def update(self, progress: BatchProgress) -> None:
         self._progress.update(
             self._task,
             total=progress.total,
@@ -105,6 +104,6 @@ class BatchBar(SilentBatch):
             facts=under_way(progress),
         )
 
-    def finish(self, progress: Progress) -> None:
+    def finish(self, progress: BatchProgress) -> None:
         self._progress.stop()
         say(self.console, summary(progress))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from ..generation.run import Result, TextEvent
-from ..settings.declared import PARALLEL_RULES
+from typing import TYPE_CHECKING
+
+from ..settings.declared import alternatives
+
+if TYPE_CHECKING:
+    from ..generation.run import Result, TextEvent
 
 
 def step_count(event: TextEvent) -> str:
@@ -14,7 +18,7 @@ def step_count(event: TextEvent) -> str:
 def share_done(event: TextEvent) -> float:
     """Of the steps; of the positions, where a step commits all that the model is sure of."""
     step, run = event.step, event.run
-    if any(run.settings.get(rule) is not None for rule in PARALLEL_RULES):
+    if any(run.settings.get(rule) is not None for rule in alternatives()["parallel rule"]):
         wanted = len(step.canvas) - run.prompt_length
         return 1 - step.masked / wanted if wanted else 0.0
     return (step.index + 1) / step.total if step.total else 0.0
@@ -46,7 +50,7 @@ def progress_facts(event: TextEvent) -> list[str]:
     facts = [step_count(event)]
     if step.block is not None:
         facts.append(f"block {step.block[0]}-{step.block[1] - 1}")
-    if event.run.mask_token is not None:
+    if event.run.has_masks:
         facts.append(f"{step.masked} masked")
     facts += [f"NFE {event.nfe}", speed(event.tokens_per_second)]
     left = seconds_left(event)

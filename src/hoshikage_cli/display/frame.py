@@ -37,8 +37,8 @@ def header_lines(run: Run, width: int) -> list[Line]:
 
 
 def header_facts(run: Run) -> list[str]:
-    facts = [run.generator.name]
-    if run.mask_token is not None:
+    facts = [run.model["name"]]
+    if run.has_masks:
         facts += [str(run.settings.get(name, "?")) for name in ("algorithm", "schedule")]
     return [*facts, f"seed {run.seed}"]
 

@@ -79,7 +79,8 @@ class _Wrapper:
             self._put(atom, style, len(atom), active)
         else:
             for character in atom:
-                self._add_character(*_measured(character), style, active)
+                text, cells = _measured(character)
+                self._add_character(text, cells, style, active)
 
     def _add_space(self, cells: int, style: str, active: bool) -> None:
         # Spaces at a line's end have no need of room.

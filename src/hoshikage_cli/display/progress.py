@@ -6,11 +6,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from ..generation.run import Result, TextEvent
+from .display import Display
 from .figures import progress_facts, share_done, summary
-from .plain import Silent
 
 
-class Bar(Silent):
+class Bar(Display):
     """Loading, then the steps; gone when the run is over, but for a summary."""
 
     def __init__(self, console: Console | None = None) -> None:
@@ -39,7 +39,7 @@ class Bar(Silent):
     def event(self, event: TextEvent) -> None:
         self._progress.update(
             self._task,
-            description="writing" if event.run.mask_token is None else "unmasking",
+            description="unmasking" if event.run.has_masks else "writing",
             completed=share_done(event),
             facts=" · ".join(progress_facts(event)),
         )
@@ -68,7 +68,7 @@ class AnswerBar(Bar):
         self._progress.stop()
 
 
-class Summary(Silent):
+class Summary(Display):
     """Nothing until the end, for text that streams to the same terminal."""
 
     def finish(self, result: Result) -> None:

@@ -62,7 +62,7 @@ def order_level(step: int, total: int | None) -> int:
 
 def legend(view: str, event: TextEvent) -> list[Runs]:
     """What is to be seen in a view: items of (text, look)."""
-    diffusion = event.run.mask_token is not None
+    diffusion = event.run.has_masks
     masked: list[Runs] = [[(MASK_CELL, "masked"), (" masked", "dim")]] if diffusion else []
     if view == TOKENS:
         end = [(END_CELL, "end"), (" end", "dim")]

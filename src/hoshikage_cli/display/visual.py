@@ -9,11 +9,11 @@ from collections.abc import Callable
 from rich.console import Console
 
 from ..generation.run import Result, TextEvent
+from .display import Display
 from .figures import summary
 from .frame import frame
 from .layout import Line, Window
 from .palette import palette
-from .plain import Silent
 from .progress import say
 from .region import Region
 from .shades import view_of
@@ -24,7 +24,7 @@ LOOK_FOR_RESIZE = 0.2
 SHARE_OF_TIME = 0.02
 
 
-class LiveView(Silent):
+class LiveView(Display):
     """Header, canvas, progress and legend, redrawn in place; gone when the run is over.
 
     A thread draws, so that a run never waits for the terminal, steps that come faster than frames
@@ -55,7 +55,7 @@ class LiveView(Silent):
         self._show(lambda: [Line([(f"loading the model: {share:.0%}", "dim")])])
 
     def event(self, event: TextEvent) -> None:
-        view = view_of(self.view, event.run.mask_token is not None)
+        view = view_of(self.view, event.run.has_masks)
         self._show(lambda: frame(event, view, *self.console.size, self._window))
 
     def finish(self, result: Result) -> None:

@@ -1,36 +1,86 @@
-"""Runs of an autoregressive model: one token after the other."""
+"""Autoregressive models: one token after the other."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ..decoding.autoregressive import extend
-from ..errors import PromptTooLong
-from ..generation.run import Run, Stopwatch
-from ..llama.context import Context
+from ..decoding.step import Step
+from ..errors import HoshikageError, PromptTooLong
 from ..llama.model import Model
 from ..llama.sampler import Sampler
+from ..llama.text_context import TextContext
 from ..settings.declared import Settings
-
-if TYPE_CHECKING:
-    from ..generation.generator import Generator
-
-DEFAULT_MAX_TOKENS = 512
+from .contexts import Contexts
+from .engine import Jobs
+from .job import Complete, Ended, Job, Stopwatch, Tokens
 
 
-class _NextToken:
-    """What the autoregressive loop asks for, over a context and a chain of samplers."""
+@dataclass(eq=False, kw_only=True)
+class TextJob(Job):
+    """A prompt to be continued."""
 
-    def __init__(self, context: Context, sampler: Sampler, watch: Stopwatch) -> None:
+    max_tokens: int
+    settings: Settings
+
+
+class Autoregressive:
+    """The engine of autoregressive models; one job at a time."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.contexts = Contexts(model)
+
+    def job(
+        self, prompt: Tokens, settings: Settings, seed: int, complete: Complete | None = None
+    ) -> TextJob:
+        max_tokens = _room(self.model, len(prompt), settings)
+        return TextJob(
+            tokens=prompt,
+            prompt_length=len(prompt),
+            mask_token=None,
+            seed=seed,
+            total_steps=max_tokens,
+            complete=complete,
+            max_tokens=max_tokens,
+            settings=settings,
+        )
+
+    def steps(self, jobs: Jobs, at_once: int = 1) -> Iterator[tuple[Job, Step | Ended]]:
+        while (job := jobs.take(wait=True)) is not None:
+            assert isinstance(job, TextJob)
+            try:
+                for step in self._extended(job):
+                    yield job, step
+            except HoshikageError as error:
+                yield job, Ended(error)
+            else:
+                yield job, Ended()
+
+    def _extended(self, job: TextJob) -> Iterator[Step]:
+        began, threads = time.perf_counter(), job.settings.model.threads
+        length = job.prompt_length + job.max_tokens
+        with self.contexts.lease(TextContext, length=length, threads=threads) as context:
+            job.watch.opening = time.perf_counter() - began
+            source = _Source(context, _sampler(self.model, job), job.watch)
+            end_tokens = self.model.vocabulary.end_tokens
+            for step in extend(source, job.tokens, job.max_tokens, end_tokens):
+                yield step
+                if job.is_complete(step.canvas):
+                    return
+
+
+class _Source:
+    """What the loop asks for, over a context and a chain of samplers."""
+
+    def __init__(self, context: TextContext, sampler: Sampler, watch: Stopwatch) -> None:
         self._context = context
         self._sampler = sampler
         self._watch = watch
 
-    def prefill(self, tokens: NDArray[np.int32]) -> None:
+    def prefill(self, tokens: Tokens) -> None:
         began = time.perf_counter()
         self._context.prefill(tokens)
         self._watch.decode += time.perf_counter() - began
@@ -47,13 +97,8 @@ class _NextToken:
         self._watch.decode += time.perf_counter() - began
 
 
-def start_text(
-    generator: Generator, prompt: NDArray[np.int32], settings: Settings, seed: int
-) -> Run:
-    model = generator.model
-    max_tokens, length = _autoregressive_length(model, len(prompt), settings)
-    context = generator.context(length=length, threads=settings.model.threads)
-    sampling = settings.sampling
+def _sampler(model: Model, job: TextJob) -> Sampler:
+    sampling = job.settings.sampling
     sampler = Sampler(
         model,
         temperature=sampling.temperature,
@@ -61,20 +106,16 @@ def start_text(
         top_p=sampling.top_p,
         min_p=sampling.min_p,
         repeat_penalty=sampling.repeat_penalty,
-        seed=seed,
+        seed=job.seed,
     )
     if sampling.repeat_penalty != 1.0:
-        for token in prompt.tolist():
+        for token in job.tokens.tolist():
             sampler.accept(token)
-    watch = Stopwatch()
-    source = _NextToken(context, sampler, watch)
-    run = Run(generator, prompt, len(prompt), None, seed, max_tokens, watch)
-    run.steps = extend(source, prompt, max_tokens, model.vocabulary.end_tokens)
-    return run
+    return sampler
 
 
-def _autoregressive_length(model: Model, prompt_length: int, settings: Settings) -> tuple[int, int]:
-    """How many tokens to generate and how large a context that takes."""
+def _room(model: Model, prompt_length: int, settings: Settings) -> int:
+    """How many tokens to generate: what is wanted, as far as it fits the context."""
     limit = settings.model.ctx_size or model.n_ctx_train
     canvas = settings.canvas
     if prompt_length >= limit:
@@ -84,11 +125,10 @@ def _autoregressive_length(model: Model, prompt_length: int, settings: Settings)
     if canvas.max_length is not None:
         wanted = canvas.max_length - prompt_length
     else:
-        wanted = canvas.max_tokens or DEFAULT_MAX_TOKENS
+        wanted = canvas.max_tokens or limit
     if wanted <= 0:
         raise PromptTooLong(
             f"the prompt has {prompt_length} tokens and leaves no room in {canvas.max_length}: "
             "shorten it or raise --max-length"
         )
-    max_tokens = min(wanted, limit - prompt_length)
-    return max_tokens, prompt_length + max_tokens
+    return min(wanted, limit - prompt_length)

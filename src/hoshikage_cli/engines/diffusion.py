@@ -1,158 +1,265 @@
-"""Runs of a diffusion model: canvases, alone or several side by side in shared forward passes."""
+"""Diffusion models: canvases, alone or several side by side in shared forward passes."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..decoding import diffusion as decoding
 from ..decoding.cache import CachePlan, cheapest_window
-from ..decoding.diffusion import Diffusion, DiffusionPlan, diffuse_together
+from ..decoding.denoiser import Query
 from ..decoding.parallel import ParallelRule
-from ..decoding.proposal import Proposal, ProposalRule
+from ..decoding.proposal import Proposal, ProposalRule, Proposer
 from ..decoding.step import Step
-from ..errors import NoMaskToken, PromptTooLong, UsageError
-from ..generation.run import Run, Stopwatch, TextEvent
-from ..llama.context import Context
+from ..decoding.together import together
+from ..errors import HoshikageError, PromptTooLong, UsageError
+from ..llama.canvases import CanvasContext
 from ..llama.model import Model
 from ..llama.rows import reduce_rows
-from ..settings.declared import PARALLEL_RULES, Settings
+from ..settings.declared import Settings, alternatives
+from .contexts import Contexts
+from .engine import Jobs
+from .job import Complete, Ended, Job, Stopwatch, Tokens
 from .pass_costs import Costs, costs_of
+from .room import Room
 
-if TYPE_CHECKING:
-    from ..generation.generator import Generator
+Rows = NDArray[np.float32]
+Positions = NDArray[np.int64]
 
-DEFAULT_MAX_TOKENS = 128
+LENGTHS = 64
+"""While more jobs may come, a context is made for canvases of a multiple of so many positions."""
 
 
-@dataclass(frozen=True)
-class Task:
-    """A canvas to be unmasked and how, before any context is opened for it. early_stop: end as
-    soon as nothing that follows could be part of the answer."""
+@dataclass(eq=False, kw_only=True)
+class CanvasJob(Job):
+    """A canvas to be unmasked, and how."""
 
-    tokens: NDArray[np.int32]
-    prompt_length: int
     mask_token: int
     shift_logits: bool
     settings: Settings
-    seed: int
     early_stop: bool = True
+    """Whether to end as soon as nothing that follows could be part of the answer."""
 
     @property
-    def guided(self) -> bool:
-        return self.settings.diffusion.cfg_scale > 0
+    def sequences(self) -> int:
+        """How many canvases are evaluated for it in each step."""
+        return 2 if self.settings.diffusion.cfg_scale > 0 else 1
 
     @property
     def caching(self) -> bool:
         return self.settings.speed.cache != "none"
 
     @property
-    def alike(self) -> tuple:
-        """Tasks that agree in this can share a context."""
-        model = self.settings.model
-        return (self.mask_token, self.shift_logits, model.threads, self.guided, self.caching)
+    def asks_costs(self) -> bool:
+        """Whether what passes cost decides how much of the canvas they evaluate."""
+        speed = self.settings.speed
+        return speed.cache in ("dual", "active") and not speed.cache_window
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """Jobs that agree in this can share a context."""
+        threads = self.settings.model.threads
+        shape = (self.mask_token, self.shift_logits, threads, self.sequences)
+        return (*shape, self.caching, self.asks_costs)
 
 
-def task_of(generator: Generator, prompt: NDArray[np.int32], settings: Settings, seed: int) -> Task:
-    """The prompt's canvas. Raises UsageError when it does not fit or there is no mask token."""
-    model = generator.model
-    mask_token = mask_token_of(model, settings)
-    tokens = np.full(_canvas_length(model, len(prompt), settings), mask_token, np.int32)
-    tokens[: len(prompt)] = prompt
-    shift = settings.model.shift_logits
-    shift = model.shift_logits if shift is None else shift
-    return Task(tokens, len(prompt), mask_token, shift, settings, seed)
+class Diffusion:
+    """The engine of diffusion models."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.contexts = Contexts(model)
+
+    # ------------------------------------------------------------------------------- jobs
+
+    def job(
+        self, prompt: Tokens, settings: Settings, seed: int, complete: Complete | None = None
+    ) -> CanvasJob:
+        mask_token = mask_token_of(self.model, settings)
+        length = _canvas_length(self.model, len(prompt), settings)
+        tokens = np.full(length, mask_token, np.int32)
+        tokens[: len(prompt)] = prompt
+        return replace(self.canvas_job(tokens, len(prompt), settings, seed), complete=complete)
+
+    def canvas_job(
+        self,
+        tokens: Tokens,
+        prompt_length: int,
+        settings: Settings,
+        seed: int,
+        early_stop: bool = True,
+    ) -> CanvasJob:
+        """A job from a canvas (L,) that is laid out already."""
+        mask_token = mask_token_of(self.model, settings)
+        shift = settings.model.shift_logits
+        return CanvasJob(
+            tokens=tokens,
+            prompt_length=prompt_length,
+            mask_token=mask_token,
+            seed=seed,
+            total_steps=settings.diffusion.steps or int((tokens == mask_token).sum()),
+            shift_logits=self.model.shift_logits if shift is None else shift,
+            settings=settings,
+            early_stop=early_stop,
+        )
+
+    # ------------------------------------------------------------------------------ steps
+
+    def steps(self, jobs: Jobs, at_once: int = 1) -> Iterator[tuple[Job, Step | Ended]]:
+        room: Room[CanvasJob] = Room(jobs, lambda job: job.kind)
+        while (first := room.first()) is not None:
+            with ExitStack() as stack:
+                try:
+                    bench = self._bench(stack, first, room, at_once)
+                except HoshikageError as error:
+                    room.discard(first)
+                    yield first, Ended(error)
+                else:
+                    yield from bench.run(room, first)
+
+    def likeliest(self, job: CanvasJob, positions: Sequence[int]) -> list[int]:
+        """What the model would put at masked positions, were it to unmask them first."""
+        query = Query(job.tokens, np.array(positions, np.int64))
+        with self.contexts.lease(CanvasContext, **_shape(job, len(job.tokens), 1)) as context:
+            (rows,) = context.logits([query])
+            rows = rows.copy()
+        rows[:, job.mask_token] = -np.inf
+        return rows.argmax(axis=1).tolist()
+
+    def _bench(
+        self, stack: ExitStack, first: CanvasJob, room: Room[CanvasJob], at_once: int
+    ) -> _Bench:
+        began, alike = time.perf_counter(), room.like(first)
+        length = max(len(job.tokens) for job in alike)
+        if room.last:
+            at_once = min(at_once, len(alike))
+        else:
+            length = -(-length // LENGTHS) * LENGTHS
+        shape = _shape(first, length, at_once)
+        context = stack.enter_context(self.contexts.lease(CanvasContext, **shape))
+        # Measured before anything else is in the context.
+        costs = costs_of(context) if first.asks_costs and context.has_cache else ()
+        first.watch.opening = time.perf_counter() - began
+        return _Bench(self.model, context, costs)
 
 
-def context_for(generator: Generator, tasks: list[Task], at_once: int) -> Context:
-    """Room for `at_once` of these tasks, which are alike, side by side."""
-    first = tasks[0]
-    return generator.context(
-        length=max(len(task.tokens) for task in tasks),
-        sequences=at_once * (2 if first.guided else 1),
-        threads=first.settings.model.threads,
-        shift_logits=first.shift_logits,
-        mask_token=first.mask_token,
+class _Bench:
+    """A context at work: jobs come in from the room and run side by side."""
+
+    def __init__(self, model: Model, context: CanvasContext, costs: Costs) -> None:
+        self._model = model
+        self._context = context
+        self._costs = costs
+        self._jobs: dict[decoding.Diffusion, CanvasJob] = {}
+
+    def run(self, room: Room[CanvasJob], first: CanvasJob) -> Iterator[tuple[Job, Step | Ended]]:
+        """Steps of the jobs like `first`, until none of them is left."""
+
+        def arrivals(free: int, idle: bool) -> list[decoding.Diffusion]:
+            admitted = room.admit(free, first, self._context.length, wait=idle)
+            return [self._begun(job) for job in admitted]
+
+        denoiser = _TimedDenoiser(self._context)
+        for run, step in together(denoiser, arrivals, first.sequences):
+            job = self._jobs[run]
+            job.watch.decode += denoiser.time_spent_on(run)
+            if step is not None:
+                yield job, step
+                if job.is_complete(step.canvas):
+                    run.end()
+            else:
+                del self._jobs[run]
+                yield job, Ended()
+
+    def _begun(self, job: CanvasJob) -> decoding.Diffusion:
+        cache = _cache_plan(job, self._costs)
+        if cache.mode == "dual":
+            job.chosen["cache_window"] = cache.window
+        plan = _plan(self._model, job, cache)
+        proposer = _proposer(self._context.threads, job.watch)
+        run = decoding.Diffusion(self._context, job.tokens, job.prompt_length, plan, proposer)
+        self._jobs[run] = job
+        return run
+
+
+class _TimedDenoiser:
+    """A context as the decoding loop sees it, with the time of its forward passes noted."""
+
+    def __init__(self, context: CanvasContext) -> None:
+        self.mask_token = context.mask_token
+        self.has_cache = context.has_cache
+        self.max_sequences = context.max_sequences
+        self._context = context
+        self._seconds: defaultdict[int, float] = defaultdict(float)
+
+    def logits(self, queries: Sequence[Query]) -> list[NDArray[np.float32]]:
+        began = time.perf_counter()
+        rows = self._context.logits(queries)
+        share = (time.perf_counter() - began) / len(queries)
+        for query in queries:
+            self._seconds[query.sequence] += share
+        return rows
+
+    def time_spent_on(self, run: decoding.Diffusion) -> float:
+        """Seconds of passes since this was last asked of the canvas: an equal share of each."""
+        mine = range(run.sequence, run.sequence + run.sequences_needed)
+        return sum(self._seconds.pop(sequence, 0.0) for sequence in mine)
+
+
+def _proposer(threads: int, watch: Stopwatch) -> Proposer:
+    def native(
+        logits: Rows,
+        unconditional: Rows | None,
+        positions: Positions,
+        step: int,
+        rule: ProposalRule,
+    ) -> Proposal:
+        began = time.perf_counter()
+        proposal = reduce_rows(logits, unconditional, positions, step, rule, threads)
+        watch.reduce += time.perf_counter() - began
+        return proposal
+
+    return native
+
+
+# ------------------------------------------------------------------ from settings to plans
+
+
+def _shape(job: CanvasJob, length: int, at_once: int) -> dict[str, Any]:
+    """The context that `at_once` jobs like this one need, on canvases of up to `length`."""
+    return {
+        "length": length,
+        "sequences": at_once * job.sequences,
+        "threads": job.settings.model.threads,
+        "shift_logits": job.shift_logits,
+        "mask_token": job.mask_token,
         # Passes over part of a canvas are to agree with whole ones.
-        flash_attention=False if first.caching else None,
-    )
+        "flash_attention": False if job.caching else None,
+    }
 
 
-def _run_of(generator: Generator, context: Context, task: Task, costs: Costs) -> Run:
-    """A run whose steps are yet to come."""
-    watch = Stopwatch()
-    cache = cache_plan(task, costs)
-    plan = diffusion_plan(generator.model, task, cache)
-    proposer = _proposer(context.threads, watch)
-    total = plan.steps or int((task.tokens == task.mask_token).sum())
-    run = Run(generator, task.tokens, task.prompt_length, task.mask_token, task.seed, total, watch)
-    run.diffusion = Diffusion(context, task.tokens, task.prompt_length, plan, proposer)
-    if cache.mode == "dual":
-        run.chosen["cache_window"] = cache.window
-    return run
-
-
-def _costs_for(context: Context, tasks: Sequence[Task]) -> Costs:
-    """What passes cost, looked up once for all tasks of a context; empty where none asks."""
-    asked = any(t.settings.speed.cache in ("dual", "active") for t in tasks)
-    fixed = all(t.settings.speed.cache_window for t in tasks)
-    return costs_of(context) if context.has_cache and asked and not fixed else ()
-
-
-def cache_plan(task: Task, costs: Costs) -> CachePlan:
+def _cache_plan(job: CanvasJob, costs: Costs) -> CachePlan:
     """How much of the canvas a pass evaluates, by what passes cost on this machine."""
-    speed = task.settings.speed
+    speed = job.settings.speed
     plan = CachePlan(speed.cache, window=speed.cache_window or 0, refresh=speed.cache_refresh)
     if speed.cache_window or not costs:
         return plan
     if speed.cache == "dual":
-        window = cheapest_window(task.settings.diffusion.block_length, costs)
+        window = cheapest_window(job.settings.diffusion.block_length, costs)
         return replace(plan, window=window)
     return replace(plan, costs=costs)
 
 
-def start_task(generator: Generator, task: Task) -> Run:
-    """Begin to unmask one canvas."""
-    context = context_for(generator, [task], 1)
-    run = _run_of(generator, context, task, _costs_for(context, [task]))
-    run.steps = (step for _, step in _steps_of(context, [run]))
-    return run
-
-
-def run_together(
-    generator: Generator, tasks: Sequence[Task], at_once: int
-) -> Iterator[tuple[int, TextEvent]]:
-    """Unmask several canvases in shared forward passes, at most `at_once` at a time.
-
-    Yields (index into `tasks`, event); after its last one a run is `finished`. The tasks must
-    be `alike`.
-    """
-    context = context_for(generator, list(tasks), min(at_once, len(tasks)))
-    costs = _costs_for(context, tasks)
-    runs = [_run_of(generator, context, task, costs) for task in tasks]
-    for i, step in _steps_of(context, runs):
-        run = runs[i]
-        event = run.record(step)
-        run.finished = run.diffusion.over
-        yield i, event
-
-
-def _steps_of(context: Context, runs: Sequence[Run]) -> Iterator[tuple[int, Step]]:
-    """Steps of all runs as they are made, the time of each pass shared out among them."""
-    denoiser = _TimedDenoiser(context)
-    for i, step in diffuse_together(denoiser, [run.diffusion for run in runs]):
-        runs[i].watch.decode += denoiser.time_spent_on(runs[i].diffusion)
-        yield i, step
-
-
-def diffusion_plan(model: Model, task: Task, cache: CachePlan) -> DiffusionPlan:
+def _plan(model: Model, job: CanvasJob, cache: CachePlan) -> decoding.DiffusionPlan:
     """The pure plan of a run: what the decoding package needs of the settings and the model."""
-    settings = task.settings
+    settings = job.settings
     diffusion, sampling = settings.diffusion, settings.sampling
     end_tokens = model.vocabulary.end_tokens
     suppressed = tuple(sorted(end_tokens)) if diffusion.eos_policy == "suppress" else ()
@@ -161,12 +268,12 @@ def diffusion_plan(model: Model, task: Task, cache: CachePlan) -> DiffusionPlan:
         top_k=sampling.top_k,
         top_p=sampling.top_p,
         gumbel=diffusion.gumbel,
-        confidence=diffusion.confidence or ("sampled" if task.shift_logits else "clean"),
+        confidence=diffusion.confidence or ("sampled" if job.shift_logits else "clean"),
         guidance=diffusion.cfg_scale,
-        banned=(task.mask_token, *suppressed),
-        seed=task.seed,
+        banned=(job.mask_token, *suppressed),
+        seed=job.seed,
     )
-    return DiffusionPlan(
+    return decoding.DiffusionPlan(
         steps=diffusion.steps,
         algorithm=diffusion.algorithm,
         schedule=diffusion.schedule,
@@ -175,29 +282,27 @@ def diffusion_plan(model: Model, task: Task, cache: CachePlan) -> DiffusionPlan:
         alg_temp=diffusion.alg_temp,
         eos_policy=diffusion.eos_policy,
         end_tokens=end_tokens,
-        early_stop=task.early_stop,
-        parallel=parallel_rule(settings),
+        early_stop=job.early_stop,
+        parallel=_parallel_rule(settings),
         cache=cache,
         rule=rule,
     )
 
 
-def parallel_rule(settings: Settings) -> ParallelRule | None:
+def _parallel_rule(settings: Settings) -> ParallelRule | None:
     """The rule for parallel commits that the settings name, if any."""
-    given = {name: getattr(settings.speed, name) for name in PARALLEL_RULES}
-    rules = [ParallelRule(name, (limit,)) for name, limit in given.items() if limit is not None]
-    return rules[0] if rules else None
+    for name in alternatives()["parallel rule"]:
+        limit = getattr(settings.speed, name)
+        if limit is not None:
+            return ParallelRule(name, (limit,))
+    return None
 
 
 def mask_token_of(model: Model, settings: Settings) -> int:
+    """Raises NoMaskToken, or UsageError for an id outside the vocabulary."""
     chosen = settings.model.mask_token
     if chosen is None:
-        chosen = model.vocabulary.mask_token
-    if chosen is None:
-        raise NoMaskToken(
-            f"{model.path.name} is a diffusion model whose vocabulary names no mask token: "
-            "give its id with --mask-token"
-        )
+        chosen = model.mask_token
     if not 0 <= chosen < model.n_vocab:
         raise UsageError(
             f"--mask-token {chosen} is outside the vocabulary (0 to {model.n_vocab - 1})"
@@ -208,10 +313,7 @@ def mask_token_of(model: Model, settings: Settings) -> int:
 def _canvas_length(model: Model, prompt_length: int, settings: Settings) -> int:
     canvas = settings.canvas
     limit = settings.model.ctx_size or model.n_ctx_train
-    if canvas.max_length is not None:
-        length = canvas.max_length
-    else:
-        length = prompt_length + (canvas.max_tokens or DEFAULT_MAX_TOKENS)
+    length = canvas.max_length or prompt_length + (canvas.max_tokens or limit)
     if prompt_length >= length:
         raise PromptTooLong(
             f"the prompt has {prompt_length} tokens and leaves no room on a canvas of {length}: "
@@ -223,36 +325,3 @@ def _canvas_length(model: Model, prompt_length: int, settings: Settings) -> int:
             f"exceed the context of {limit}: shorten the prompt or lower --max-tokens"
         )
     return length
-
-
-class _TimedDenoiser:
-    """A context as the decoding loop sees it, with the time of its forward passes noted."""
-
-    def __init__(self, context: Context) -> None:
-        self.mask_token = context.mask_token
-        self.has_cache = context.has_cache
-        self.max_sequences = context.max_sequences
-        self._context = context
-        self._seconds: Counter[int] = Counter()
-
-    def logits(self, queries):
-        began = time.perf_counter()
-        rows = self._context.logits(queries)
-        share = (time.perf_counter() - began) / len(queries)
-        for query in queries:
-            self._seconds[query.sequence] += share
-        return rows
-
-    def time_spent_on(self, diffusion: Diffusion) -> float:
-        """Seconds of passes since this was last asked of the canvas: an equal share of each."""
-        return sum(self._seconds.pop(sequence, 0.0) for sequence in diffusion.sequences)
-
-
-def _proposer(threads: int, watch: Stopwatch) -> Callable[..., Proposal]:
-    def native(logits, unconditional, positions, step, rule: ProposalRule) -> Proposal:
-        began = time.perf_counter()
-        proposal = reduce_rows(logits, unconditional, positions, step, rule, threads)
-        watch.reduce += time.perf_counter() - began
-        return proposal
-
-    return native

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ..decoding.denoiser import Query
-from ..llama.context import Context
+from ..llama.canvases import CanvasContext
 from ..llama.library import build_info
 
 Costs = tuple[tuple[int, float], ...]
@@ -29,7 +29,7 @@ ROWS = 32
 """Rows of logits that a timed pass asks for, as a block does."""
 
 
-def costs_of(context: Context) -> Costs:
+def costs_of(context: CanvasContext) -> Costs:
     """The curve of this context's model, threads and library, measured where it is not known."""
     path = _file_of(context)
     known = _read(path)
@@ -40,7 +40,7 @@ def costs_of(context: Context) -> Costs:
     return costs
 
 
-def measure(context: Context) -> Costs:
+def measure(context: CanvasContext) -> Costs:
     """Time passes over part of a canvas, the better of two each; the context is cleared."""
     length = context.length
     tokens = np.full(length, context.mask_token, np.int32)
@@ -53,18 +53,18 @@ def measure(context: Context) -> Costs:
     return curve
 
 
-def _sizes(context: Context) -> list[int]:
+def _sizes(context: CanvasContext) -> list[int]:
     return [size for size in SIZES if size < context.length]
 
 
-def _seconds(context: Context, tokens: np.ndarray, size: int) -> float:
+def _seconds(context: CanvasContext, tokens: np.ndarray, size: int) -> float:
     window = np.arange(len(tokens) - size, len(tokens))
     began = time.perf_counter()
     context.logits([Query(tokens, window[:ROWS], window)])
     return time.perf_counter() - began
 
 
-def _file_of(context: Context) -> Path:
+def _file_of(context: CanvasContext) -> Path:
     import platformdirs
 
     path = context.model.path

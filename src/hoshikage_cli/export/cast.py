@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from typing import Any
 
 from rich.console import Console
 
@@ -37,9 +38,9 @@ def cast(recording: Recording, view: str | None, columns: int, seconds: float | 
 
 def _events(
     recording: Recording, view: str | None, columns: int, seconds: float | None
-) -> Iterator[list]:
+) -> Iterator[list[Any]]:
     screen = _Screen(columns)
-    view = view_of(view, recording.mask_token is not None)
+    view = view_of(view, recording.has_masks)
     run = recording.play()
     last = len(recording.steps) - 1
     shown_at = -1.0
@@ -55,8 +56,9 @@ class _Screen:
     """What a terminal of this width is sent."""
 
     def __init__(self, columns: int) -> None:
+        self._codes = io.StringIO()
         self._console = Console(
-            file=io.StringIO(),
+            file=self._codes,
             force_terminal=True,
             color_system="256",
             width=columns,
@@ -83,9 +85,9 @@ class _Screen:
         return self._sent() + "\r\n"
 
     def _sent(self) -> str:
-        codes = self._console.file.getvalue()
-        self._console.file.seek(0)
-        self._console.file.truncate()
+        codes = self._codes.getvalue()
+        self._codes.seek(0)
+        self._codes.truncate()
         return codes.replace("\n", "\r\n")
 
 

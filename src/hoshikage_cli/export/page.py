@@ -39,8 +39,8 @@ def page(recording: Recording, view: str | None, seconds: float | None, theme: s
         text=run.result().text,
         facts=header_facts(run)[1:],
         theme=theme,
-        diffusion=recording.mask_token is not None,
-        surely=name_of_confidence(recording.mask_token is not None),
+        diffusion=recording.has_masks,
+        surely=name_of_confidence(recording.has_masks),
         style=Markup(_read("page.css")),
         levels=list(zip(VIRIDIS, INKS, strict=True)),
         script=Markup(script),
@@ -95,9 +95,9 @@ def _data(
 ) -> dict[str, Any]:
     """What the script plays: the first canvas, and what each step changes in it."""
     return {
-        "diffusion": recording.mask_token is not None,
-        "surely": name_of_confidence(recording.mask_token is not None),
-        "view": view_of(view, recording.mask_token is not None),
+        "diffusion": recording.has_masks,
+        "surely": name_of_confidence(recording.has_masks),
+        "view": view_of(view, recording.has_masks),
         "edges": CONFIDENCE_EDGES,
         "prompt": recording.prompt_length,
         "canvas": _first_canvas(recording),

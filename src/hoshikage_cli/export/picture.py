@@ -10,10 +10,10 @@ from xml.sax.saxutils import escape, quoteattr
 from rich.cells import cell_len
 
 from ..display.figures import progress_facts, share_done
-from ..display.frame import BAR_WIDTH, END_CELL, GAP, PROMPT_LINES, header_facts
+from ..display.frame import BAR_WIDTH, GAP, PROMPT_LINES, header_facts
 from ..display.layout import Line, pack, printable, shorten, wrap
 from ..display.palette import INKS, VIRIDIS
-from ..display.shades import LEVELS, legend, shade, view_of
+from ..display.shades import END_CELL, LEVELS, legend, shade, view_of
 from ..generation.run import TextEvent
 from ..generation.text import MASK_CELL, Cell
 from ..trace import Recording
@@ -69,7 +69,7 @@ class _Picture:
         seconds: float | None,
         theme: str,
     ) -> None:
-        self.view = view_of(view, recording.mask_token is not None)
+        self.view = view_of(view, recording.has_masks)
         self.columns = columns
         self.themes = THEMES[theme]
         self.run = recording.play()

@@ -1,7 +1,7 @@
-"""A session with a model: prompt, tokens, steps, text, result.
+"""A generator: a loaded model, asked for answers.
 
-Three layers, each calling only the one below: steps (`decoding`), text events (`Run`), and the
-finished `Result`. The diffusion loop and the autoregressive loop yield the same `Step`.
+Three layers, each calling only the one below: steps (`engines`), text events (`Run`), and the
+finished `Result`. Every engine yields the same `Step`.
 """
 
 from __future__ import annotations
@@ -9,43 +9,37 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import groupby, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..chat import template as chat
-from ..engines.autoregressive import start_text
-from ..engines.diffusion import Task, run_together, start_task, task_of
+from ..decoding.step import Step
+from ..engines.diffusion import Diffusion
+from ..engines.engine import Engine
+from ..engines.job import Ended, Job
+from ..engines.table import engine_of
 from ..errors import HoshikageError
-from ..llama.context import Context
 from ..llama.model import Model
 from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
 from ..models.find import advice, find_model
 from ..settings.declared import Settings
-from ..settings.resolve import Resolved, resolve
+from ..settings.layers import Layers
+from ..settings.resolve import Resolved
+from .arrivals import Arrivals, arrivals
+from .holes import MARKER, parse
+from .infill import InfillResult, InfillRun, prepare, refuse_causal
 from .run import Result, Run
-
-if TYPE_CHECKING:
-    from .infill import InfillResult, InfillRun
-
-
-def kind_of(model: Model) -> str:
-    return "diffusion" if model.is_diffusion else "autoregressive"
-
-
-# ---------------------------------------------------------------------------------- a session
-
+from .stops import Stops
 
 Prompt = str | Sequence[Mapping[str, str]]
+Asked = tuple[Prompt, Resolved]
+AnyRun = TypeVar("AnyRun", bound=Run)
 
 AT_ONCE = 8
 """Canvases side by side: enough rows for a matrix product to be worth its start."""
-
-POOL = 64
-"""Jobs looked at together, so that those of similar length share a context."""
 
 
 def seed_of(settings: Settings) -> int:
@@ -55,16 +49,20 @@ def seed_of(settings: Settings) -> int:
 
 
 class Generator:
-    """A loaded model and the settings that every call starts from."""
+    """A loaded model and the settings that every call starts from.
+
+    Runs do not disturb each other: each leases a context of its own, from its first step to its
+    last, so that several may be iterated in turns or in threads. Forward passes are made one at a
+    time. `close` it when no run is being iterated any more.
+    """
 
     def __init__(self, model: Model, name: str, defaults: Mapping[str, Any] | None = None) -> None:
         self.model = model
         self.name = name
-        self.kind = kind_of(model)
+        self.kind = model.family.kind
+        self.engine: Engine = engine_of(model)
         self.load_seconds = 0.0
         self._defaults = dict(defaults or {})
-        self._context: Context | None = None
-        self._context_key: tuple | None = None
 
     def __enter__(self) -> Generator:
         return self
@@ -73,7 +71,8 @@ class Generator:
         self.close()
 
     def close(self) -> None:
-        self._drop_context()
+        """Free the model, and every context of it."""
+        self.engine.contexts.close()
         self.model.close()
 
     def resolve(self, **overrides: Any) -> Resolved:
@@ -82,115 +81,120 @@ class Generator:
         Raises SettingsError for an unknown name or a value out of range.
         """
         flags = {**self._defaults, **overrides}
-        return resolve(flags, {}, {}, advice(self.model.metadata), self.kind)
+        return Layers(advice=advice(self.model.metadata), kind=self.kind).resolve(flags)
+
+    # ------------------------------------------------------------------------- one answer
 
     def generate(self, prompt: Prompt, **overrides: Any) -> Result:
         """Answer `prompt`, a question or the messages of a conversation.
 
         Keywords are option names: steps=16, algorithm="entropy", seed=1.
         """
-        run = self.stream(prompt, **overrides)
-        for _ in run:
-            pass
-        return run.result()
+        return finished(self.stream(prompt, **overrides)).result()
 
     def stream(self, prompt: Prompt, **overrides: Any) -> Run:
         """The same, step by step: iterate over the run, then ask for its `result()`."""
         return self.start(prompt, self.resolve(**overrides))
 
+    def start(self, prompt: Prompt, resolved: Resolved) -> Run:
+        """Begin a run with settings that are already resolved."""
+        began = time.perf_counter()
+        job = self._job(prompt, resolved.settings)
+        return self._run(job, resolved, began)
+
+    # ------------------------------------------------------------------- holes in a text
+
     def infill(
-        self, text: str, *, marker: str = "[MASK]", prompt: str | None = None, **overrides: Any
+        self, text: str, *, marker: str = MARKER, prompt: str | None = None, **overrides: Any
     ) -> InfillResult:
         """Fill the holes of `text`, spelled `[MASK]` or `[MASK:12]`; all else is kept as it is.
 
         prompt: what the text is an answer to. Raises UsageError for an autoregressive model.
         """
         run = self.stream_infill(text, marker=marker, prompt=prompt, **overrides)
-        for _ in run:
-            pass
-        return run.result()
+        return finished(run).result()
 
     def stream_infill(
-        self, text: str, *, marker: str = "[MASK]", prompt: str | None = None, **overrides: Any
+        self, text: str, *, marker: str = MARKER, prompt: str | None = None, **overrides: Any
     ) -> InfillRun:
         """The same, step by step."""
-        from . import infill
+        return self.start_infill(text, self.resolve(**overrides), marker=marker, prompt=prompt)
 
-        return infill.start(self, text, self.resolve(**overrides), marker=marker, prompt=prompt)
+    def start_infill(
+        self, text: str, resolved: Resolved, *, marker: str = MARKER, prompt: str | None = None
+    ) -> InfillRun:
+        """Begin to fill the holes with settings that are already resolved.
 
-    def start(self, prompt: Prompt, resolved: Resolved) -> Run:
-        """Begin a run with settings that are already resolved."""
-        began = time.perf_counter()
-        if self.model.is_diffusion:
-            run = start_task(self, self.task(prompt, resolved))
-        else:
-            settings = resolved.settings
-            tokens = self.tokenize(prompt, settings)
-            run = start_text(self, tokens, settings, seed_of(settings))
-        return self._note(run, resolved, time.perf_counter() - began)
+        Raises UsageError for an autoregressive model and for a text without holes, PromptTooLong
+        when text and holes exceed the context.
+        """
+        refuse_causal(self.model.family, self.name)
+        assert isinstance(self.engine, Diffusion)  # it runs all that see both ways
+        began, template, settings = time.perf_counter(), parse(text, marker), resolved.settings
+        before = self._before(prompt, settings)
+        filling = prepare(self.engine, template, before, settings, seed_of(settings))
+        return InfillRun(
+            filling,
+            self._steps(filling.job),
+            self.model.vocabulary,
+            self.facts,
+            self._told(filling.job, resolved),
+            self._prepared(began),
+        )
+
+    def _before(self, prompt: str | None, settings: Settings) -> list[int]:
+        if prompt:
+            return self.tokenize(prompt, settings).tolist()
+        vocabulary = self.model.vocabulary
+        return [vocabulary.bos] if vocabulary.add_bos and vocabulary.bos is not None else []
+
+    # --------------------------------------------------------------------- many answers
 
     def generate_many(
-        self, jobs: Iterable[tuple[str, Resolved]], at_once: int = AT_ONCE
+        self, jobs: Iterable[Asked] | Arrivals[Asked], at_once: int = AT_ONCE
     ) -> Iterator[tuple[int, Result | HoshikageError]]:
         """Answer (prompt, settings) pairs, a diffusion model `at_once` of them side by side.
 
         Yields (index, result) as they are finished; in place of a result the error of a job that
         cannot be run, such as PromptTooLong. Each answer is the one that `generate` gives, but for
         the rounding of a product of more rows.
+
+        Jobs of a list or tuple are put in order of length, by the lot. Others are taken as they
+        come, no more than can run, by a thread of their own: none waits for the next one.
         """
-        if not self.model.is_diffusion:
-            yield from self._one_by_one(jobs)
-            return
-        numbered = enumerate(jobs)
-        while pool := list(islice(numbered, POOL)):
-            tasks: list[tuple[int, Task, Resolved]] = []
-            for i, (prompt, resolved) in pool:
-                try:
-                    tasks.append((i, self.task(prompt, resolved), resolved))
-                except HoshikageError as error:
-                    yield i, error
-            tasks.sort(key=lambda item: (str(item[1].alike), len(item[1].tokens)))
-            for _, alike in groupby(tasks, key=lambda item: item[1].alike):
-                yield from self._side_by_side(list(alike), at_once)
+        queue = _Queue(self, jobs)
+        try:
+            while not queue.over:
+                for job, event in self.engine.steps(queue, at_once):
+                    yield from queue.refused()
+                    outcome = queue.outcome(job, event)
+                    if outcome is not None:
+                        yield outcome
+                yield from queue.refused()
+        finally:
+            queue.close()
 
-    def _side_by_side(
-        self, tasks: list[tuple[int, Task, Resolved]], at_once: int
-    ) -> Iterator[tuple[int, Result]]:
-        for number, event in run_together(self, [task for _, task, _ in tasks], at_once):
-            if event.run.finished:
-                i, _, resolved = tasks[number]
-                yield i, self._note(event.run, resolved, 0.0).result()
+    # ------------------------------------------------------------------------ the pieces
 
-    def _one_by_one(self, jobs: Iterable[tuple[str, Resolved]]):
-        for i, (prompt, resolved) in enumerate(jobs):
-            try:
-                run = self.start(prompt, resolved)
-                for _ in run:
-                    pass
-                yield i, run.result()
-            except HoshikageError as error:
-                yield i, error
-
-    def task(self, prompt: Prompt, resolved: Resolved) -> Task:
-        """The canvas of a prompt. Raises UsageError when it does not fit."""
-        settings = resolved.settings
-        return task_of(self, self.tokenize(prompt, settings), settings, seed_of(settings))
-
-    def _note(self, run: Run, resolved: Resolved, seconds: float) -> Run:
-        run.timings["load"] = self.load_seconds
-        run.timings["prompt"] = seconds
-        run.settings = {**resolved.values(), "seed": run.seed}
-        return run
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a trace says of the model."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "architecture": self.model.architecture,
+            "parameters": self.model.n_parameters,
+            "size_bytes": self.model.size_bytes,
+            "n_vocab": self.model.n_vocab,
+        }
 
     def tokenize(self, prompt: Prompt, settings: Settings) -> NDArray[np.int32]:
         """Prompt tokens, in the model's chat template unless the settings turn it off.
 
         prompt: a question, or the messages of a conversation, the system's own among them.
         """
-        vocabulary = self.model.vocabulary
-        template = self.model.chat_template
-        asked = isinstance(prompt, str)
-        messages = chat.messages(prompt, settings.prompt.system_prompt) if asked else prompt
+        vocabulary, template = self.model.vocabulary, self.model.chat_template
+        messages = _messages(prompt, settings.prompt.system_prompt)
         if template is None or settings.prompt.chat is False:
             return vocabulary.tokenize(chat.plain(messages), add_special=True)
         rendered = chat.render(
@@ -201,20 +205,113 @@ class Generator:
         )
         return vocabulary.tokenize(rendered, add_special=False, parse_special=True)
 
-    def context(self, **wanted: Any) -> Context:
-        """A context of these parameters; the last one is kept, since most calls are alike."""
-        key = tuple(sorted(wanted.items()))
-        if self._context is None or key != self._context_key:
-            self._drop_context()
-            self._context = Context(self.model, **wanted)
-            self._context_key = key
-        self._context.clear()
-        return self._context
+    def _job(self, prompt: Prompt, settings: Settings) -> Job:
+        stop = settings.canvas.stop
+        complete = Stops(stop, self.model.vocabulary.piece).reached if stop else None
+        tokens = self.tokenize(prompt, settings)
+        return self.engine.job(tokens, settings, seed_of(settings), complete)
 
-    def _drop_context(self) -> None:
-        if self._context is not None:
-            self._context.close()
-            self._context = None
+    def _run(self, job: Job, resolved: Resolved, began: float) -> Run:
+        return Run(
+            job,
+            self._steps(job),
+            self.model.vocabulary,
+            self.facts,
+            self._told(job, resolved),
+            self._prepared(began),
+        )
+
+    def _told(self, job: Job, resolved: Resolved) -> dict[str, Any]:
+        return {**resolved.values(), "seed": job.seed}
+
+    def _prepared(self, began: float) -> dict[str, float]:
+        return {"load": self.load_seconds, "prompt": time.perf_counter() - began}
+
+    def _steps(self, job: Job) -> Iterator[Step]:
+        """The steps of one job that runs alone."""
+        for _, event in self.engine.steps(_Alone(job)):
+            if isinstance(event, Step):
+                yield event
+            elif event.error is not None:
+                raise event.error
+
+
+def _messages(prompt: Prompt, system_prompt: str | None) -> Sequence[Mapping[str, str]]:
+    return chat.messages(prompt, system_prompt) if isinstance(prompt, str) else prompt
+
+
+def finished(run: AnyRun) -> AnyRun:
+    """A run, iterated to its end."""
+    for _ in run:
+        pass
+    return run
+
+
+class _Alone:
+    """One job, as an engine takes it."""
+
+    ahead = 0
+
+    def __init__(self, job: Job) -> None:
+        self._job: Job | None = job
+
+    @property
+    def over(self) -> bool:
+        return self._job is None
+
+    def take(self, wait: bool) -> Job | None:
+        job, self._job = self._job, None
+        return job
+
+
+class _Queue:
+    """Prompts on their way into an engine, and what has become of them."""
+
+    def __init__(self, generator: Generator, asked: Iterable[Asked] | Arrivals[Asked]) -> None:
+        self._generator = generator
+        self._asked = arrivals(asked)
+        self.ahead = self._asked.ahead
+        self._runs: dict[Job, tuple[int, Run]] = {}
+        self._refused: list[tuple[int, HoshikageError]] = []
+        self._count = 0
+
+    @property
+    def over(self) -> bool:
+        return self._asked.over
+
+    def take(self, wait: bool) -> Job | None:
+        """The next job that can be run; errors of those that cannot are kept, and none is waited
+        for before they are told."""
+        while (asked := self._asked.take(wait and not self._refused)) is not None:
+            number, self._count = self._count, self._count + 1
+            try:
+                return self._begun(number, *asked)
+            except HoshikageError as error:
+                self._refused.append((number, error))
+        return None
+
+    def close(self) -> None:
+        self._asked.close()
+
+    def refused(self) -> Iterator[tuple[int, HoshikageError]]:
+        """Errors that nobody has been told of yet."""
+        while self._refused:
+            yield self._refused.pop(0)
+
+    def outcome(self, job: Job, event: Step | Ended) -> tuple[int, Result | HoshikageError] | None:
+        """What has become of a job, if it is over."""
+        number, run = self._runs[job]
+        if isinstance(event, Step):
+            run.record(event)
+            return None
+        del self._runs[job]
+        run.finish()
+        return number, event.error or run.result()
+
+    def _begun(self, number: int, prompt: Prompt, resolved: Resolved) -> Job:
+        run = self._generator.start(prompt, resolved)
+        self._runs[run.job] = number, run
+        return run.job
 
 
 # --------------------------------------------------------------------------------- loading

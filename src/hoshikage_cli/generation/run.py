@@ -1,21 +1,36 @@
-"""A run: the steps of either loop as text events, and the result that they add up to."""
+"""A run: the steps of any engine as text events, and the result that they add up to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..decoding.diffusion import Diffusion
 from ..decoding.step import Step
+from ..engines.job import Job
+from .stops import Stop, Stops
 from .text import Cell, IncrementalText, decode, piece_texts, until_end
 
-if TYPE_CHECKING:
-    from .generator import Generator
+
+class Words(Protocol):
+    """What a run needs of a vocabulary; a recording has one too."""
+
+    @property
+    def end_tokens(self) -> frozenset[int]:
+        """Every token that ends an answer."""
+        ...
+
+    def piece(self, token: int, /) -> bytes:
+        """The bytes of a token."""
+        ...
+
+    def text(self, token: int, /) -> str:
+        """The token as the vocabulary spells it, for those that have no bytes."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -25,7 +40,9 @@ class TextEvent:
     step: Step
     run: Run
     nfe: int
+    """Forward evaluations so far."""
     new_text: str
+    """What streams: text that stands behind all that was there before."""
 
     @cached_property
     def text(self) -> str:
@@ -39,24 +56,33 @@ class TextEvent:
 
     @property
     def tokens_per_second(self) -> float:
-        done = len(self.step.canvas) - self.run.prompt_length - self.step.masked
+        done = self.run.tokens_done(self.step)
         return done / self.step.elapsed if self.step.elapsed > 0 else 0.0
 
 
 @dataclass(frozen=True)
 class Result:
-    """A finished (or interrupted) run. Times are seconds."""
+    """A finished (or interrupted) run."""
 
     text: str
+    """The answer."""
     tokens: tuple[int, ...]
+    """Its tokens."""
     model: str
+    """The model's name."""
     settings: dict[str, Any]
+    """What decided it, by name; the seed is the one that was used."""
     timings: dict[str, float]
+    """Seconds: `load`, `prompt`, `decode`, `reduce`, `generate`; and `tokens_per_second`."""
     steps: int
+    """Steps that committed something."""
     nfe: int
+    """Forward evaluations."""
     prompt_tokens: int
     completion_tokens: int
     stop_reason: str
+    """`end` (an end token came), `stop` (a text of the setting of this name), `length`, or
+    `interrupted`."""
     seed: int
 
     def to_dict(self) -> dict[str, Any]:
@@ -66,95 +92,66 @@ class Result:
         return values
 
 
-@dataclass
-class Stopwatch:
-    """Seconds spent in forward passes and in row reductions."""
-
-    decode: float = 0.0
-    reduce: float = 0.0
-
-
 class Run:
-    """One generation under way: iterate for `TextEvent`s; `result()` at any time."""
+    """One generation under way: iterate for `TextEvent`s; `result()` at any time.
+
+    job: the canvas as it begins. steps: those of an engine, or of a recording. words: what the
+    tokens mean. model: facts about the model, `name` among them. settings: what the run was asked
+    for. prepared: seconds that passed before it began, by name.
+    """
 
     def __init__(
         self,
-        generator: Generator,
-        tokens: NDArray[np.int32],
-        prompt_length: int,
-        mask_token: int | None,
-        seed: int,
-        total_steps: int | None,
-        watch: Stopwatch,
+        job: Job,
+        steps: Iterator[Step],
+        words: Words,
+        model: Mapping[str, Any],
+        settings: Mapping[str, Any],
+        prepared: Mapping[str, float] | None = None,
     ) -> None:
-        self.generator = generator
-        self.prompt_length = prompt_length
-        self.mask_token = mask_token
-        self.seed = seed
-        self.total_steps = total_steps
-        self.canvas = tokens
+        self.job = job
+        self.words = words
+        self.model = model
+        self.settings = dict(settings)
+        self.canvas = job.tokens
         self.nfe = 0
         self.n_steps = 0
-        self.timings: dict[str, float] = {}
-        self.settings: dict[str, Any] = {}
-        self.chosen: dict[str, Any] = {}
-        self.steps: Iterator[Step] = iter(())
-        self.diffusion: Diffusion | None = None
-        self.watch = watch
         self.finished = False
+        self._steps = steps
+        self._prepared = dict(prepared or {})
         self._elapsed = 0.0
+        self._stops = Stops(self.settings.get("stop") or (), words.piece)
         self._new_text = IncrementalText()
+        self._held = ""
+        self._streamed = 0
         self._history: dict[int, tuple[float, int]] = {}
-        self._piece = generator.model.vocabulary.piece
-        self._end_tokens = generator.model.vocabulary.end_tokens
+
+    @property
+    def prompt_length(self) -> int:
+        return self.job.prompt_length
+
+    @property
+    def mask_token(self) -> int | None:
+        return self.job.mask_token
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether positions are unmasked, rather than added one after the other."""
+        return self.job.mask_token is not None
+
+    @property
+    def seed(self) -> int:
+        return self.job.seed
+
+    @property
+    def total_steps(self) -> int | None:
+        """The most steps that it takes, if that is known."""
+        return self.job.total_steps
 
     def __iter__(self) -> Iterator[TextEvent]:
-        for step in self.steps:
+        for step in self._steps:
             yield self.record(step)
-        self.finished = True
-
-    def result(self) -> Result:
-        """What there is: complete after iteration, the text so far in the middle of it."""
-        answer = self._answer_tokens(self.canvas)
-        text = decode(answer, self._piece)
-        return Result(
-            text=text,
-            tokens=tuple(answer),
-            model=self.generator.name,
-            settings={**self.settings, **self.chosen},
-            timings=self._all_timings(len(answer)),
-            steps=self.n_steps,
-            nfe=self.nfe,
-            prompt_tokens=self.prompt_length,
-            completion_tokens=len(answer),
-            stop_reason=self._stop_reason(),
-            seed=self.seed,
-        )
-
-    def text_of(self, canvas: NDArray[np.int32]) -> str:
-        """Answer text of a canvas, `MASK_CELL` for each masked position before the end token."""
-        answer = until_end(canvas[self.prompt_length :].tolist(), self._end_tokens)
-        return "".join(piece_texts(answer, self.mask_token, self._piece))
-
-    def cells_of(self, step: Step) -> list[Cell]:
-        fresh = {commit.position for commit in step.commits}
-        texts = piece_texts(step.canvas.tolist(), self.mask_token, self._piece)
-        cells, ended = [], False
-        for position, token in enumerate(step.canvas.tolist()):
-            ended = ended or (position >= self.prompt_length and token in self._end_tokens)
-            confidence, index = self._history.get(position, (None, None))
-            state = self._state(position, token, position in fresh, ended)
-            cells.append(Cell(position, token, texts[position], state, confidence, index))
-        return cells
-
-    def _state(self, position: int, token: int, fresh: bool, ended: bool) -> str:
-        if token == self.mask_token:
-            return "masked"
-        if ended:
-            return "end"
-        if fresh:
-            return "fresh"
-        return "prompt" if position < self.prompt_length else "settled"
+        self.finish()
 
     def record(self, step: Step) -> TextEvent:
         """Take note of a step that was made."""
@@ -166,32 +163,115 @@ class Run:
             self._history[commit.position] = (commit.confidence, step.index)
         return TextEvent(step, self, self.nfe, self._text_added(step))
 
-    def _text_added(self, step: Step) -> str:
-        """Text that streams: autoregressive tokens come in order, so each adds its own."""
-        if self.mask_token is not None:
-            return ""
-        tokens = (commit.token for commit in step.commits)
-        return "".join(
-            self._new_text.push(self._piece(t)) for t in tokens if t not in self._end_tokens
+    def finish(self) -> None:
+        """Take note that there are no more steps."""
+        self.finished = True
+
+    def result(self) -> Result:
+        """What there is: complete after iteration, the text so far in the middle of it."""
+        answer = self._answer_tokens(self.canvas)
+        stop = self._stop(self.canvas)
+        text = decode(answer, self.words.piece)
+        if stop is not None:
+            answer, text = answer[: stop.tokens], text[: stop.characters]
+        return Result(
+            text=text,
+            tokens=tuple(answer),
+            model=self.model["name"],
+            settings={**self.settings, **self.job.chosen},
+            timings=self._timings(len(answer)),
+            steps=self.n_steps,
+            nfe=self.nfe,
+            prompt_tokens=self.prompt_length,
+            completion_tokens=len(answer),
+            stop_reason=self._stop_reason(),
+            seed=self.seed,
         )
 
+    # --------------------------------------------------------------------- for displays
+
+    def text_of(self, canvas: NDArray[np.int32]) -> str:
+        """Answer text of a canvas, `MASK_CELL` for each masked position before the end token."""
+        answer = until_end(canvas[self.prompt_length :].tolist(), self.words.end_tokens)
+        text = "".join(piece_texts(answer, self.mask_token, self.words.piece))
+        stop = self._stop(canvas)
+        return text if stop is None else text[: stop.characters]
+
+    def cells_of(self, step: Step) -> list[Cell]:
+        fresh = {commit.position for commit in step.commits}
+        tokens = step.canvas.tolist()
+        texts = piece_texts(tokens, self.mask_token, self.words.piece)
+        stop = self._stop(step.canvas)
+        end = len(tokens) if stop is None else self.prompt_length + stop.tokens
+        cells, ended = [], False
+        for position, token in enumerate(tokens):
+            answered = position >= self.prompt_length
+            ended = ended or position >= end or (answered and token in self.words.end_tokens)
+            confidence, index = self._history.get(position, (None, None))
+            state = self._state(position, token, position in fresh, ended)
+            cells.append(Cell(position, token, texts[position], state, confidence, index))
+        return cells
+
+    def tokens_done(self, step: Step) -> int:
+        """Positions of the answer that are not masked after a step."""
+        return len(step.canvas) - self.prompt_length - step.masked
+
+    def _state(self, position: int, token: int, fresh: bool, ended: bool) -> str:
+        if token == self.mask_token:
+            return "masked"
+        if ended:
+            return "end"
+        if fresh:
+            return "fresh"
+        return "prompt" if position < self.prompt_length else "settled"
+
+    def _text_added(self, step: Step) -> str:
+        """Text that streams: autoregressive tokens come in order, so each adds its own. What may
+        be the beginning of a stop is held back until that is known."""
+        if self.has_masks:
+            return ""
+        text, last = self._held, step.index + 1 == step.total
+        for commit in step.commits:
+            if commit.token in self.words.end_tokens:
+                last = True
+            else:
+                text += self._new_text.push(self.words.piece(commit.token))
+        stop = self._stop(step.canvas)
+        if stop is not None:
+            whole = len(self.text_of(step.canvas))
+            text, last = text[: max(0, whole - self._streamed)], True
+        kept = 0 if last else self._stops.held_back(text)
+        self._held = text[len(text) - kept :]
+        self._streamed += len(text) - kept
+        return text[: len(text) - kept]
+
+    def _stop(self, canvas: NDArray[np.int32]) -> Stop | None:
+        """Where one of the texts that end an answer came, if one did."""
+        return self._stops.find(until_end(self.job.settled(canvas), self.words.end_tokens))
+
+    # ----------------------------------------------------------------------- the result
+
     def _answer_tokens(self, canvas: NDArray[np.int32]) -> list[int]:
-        answer = until_end(canvas[self.prompt_length :].tolist(), self._end_tokens)
+        answer = until_end(canvas[self.prompt_length :].tolist(), self.words.end_tokens)
         return [token for token in answer if token != self.mask_token]
 
     def _stop_reason(self) -> str:
         if not self.finished:
             return "interrupted"
+        if self._stop(self.canvas) is not None:
+            return "stop"
         answer = self.canvas[self.prompt_length :].tolist()
-        return "end" if any(token in self._end_tokens for token in answer) else "length"
+        return "end" if any(token in self.words.end_tokens for token in answer) else "length"
 
-    def _all_timings(self, completion_tokens: int) -> dict[str, float]:
-        rate = completion_tokens / self._elapsed if self._elapsed > 0 else 0.0
+    def _timings(self, completion_tokens: int) -> dict[str, float]:
+        watch, prepared = self.job.watch, dict(self._prepared)
+        if "prompt" in prepared:
+            prepared["prompt"] += watch.opening
         measured = {
-            **self.timings,
-            "decode": self.watch.decode,
-            "reduce": self.watch.reduce,
+            **prepared,
+            "decode": watch.decode,
+            "reduce": watch.reduce,
             "generate": self._elapsed,
-            "tokens_per_second": rate,
+            "tokens_per_second": completion_tokens / self._elapsed if self._elapsed > 0 else 0.0,
         }
         return {name: round(value, 6) for name, value in measured.items()}

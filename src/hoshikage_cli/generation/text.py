@@ -36,11 +36,6 @@ class IncrementalText:
     def push(self, piece: bytes) -> str:
         return self._decoder.decode(piece)
 
-    @property
-    def pending(self) -> bool:
-        """Whether bytes of a character still to come are held back."""
-        return bool(self._decoder.getstate()[0])
-
 
 def until_end(tokens: Sequence[int], end_tokens: frozenset[int]) -> list[int]:
     """The tokens before the first end token."""

@@ -17,6 +17,10 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cffi import FFI
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
@@ -51,7 +55,7 @@ def declarations() -> str:
     return "\n".join((HERE / "declarations" / f"{name}.h").read_text() for name in DECLARATIONS)
 
 
-def ffibuilder(where: Paths):
+def ffibuilder(where: Paths) -> FFI:
     """A cffi FFI that knows the declarations and how to compile them."""
     from cffi import FFI
 
@@ -87,7 +91,8 @@ def write_build_facts(where: Paths) -> None:
     commit = "unknown"
     if where.vendored:
         lock = (ROOT / "vendor" / "llama.cpp.lock").read_text()
-        commit = re.search(r"^commit\s*=\s*\"?([0-9a-f]{40})", lock, re.MULTILINE).group(1)
+        found = re.search(r"^commit\s*=\s*\"?([0-9a-f]{40})", lock, re.MULTILINE)
+        commit = found[1] if found else commit
     facts = {"LLAMA_COMMIT": commit, "VENDORED": where.vendored, "LIBRARIES": digest_of(where)}
     lines = [f"{name} = {value!r}" for name, value in facts.items()]
     (HERE / "_build_facts.py").write_text("\n".join(['"""Written by build.py."""', "", *lines, ""]))

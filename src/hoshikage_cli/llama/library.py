@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ._build_facts import LIBRARIES, LLAMA_COMMIT, VENDORED
 from ._native import ffi, lib
+
+if TYPE_CHECKING:
+    from ._native import CData, Text
+
 
 logger = logging.getLogger("hoshikage.llama")
 
@@ -18,8 +26,38 @@ _LEVELS = {
     lib.GGML_LOG_LEVEL_WARN: logging.WARNING,
     lib.GGML_LOG_LEVEL_ERROR: logging.ERROR,
 }
-_recent: deque[str] = deque(maxlen=40)
-_state = {"started": False, "line": "", "level": logging.INFO, "raised": None}
+
+
+class _Log:
+    """What the library has said: the line that is being written, and the last errors."""
+
+    def __init__(self) -> None:
+        self.line = ""
+        self.level = logging.INFO
+        self.errors: deque[str] = deque(maxlen=40)
+
+    def hear(self, level: int | None, text: str) -> None:
+        """Take in a piece of a line; a level of None goes on with the line before."""
+        if level is not None:
+            self.line, self.level = "", level
+        self.line += text
+        if self.line.endswith("\n"):
+            self._end(self.line.strip())
+            self.line = ""
+
+    def _end(self, line: str) -> None:
+        if not line:
+            return
+        if self.level >= logging.ERROR:
+            self.errors.append(line)
+        # What the library calls an error reaches users as an exception; its log is for --debug.
+        logger.log(min(self.level, logging.INFO), "%s", line)
+
+
+_log = _Log()
+_lock = threading.RLock()
+_started = False
+_raised: BaseException | None = None
 
 
 @dataclass(frozen=True)
@@ -36,15 +74,72 @@ class BuildInfo:
     """Whether HOSHIKAGE_STOCK_KERNELS leaves every matrix product to ggml."""
 
 
+# How callbacks and exceptions get through C. The library calls back while it works: to log, to
+# tell how far a load is, to ask whether a pass should stop.
+#
+# 1. What may call back runs inside `calling()`, one thread at a time: the log and the exception
+#    that waits are the process's own, and so is the flag of a Ctrl-C.
+# 2. An exception cannot pass through C. A callback that raises, or during which a Ctrl-C arrives,
+#    leaves it with `keep_exception`, and answers what ends the work soonest.
+# 3. `calling()` raises what waits as soon as the library has returned; before that, whatever the
+#    library has handed out must have been given an owner.
+# 4. A pass asks `hoshi_should_abort` (interrupt.c) between its nodes: it stops for
+#    `Context.abort`, and for a Ctrl-C where the program has asked for it by
+#    `abort_on_interrupt`. It then ends as DecodeAborted.
+# 5. Error lines logged inside `calling()` go into the message of the exception that follows.
+
+
+@contextmanager
+def calling() -> Iterator[None]:
+    """Around every call that may log or call back; see above."""
+    global _raised
+    with _lock:
+        _log.errors.clear()
+        try:
+            yield
+        finally:
+            error, _raised = _raised, None
+            if error is not None:
+                raise error
+
+
+def keep_exception(kind: type, error: BaseException, traceback: object) -> None:
+    """Let what a callback raised wait until the library has returned."""
+    global _raised
+    _raised = error
+
+
+def has_raised() -> bool:
+    """Whether an exception, such as a Ctrl-C, waits for the library to return."""
+    return _raised is not None
+
+
+def error_lines() -> list[str]:
+    """Error lines of the log in the `calling()` that this is asked in, oldest first."""
+    return list(_log.errors)
+
+
+def recent_errors(count: int = 2) -> str:
+    """The last of them, for a message."""
+    return "; ".join(error_lines()[-count:])
+
+
+@ffi.def_extern(onerror=keep_exception)
+def hoshi_on_log(level: int, text: Text, user_data: CData) -> None:
+    goes_on = level == lib.GGML_LOG_LEVEL_CONT
+    message = ffi.string(text).decode("utf-8", "replace")
+    _log.hear(None if goes_on else _LEVELS.get(level, logging.DEBUG), message)
+
+
 def initialise() -> None:
     """Start the library, once, with its log routed to the logger `hoshikage.llama`."""
-    if _state["started"]:
-        return
-    _state["started"] = True
-    lib.llama_log_set(lib.hoshi_on_log, ffi.NULL)
-    lib.ggml_backend_load_all()
-    lib.llama_backend_init()
-    raise_what_waits()
+    global _started
+    with calling():
+        if not _started:
+            _started = True
+            lib.llama_log_set(lib.hoshi_on_log, ffi.NULL)
+            lib.ggml_backend_load_all()
+            lib.llama_backend_init()
 
 
 def build_info() -> BuildInfo:
@@ -62,55 +157,3 @@ def abort_on_interrupt() -> None:
     For programs: it changes the process's handler of SIGINT, and hands on to the one before.
     """
     lib.hoshi_abort_on_interrupt()
-
-
-def error_lines() -> list[str]:
-    """Error lines of the library's log since `forget_errors`, oldest first."""
-    return list(_recent)
-
-
-def recent_errors(count: int = 2) -> str:
-    """The last error lines of the library's log, for a message."""
-    return "; ".join(list(_recent)[-count:])
-
-
-def forget_errors() -> None:
-    _recent.clear()
-
-
-def has_raised() -> bool:
-    """Whether an exception, such as a Ctrl-C, waits for `raise_what_waits`."""
-    return _state["raised"] is not None
-
-
-def raise_what_waits() -> None:
-    """Raise what was raised while the library called back. To be called after what may log."""
-    error, _state["raised"] = _state["raised"], None
-    if error is not None:
-        raise error
-
-
-def keep_exception(kind, error, traceback) -> None:
-    """Let what a callback raised wait: it cannot pass through C, and would be printed and lost."""
-    _state["raised"] = error
-
-
-@ffi.def_extern(onerror=keep_exception)
-def hoshi_on_log(level, text, user_data) -> None:
-    message = ffi.string(text).decode("utf-8", "replace")
-    if level != lib.GGML_LOG_LEVEL_CONT:
-        _state["line"] = ""
-        _state["level"] = _LEVELS.get(level, logging.DEBUG)
-    _state["line"] += message
-    if _state["line"].endswith("\n"):
-        _log_line(_state["level"], _state["line"].strip())
-        _state["line"] = ""
-
-
-def _log_line(level: int, line: str) -> None:
-    if not line:
-        return
-    if level >= logging.ERROR:
-        _recent.append(line)
-    # What the library calls an error reaches users as an exception; its log is for --debug.
-    logger.log(min(level, logging.INFO), "%s", line)

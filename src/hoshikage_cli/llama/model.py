@@ -7,15 +7,21 @@ import re
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 from weakref import WeakSet
 
+from ..errors import NoMaskToken
 from . import library
 from ._native import ffi, lib
 from .errors import ClosedError, ModelLoadError
+from .families import Family, family_of, shift_of
 from .vocabulary import Vocabulary
 
-SHIFTED_ARCHITECTURES = frozenset({"dream", "rnd1"})
-"""Whose output row predicts the next position (decoding.md, 1): their files do not say so."""
+if TYPE_CHECKING:
+    from ._native import CData, ModelHandle
+
+
+ProgressListener = Callable[[float], "bool | None"]
 
 
 class Model:
@@ -31,28 +37,30 @@ class Model:
         *,
         gpu_layers: int = 0,
         vocabulary_only: bool = False,
-        on_progress: Callable[[float], bool | None] | None = None,
+        on_progress: ProgressListener | None = None,
     ) -> None:
         self.path = Path(path)
         _check_file(self.path)
         library.initialise()
-        self.children: WeakSet = WeakSet()
-        self._handle = self._load(gpu_layers, vocabulary_only, on_progress)
+        self.children: WeakSet[Closable] = WeakSet()
+        self._loaded: ModelHandle | None = self._load(gpu_layers, vocabulary_only, on_progress)
 
-    def _load(self, gpu_layers, vocabulary_only, on_progress):
-        library.forget_errors()
+    def _load(
+        self, gpu_layers: int, vocabulary_only: bool, on_progress: ProgressListener | None
+    ) -> ModelHandle:
         watch = ffi.new_handle(_Progress(on_progress))
         parameters = lib.llama_model_default_params()
         parameters.n_gpu_layers = gpu_layers
         parameters.vocab_only = vocabulary_only
         parameters.progress_callback = lib.hoshi_on_progress
         parameters.progress_callback_user_data = watch
-        handle = lib.llama_model_load_from_file(os.fsencode(self.path), parameters)
-        if handle != ffi.NULL:
-            handle = ffi.gc(handle, lib.llama_model_free, self.path.stat().st_size)
-        library.raise_what_waits()
+        with library.calling():
+            handle = lib.llama_model_load_from_file(os.fsencode(self.path), parameters)
+            lines = library.error_lines()
+            if handle != ffi.NULL:
+                handle = ffi.gc(handle, lib.llama_model_free, self.path.stat().st_size)
         if handle == ffi.NULL:
-            raise ModelLoadError(f"cannot load {self.path.name}: {_reason(library.error_lines())}")
+            raise ModelLoadError(f"cannot load {self.path.name}: {_reason(lines)}")
         return handle
 
     def __enter__(self) -> Model:
@@ -65,16 +73,15 @@ class Model:
         """Free the weights, and close the contexts that still use them."""
         for child in list(self.children):
             child.close()
-        if self._handle is not None:
-            ffi.release(self._handle)
-            self._handle = None
+        if self._loaded is not None:
+            ffi.release(self._loaded)
+            self._loaded = None
 
     @property
-    def handle(self):
-        """The C object; for this package alone."""
-        if self._handle is None:
+    def _handle(self) -> ModelHandle:
+        if self._loaded is None:
             raise ClosedError(f"the model {self.path.name} is closed")
-        return self._handle
+        return self._loaded
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -87,15 +94,15 @@ class Model:
             lib.llama_model_meta_key_by_index,
             lib.llama_model_meta_val_str_by_index,
         )
-        count = lib.llama_model_meta_count(self.handle)
+        count = lib.llama_model_meta_count(self._handle)
         return {self._meta(ask_key, i): self._meta(ask_value, i) for i in range(count)}
 
-    def _meta(self, ask, index: int) -> str:
+    def _meta(self, ask: Callable[[ModelHandle, int, CData, int], int], index: int) -> str:
         room = ffi.new("char[]", 256)
-        length = ask(self.handle, index, room, len(room))
+        length = ask(self._handle, index, room, len(room))
         if length >= len(room):
             room = ffi.new("char[]", length + 1)
-            length = ask(self.handle, index, room, len(room))
+            length = ask(self._handle, index, room, len(room))
         return bytes(ffi.buffer(room, max(0, length))).decode("utf-8", "replace")
 
     @property
@@ -103,25 +110,33 @@ class Model:
         return self.metadata.get("general.architecture", "unknown")
 
     @property
-    def description(self) -> str:
-        room = ffi.new("char[]", 256)
-        length = lib.llama_model_desc(self.handle, room, len(room))
-        return bytes(ffi.buffer(room, min(length, 255))).decode("utf-8", "replace")
+    def family(self) -> Family:
+        return family_of(self.metadata)
 
     @property
     def is_diffusion(self) -> bool:
-        return lib.llama_model_is_diffusion(self.handle)
+        """The library's own word for it; a test holds the table of families to it."""
+        return lib.llama_model_is_diffusion(self._handle)
 
     @property
     def shift_logits(self) -> bool:
-        """Whether row p - 1 predicts position p: as the file says, else by architecture."""
-        said = self.metadata.get("diffusion.shift_logits")
-        return self.architecture in SHIFTED_ARCHITECTURES if said is None else said == "true"
+        return shift_of(self.metadata)
 
     @property
     def chat_template(self) -> str | None:
-        template = lib.llama_model_chat_template(self.handle, ffi.NULL)
+        template = lib.llama_model_chat_template(self._handle, ffi.NULL)
         return None if template == ffi.NULL else ffi.string(template).decode("utf-8", "replace")
+
+    @property
+    def mask_token(self) -> int:
+        """Raises NoMaskToken for a vocabulary that names none."""
+        token = self.vocabulary.mask_token
+        if token is None:
+            raise NoMaskToken(
+                f"{self.path.name} is a diffusion model whose vocabulary names no mask token: "
+                "give its id with --mask-token"
+            )
+        return token
 
     @property
     def n_vocab(self) -> int:
@@ -129,31 +144,21 @@ class Model:
 
     @property
     def n_parameters(self) -> int:
-        return lib.llama_model_n_params(self.handle)
+        return lib.llama_model_n_params(self._handle)
 
     @property
     def size_bytes(self) -> int:
-        return lib.llama_model_size(self.handle)
+        return lib.llama_model_size(self._handle)
 
     @property
     def n_ctx_train(self) -> int:
-        return lib.llama_model_n_ctx_train(self.handle)
+        return lib.llama_model_n_ctx_train(self._handle)
 
-    @property
-    def n_embd(self) -> int:
-        return lib.llama_model_n_embd(self.handle)
 
-    @property
-    def n_layer(self) -> int:
-        return lib.llama_model_n_layer(self.handle)
+class Closable(Protocol):
+    """What uses a model's weights and must be closed before them."""
 
-    @property
-    def n_head(self) -> int:
-        return lib.llama_model_n_head(self.handle)
-
-    @property
-    def n_head_kv(self) -> int:
-        return lib.llama_model_n_head_kv(self.handle)
+    def close(self) -> None: ...
 
 
 class _Progress:
@@ -169,7 +174,7 @@ class _Progress:
 
 
 @ffi.def_extern(error=False, onerror=library.keep_exception)
-def hoshi_on_progress(share: float, user_data) -> bool:
+def hoshi_on_progress(share: float, user_data: CData) -> bool:
     return ffi.from_handle(user_data)(share)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,7 +55,7 @@ def _rows(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.ascontiguousarray(logits, dtype=np.float32)
 
 
-def _second_rows(unconditional: NDArray[np.float32] | None, shape: tuple[int, ...]):
+def _second_rows(unconditional: NDArray[np.float32] | None, shape: tuple[int, ...]) -> Any:
     if unconditional is None:
         return ffi.NULL
     if unconditional.shape != shape:
@@ -61,7 +63,7 @@ def _second_rows(unconditional: NDArray[np.float32] | None, shape: tuple[int, ..
     return ffi.from_buffer("float[]", _rows(unconditional))
 
 
-def _native_rule(rule: ProposalRule, banned: NDArray[np.int32], step: int):
+def _native_rule(rule: ProposalRule, banned: NDArray[np.int32], step: int) -> Any:
     # A C struct holds no reference: `banned` and the result arrays live in reduce_rows.
     native = ffi.new("hoshi_rule *")
     native.temperature = rule.temperature
@@ -77,7 +79,7 @@ def _native_rule(rule: ProposalRule, banned: NDArray[np.int32], step: int):
     return native
 
 
-def _native_rows(reduced: Proposal):
+def _native_rows(reduced: Proposal) -> Any:
     rows = ffi.new("hoshi_rows *")
     for name, column in vars(reduced).items():
         kind = C_TYPES[column.dtype.name]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ._native import ffi, lib
-from .context import Context
 from .errors import ClosedError, LlamaError
 from .model import Model
+from .text_context import TextContext
+
+if TYPE_CHECKING:
+    from ._native import SamplerHandle
 
 
 class Sampler:
@@ -28,7 +33,8 @@ class Sampler:
         self._plain = temperature <= 0 and not penalised  # no chain has anything to do
         parameters = lib.llama_sampler_chain_default_params()
         parameters.no_perf = True
-        self._chain = ffi.gc(lib.llama_sampler_chain_init(parameters), lib.llama_sampler_free)
+        chain = lib.llama_sampler_chain_init(parameters)
+        self._chain: SamplerHandle | None = ffi.gc(chain, lib.llama_sampler_free)
         self._n_vocab = model.n_vocab
         self._candidates = ffi.new("llama_token_data[]", self._n_vocab)
         self._probability = ffi.new("float *")
@@ -47,8 +53,8 @@ class Sampler:
         self._add(lib.llama_sampler_init_temp(temperature))
         self._add(lib.llama_sampler_init_dist(seed % 2**32))
 
-    def _add(self, sampler) -> None:
-        lib.llama_sampler_chain_add(self._chain, sampler)
+    def _add(self, sampler: SamplerHandle) -> None:
+        lib.llama_sampler_chain_add(self._open_chain(), sampler)
 
     def __enter__(self) -> Sampler:
         return self
@@ -65,9 +71,9 @@ class Sampler:
         """Count a token that was not sampled, such as the prompt's, for the penalties."""
         lib.llama_sampler_accept(self._open_chain(), token)
 
-    def sample(self, context: Context) -> tuple[int, float]:
+    def sample(self, context: TextContext) -> tuple[int, float]:
         """The next token, accepted, and its probability in the distribution it was drawn from."""
-        logits = context.last_logits()
+        logits = context._last_logits()
         if logits == ffi.NULL:
             raise LlamaError("nothing was decoded that a token could be sampled from")
         chain, size, probability = self._open_chain(), self._n_vocab, self._probability
@@ -79,7 +85,7 @@ class Sampler:
             raise LlamaError("the samplers chose no token")
         return token, probability[0]
 
-    def _open_chain(self):
+    def _open_chain(self) -> SamplerHandle:
         if self._chain is None:
             raise ClosedError("the sampler is closed")
         return self._chain

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,20 +13,27 @@ from ._native import ffi, lib
 from .errors import TokenizeError
 
 if TYPE_CHECKING:
-    from .model import Model
+    from ._native import ModelHandle, VocabHandle
+
+
+class Owner(Protocol):
+    """The model in whose memory a vocabulary lies."""
+
+    @property
+    def _handle(self) -> ModelHandle: ...
 
 
 class Vocabulary:
     """A model's tokens. Special tokens that the file does not name are None."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Owner) -> None:
         self._model = model  # the vocabulary lives in the model's memory
         self._pieces: dict[tuple[int, bool], bytes] = {}
 
     @property
-    def _vocab(self):
+    def _vocab(self) -> VocabHandle:
         # Asked for anew: a closed model raises ClosedError, where a kept pointer would dangle.
-        return lib.llama_model_get_vocab(self._model.handle)
+        return lib.llama_model_get_vocab(self._model._handle)
 
     def __len__(self) -> int:
         return lib.llama_vocab_n_tokens(self._vocab)
@@ -43,10 +51,6 @@ class Vocabulary:
         return self._special(lib.llama_vocab_eos)
 
     @property
-    def eot(self) -> int | None:
-        return self._special(lib.llama_vocab_eot)
-
-    @property
     def pad(self) -> int | None:
         return self._special(lib.llama_vocab_pad)
 
@@ -59,9 +63,6 @@ class Vocabulary:
         """Every token that ends a generation."""
         vocab, is_end = self._vocab, lib.llama_vocab_is_eog
         return frozenset(t for t in range(len(self)) if is_end(vocab, t))
-
-    def is_control(self, token: int) -> bool:
-        return lib.llama_vocab_is_control(self._vocab, self._checked(token))
 
     def text(self, token: int) -> str:
         """The token as the vocabulary spells it."""
@@ -107,7 +108,7 @@ class Vocabulary:
             length = lib.llama_token_to_piece(self._vocab, token, room, len(room), 0, special)
         return bytes(ffi.buffer(room, max(0, length)))
 
-    def detokenize(self, tokens, *, special: bool = False) -> bytes:
+    def detokenize(self, tokens: Iterable[int], *, special: bool = False) -> bytes:
         """The bytes of a sequence of tokens."""
         return b"".join(self.piece(int(token), special=special) for token in tokens)
 
@@ -117,6 +118,6 @@ class Vocabulary:
             raise TokenizeError(f"token {token} is outside the vocabulary of {len(self)}")
         return token
 
-    def _special(self, ask) -> int | None:
+    def _special(self, ask: Callable[[VocabHandle], int]) -> int | None:
         token = ask(self._vocab)
         return token if token >= 0 else None

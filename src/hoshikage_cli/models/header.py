@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import RunError
+from ..llama.families import ARCHITECTURE, Family, family_of
 
 MAGIC = b"GGUF"
 # struct's letters for the types of the format, by number: 8 is a string, 9 an array.
 SCALARS = dict(enumerate("BbHhIif?")) | dict(enumerate("Qqd", start=10))
 STRING, ARRAY = 8, 9
-DIFFUSION_ARCHITECTURES = ("dream", "llada", "llada-moe", "rnd1")
-NEEDED_KEY = "general.architecture"
 
 
 class NotAModel(RunError):
@@ -58,12 +57,16 @@ class Header:
 
     @property
     def architecture(self) -> str:
-        return str(self.metadata[NEEDED_KEY])
+        return str(self.metadata[ARCHITECTURE])
+
+    @property
+    def family(self) -> Family:
+        return family_of(self.metadata)
 
     @property
     def kind(self) -> str:
         """Of the model: "diffusion" or "autoregressive"."""
-        return "diffusion" if self.architecture in DIFFUSION_ARCHITECTURES else "autoregressive"
+        return self.family.kind
 
     @property
     def n_parameters(self) -> int:
@@ -73,9 +76,9 @@ class Header:
         """A key under the architecture's name, such as `context_length`."""
         return self.metadata.get(f"{self.architecture}.{key}")
 
-    def weight_types(self) -> Counter:
+    def weight_types(self) -> Counter[int]:
         """How many weights there are of each ggml type number."""
-        counted: Counter = Counter()
+        counted: Counter[int] = Counter()
         for tensor in self.tensors:
             counted[tensor.type] += prod(tensor.shape)
         return counted
@@ -126,7 +129,7 @@ class _Reader:
         version = self._version()
         n_tensors, n_keys = self._unpack("Q"), self._unpack("Q")
         metadata = {self._string(): self._value(self._unpack("I")) for _ in range(n_keys)}
-        if NEEDED_KEY not in metadata:
+        if ARCHITECTURE not in metadata:
             raise NotAModel(f"{self.path} is a GGUF without an architecture: not a language model")
         tensors = tuple(self._tensor() for _ in range(n_tensors))
         alignment = int(metadata.get("general.alignment", 32)) or 32

@@ -11,25 +11,33 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..errors import UsageError
-from ..files import write_whole
+from ..errors import UsageError, did_you_mean
+from ..files import document_of, parse_toml, read_text, write_whole
 from .catalogue import CATALOGUE, shipped_path
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
 
 VARIABLE = "HOSHIKAGE_MODELS"
 FILE = "models.toml"
+WHAT = "the list of names"
+"""What messages call that file."""
 # One file of a model that is split; llama.cpp finds the others by the first.
 LATER_PART = re.compile(r"-(?!00001)[0-9]{5}-of-[0-9]{5}$")
 
 
 @dataclass(frozen=True)
 class KnownModel:
-    """A model that a name stands for. source: `shipped`, `alias` or `folder`. path: None where the
-    file of a shipped model is absent."""
+    """A model that a name stands for."""
 
     name: str
+    """What it is called."""
     path: Path | None
+    """Its file; None where that of a shipped model is absent."""
     source: str
+    """`shipped`, `alias` or `folder`."""
 
 
 def known_models(environ: Mapping[str, str]) -> list[KnownModel]:
@@ -89,10 +97,8 @@ def aliases_path() -> Path:
 
 def read_aliases(environ: Mapping[str, str]) -> dict[str, Path]:
     """Files by the names that they were given. Raises UsageError for a file that is not TOML."""
-    from ..files import parse_toml, read_text
-
     path = aliases_path()
-    table = parse_toml(read_text(path) or "", path)
+    table = parse_toml(read_text(path, WHAT) or "", path, WHAT)
     for name, value in table.items():
         if not isinstance(value, str):
             raise UsageError(f'{path}: {name} is not a path: write {name} = "/path/to/file.gguf"')
@@ -114,17 +120,13 @@ def remove_alias(name: str) -> None:
     """Take a name away; the file stays. Raises UsageError for one that was never given."""
     document = _document()
     if name not in document:
-        from ..errors import did_you_mean
-
         raise UsageError(f"no name {name!r} was given{did_you_mean(name, document)}")
     document.remove(name)
     write_whole(aliases_path(), document.as_string())
 
 
-def _document():
-    from ..files import document_of
-
-    return document_of(aliases_path())
+def _document() -> TOMLDocument:
+    return document_of(aliases_path(), WHAT)
 
 
 def _check_name(name: str) -> None:

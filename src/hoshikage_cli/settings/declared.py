@@ -1,22 +1,28 @@
 """Every option, declared once: name, flags, variable, default, range, help. Add an option here.
 
 The command line, the resolution order, `--show-settings`, the Python API and the documentation all
-read these declarations.
+read these declarations. `Option` tells what may be declared.
 """
 
 from __future__ import annotations
 
 from dataclasses import Field, dataclass, fields
 from functools import cache
+from typing import Any
 
 from .option import Declaration, option
 
-# By number: what llama-diffusion-cli and DIFFUSION_ALGORITHM, DIFFUSION_SCHEDULE count with.
+# `decoding` has tables of these names; they are repeated here since it takes numpy, for which
+# --help and completion would have to wait. A test holds them equal.
 ALGORITHMS = ("origin", "entropy", "margin", "random", "confidence")
 SCHEDULES = ("timestep", "block", "linear")
-VIEWS = ("tokens", "confidence", "order")
+"""These two by number as well, as llama-diffusion-cli and the variables of either count."""
 CACHES = ("none", "prefix", "dual", "active")
-PARALLEL_RULES = ("threshold", "factor", "entropy_bound")
+
+VIEWS = ("tokens", "confidence", "order")
+
+DIFFUSION = ("diffusion",)
+AUTOREGRESSIVE = ("autoregressive",)
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,7 @@ class ModelSettings:
         "--mask-token",
         minimum=0,
         none="auto",
+        kinds=DIFFUSION,
         help="Id of the mask token, if the vocabulary does not tell.",
         panel="Model",
     )
@@ -70,6 +77,7 @@ class ModelSettings:
         None,
         "--shift-logits",
         none="auto",
+        kinds=DIFFUSION,
         help="The output row before a position predicts it (Dream, RND1); known from the model.",
         panel="Model",
     )
@@ -83,9 +91,9 @@ class CanvasSettings:
         "--max-tokens",
         "--n-predict",
         "--predict",
-        autoregressive=512,
+        by_kind={"autoregressive": 512},
         minimum=1,
-        excludes="max_length",
+        one_of="length",
         help="Tokens to generate.",
         panel="Length",
     )
@@ -95,8 +103,15 @@ class CanvasSettings:
         "--max-length",
         "--ubatch-size",
         minimum=2,
-        excludes="max_tokens",
+        one_of="length",
         help="Tokens of prompt and answer together (canvas length).",
+        panel="Length",
+    )
+    stop: tuple[str, ...] = option(
+        (),
+        "--stop",
+        metavar="TEXT",
+        help="End the answer in front of this text; may be given again.",
         panel="Length",
     )
 
@@ -110,6 +125,7 @@ class DiffusionSettings:
         env="DIFFUSION_STEPS",
         minimum=0,
         maximum=1_000_000,
+        kinds=DIFFUSION,
         help="Denoising steps; 0: one token a step.",
         panel="Diffusion",
     )
@@ -120,6 +136,7 @@ class DiffusionSettings:
         env="DIFFUSION_ALGORITHM",
         choices=ALGORITHMS,
         numbered=True,
+        kinds=DIFFUSION,
         help="Which positions are unmasked first.",
         panel="Diffusion",
     )
@@ -130,6 +147,7 @@ class DiffusionSettings:
         env="DIFFUSION_SCHEDULE",
         choices=SCHEDULES,
         numbered=True,
+        kinds=DIFFUSION,
         help="How many are unmasked in each step.",
         panel="Diffusion",
     )
@@ -140,6 +158,7 @@ class DiffusionSettings:
         above=0,
         maximum=1,
         implies=("schedule", "timestep"),
+        kinds=DIFFUSION,
         help="Where the timesteps end; implies --schedule timestep.",
         panel="Diffusion",
     )
@@ -149,6 +168,7 @@ class DiffusionSettings:
         "--diffusion-block-length",
         minimum=1,
         implies=("schedule", "block"),
+        kinds=DIFFUSION,
         help="Positions in a block; implies --schedule block.",
         panel="Diffusion",
     )
@@ -159,6 +179,7 @@ class DiffusionSettings:
         env="DIFFUSION_CFG_SCALE",
         minimum=0,
         maximum=1000,
+        kinds=DIFFUSION,
         help="Classifier-free guidance; 0: none, more: closer to the prompt, at twice the cost.",
         panel="Diffusion",
     )
@@ -168,6 +189,7 @@ class DiffusionSettings:
         "--diffusion-alg-temp",
         minimum=0,
         maximum=1000,
+        kinds=DIFFUSION,
         help="Randomness in the choice of positions; 0: none.",
         panel="Diffusion",
     )
@@ -175,6 +197,8 @@ class DiffusionSettings:
         False,
         "--gumbel",
         "--diffusion-add-gumbel-noise",
+        kinds=DIFFUSION,
+        idle_with=("temperature", (0.0,)),
         help="Draw tokens with Gumbel noise, without top-k and top-p (LLaDA's way).",
         panel="Diffusion",
     )
@@ -183,6 +207,7 @@ class DiffusionSettings:
         "--confidence",
         choices=("clean", "sampled"),
         none="auto",
+        kinds=DIFFUSION,
         help="Read confidences before or after temperature and filters; known from the model.",
         panel="Diffusion",
     )
@@ -190,6 +215,7 @@ class DiffusionSettings:
         "natural",
         "--eos-policy",
         choices=("natural", "suppress", "last"),
+        kinds=DIFFUSION,
         help="End tokens: as they come, never, or after all others.",
         panel="Diffusion",
     )
@@ -203,6 +229,7 @@ class SpeedSettings:
         False,
         "--fast",
         preset=(("schedule", "block"), ("steps", 0), ("cache", "dual"), ("threshold", 0.9)),
+        kinds=DIFFUSION,
         help="The answer soon: block schedule, dual cache, threshold 0.9, steps as needed.",
         panel="Speed",
     )
@@ -210,6 +237,7 @@ class SpeedSettings:
         "none",
         "--cache",
         choices=CACHES,
+        kinds=DIFFUSION,
         help="What is not computed afresh in each step: nothing, what precedes the block, all but "
         "the block, or all but what is masked or has just changed.",
         panel="Speed",
@@ -218,6 +246,8 @@ class SpeedSettings:
         0,
         "--cache-refresh",
         minimum=0,
+        kinds=DIFFUSION,
+        idle_with=("cache", ("none",)),
         help="Compute everything afresh at least every so many steps; 0: when a block begins.",
         panel="Speed",
     )
@@ -226,6 +256,8 @@ class SpeedSettings:
         "--cache-window",
         minimum=1,
         none="auto",
+        kinds=DIFFUSION,
+        idle_with=("cache", ("none", "prefix")),
         help="Least number of positions computed in a step; without it what is cheapest here.",
         panel="Speed",
     )
@@ -234,6 +266,8 @@ class SpeedSettings:
         "--threshold",
         above=0,
         maximum=1,
+        one_of="parallel rule",
+        kinds=DIFFUSION,
         help="Unmask everything in the block that is at least so confident; steps are a maximum.",
         panel="Speed",
     )
@@ -242,6 +276,8 @@ class SpeedSettings:
         "--factor",
         above=0,
         maximum=1000,
+        one_of="parallel rule",
+        kinds=DIFFUSION,
         help="Unmask the n best when the n-th is at least 1 - factor / (n + 1) confident.",
         panel="Speed",
     )
@@ -250,6 +286,8 @@ class SpeedSettings:
         "--entropy-bound",
         minimum=0,
         maximum=1000,
+        one_of="parallel rule",
+        kinds=DIFFUSION,
         help="Unmask while the entropies together, less the largest, stay below so many nats.",
         panel="Speed",
     )
@@ -261,7 +299,7 @@ class SamplingSettings:
         0.0,
         "--temp",
         "--temperature",
-        autoregressive=0.8,
+        by_kind={"autoregressive": 0.8},
         minimum=0,
         maximum=1000,
         help="Randomness in the choice of tokens; 0: always the likeliest.",
@@ -270,26 +308,29 @@ class SamplingSettings:
     top_k: int = option(
         0,
         "--top-k",
-        autoregressive=40,
+        by_kind={"autoregressive": 40},
         minimum=0,
+        idle_with=("gumbel", (True,)),
         help="Draw from the k likeliest tokens only; 0: all.",
         panel="Sampling",
     )
     top_p: float = option(
         1.0,
         "--top-p",
-        autoregressive=0.95,
+        by_kind={"autoregressive": 0.95},
         above=0,
         maximum=1,
+        idle_with=("gumbel", (True,)),
         help="Draw from the likeliest tokens that make up this probability; 1: all.",
         panel="Sampling",
     )
     min_p: float = option(
         0.0,
         "--min-p",
-        autoregressive=0.05,
+        by_kind={"autoregressive": 0.05},
         minimum=0,
         maximum=1,
+        kinds=AUTOREGRESSIVE,
         help="Drop tokens less likely than this share of the likeliest (autoregressive models).",
         panel="Sampling",
     )
@@ -298,6 +339,7 @@ class SamplingSettings:
         "--repeat-penalty",
         above=0,
         maximum=1000,
+        kinds=AUTOREGRESSIVE,
         help="Penalty on repeated tokens; 1: none (autoregressive models).",
         panel="Sampling",
     )
@@ -320,6 +362,7 @@ class SamplingSettings:
         maximum=10_000,
         help="Answers, decoded together; each has the next seed.",
         panel="Sampling",
+        part="samples",
     )
 
 
@@ -354,6 +397,7 @@ class OutputSettings:
         none="no",
         help="Watch the text being unmasked, on stderr; coloured by what is new, by confidence, or "
         "by the order of unmasking.",
+        part="view",
     )
     visual_delay: int = option(
         0,
@@ -362,6 +406,7 @@ class OutputSettings:
         minimum=0,
         maximum=60_000,
         help="Wait so many milliseconds after each step that is shown in place.",
+        part="view",
     )
     trace: str | None = option(
         None,
@@ -370,9 +415,15 @@ class OutputSettings:
         env="",
         config=False,
         help="Write the run to a file as it goes, for replay and export.",
+        part="trace",
     )
     json: bool = option(
-        False, "--json", env="", config=False, help="Print one JSON object instead of the text."
+        False,
+        "--json",
+        env="",
+        config=False,
+        help="Print one JSON object instead of the text.",
+        part="json",
     )
     quiet: bool = option(False, "-q", "--quiet", help="Nothing on stderr but errors.")
     verbose: bool = option(
@@ -381,6 +432,7 @@ class OutputSettings:
         "--verbose",
         "--debug",
         help="Show llama.cpp's log, and tracebacks of errors.",
+        part="log",
     )
 
 
@@ -397,7 +449,7 @@ class Settings:
     output: OutputSettings = OutputSettings()
 
 
-GROUPS = {
+GROUPS: dict[str, type] = {
     "model": ModelSettings,
     "canvas": CanvasSettings,
     "diffusion": DiffusionSettings,
@@ -418,7 +470,22 @@ def declarations() -> dict[str, Declaration]:
     return found
 
 
-def _declaration(group: str, item: Field) -> Declaration:
+@cache
+def alternatives() -> dict[str, tuple[str, ...]]:
+    """Settings of which one counts, by the name of their group (`Option.one_of`)."""
+    found: dict[str, tuple[str, ...]] = {}
+    for known in declarations().values():
+        if known.option.one_of:
+            found[known.option.one_of] = (*found.get(known.option.one_of, ()), known.name)
+    return found
+
+
+def _declaration(group: str, item: Field[Any]) -> Declaration:
     # Annotations are strings here: "int | None" says int.
     kind = str(item.type).split(" ")[0]
     return Declaration(item.name, group, kind, item.default, item.metadata["option"])
+
+
+def declared_in(cls: type) -> dict[str, Declaration]:
+    """The options of a class that is no group of settings: those of one command, by field name."""
+    return {item.name: _declaration("", item) for item in fields(cls)}

@@ -1,7 +1,8 @@
-"""What is known of an option besides its value: flags, variable, range, help."""
+"""What is known of an option besides its value: flags, variable, range, help, who reads it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,36 +12,50 @@ FALSE_WORDS = ("0", "false", "no", "off")
 
 @dataclass(frozen=True)
 class Option:
-    """What is known of a setting besides its default.
-
-    flags: the first long one names the setting to users. env: None derives HOSHIKAGE_ and the long
-    name, "" means no variable. minimum and maximum are allowed themselves; `above` is not.
-    choices: names; their numbers are accepted when `numbered`. unset: a number that means None.
-    none: what a user reads for None.
-    bare: what the flag means without a value, as the words for yes do; those for no mean None.
-    implies: another setting's value that giving this one entails. excludes: a setting that cannot
-    be given together with this one. preset: what a switch sets, unless the same layer says
-    otherwise. autoregressive: the default for autoregressive models.
-    """
+    """What is known of a setting besides its name and default."""
 
     help: str
+    """One sentence, for `--help`, the reference and the template of the config file."""
     flags: tuple[str, ...]
+    """The first long one names the setting to users."""
     env: str | None = None
+    """Its variable; None: HOSHIKAGE_ and the long name, "": it has none."""
     metavar: str = ""
+    """What stands for its value in help."""
     minimum: float | None = None
+    """The least value that is allowed."""
     maximum: float | None = None
+    """The largest value that is allowed."""
     above: float | None = None
+    """A limit that the value must exceed."""
     choices: tuple[str, ...] = ()
+    """The names that are allowed."""
     numbered: bool = False
+    """Whether the choices are understood by their numbers as well."""
     unset: int | None = None
+    """A number that means None."""
     none: str = "none"
+    """What a user reads for None."""
     bare: str | None = None
+    """What the flag means without a value, as the words for yes do; those for no mean None."""
     implies: tuple[str, str] | None = None
-    excludes: str | None = None
+    """Another setting and the value of it that giving this one entails."""
+    one_of: str | None = None
+    """The group, by name, of which one member counts: they cannot be given together."""
     preset: tuple[tuple[str, Any], ...] = ()
-    autoregressive: Any = None
+    """What a switch sets, unless its own layer says otherwise."""
+    by_kind: Mapping[str, Any] = field(default_factory=dict)
+    """Defaults of the kinds of model that have their own."""
+    kinds: tuple[str, ...] | None = None
+    """The kinds of model that read it; None: all."""
+    idle_with: tuple[str, tuple[Any, ...]] | None = None
+    """Another setting, and the values of it that leave this one without effect."""
     config: bool = True
+    """Whether the config file may have it."""
     panel: str = "Output"
+    """The topic that it stands under in help."""
+    part: str = ""
+    """What commands take it by, where they do not take the whole of its group."""
 
 
 def option(default: Any, *flags: str, help: str, **facts: Any) -> Any:
@@ -50,18 +65,28 @@ def option(default: Any, *flags: str, help: str, **facts: Any) -> Any:
 
 @dataclass(frozen=True)
 class Declaration:
-    """An option with the name, group, type and default of its field."""
+    """An option together with what its field says."""
 
     name: str
+    """The field's name, which is also the Python API's keyword."""
     group: str
+    """The name in `Settings` of the group that it is in."""
     type: str
+    """`int`, `float`, `str`, `bool`, or a `tuple` of texts."""
     default: Any
+    """What counts where no layer says anything; `default_for` knows the exceptions."""
     option: Option
+    """Everything else."""
 
     @property
     def long_name(self) -> str:
         """The name without dashes in front, as `--show-settings` and the config file use it."""
         return next(flag for flag in self.option.flags if flag.startswith("--"))[2:]
+
+    @property
+    def flag(self) -> str:
+        """The flag that messages call it by."""
+        return f"--{self.long_name}"
 
     @property
     def env(self) -> str:
@@ -70,6 +95,15 @@ class Declaration:
             return self.option.env
         return "HOSHIKAGE_" + self.long_name.upper().replace("-", "_")
 
+    @property
+    def repeated(self) -> bool:
+        """Whether it may be given again and again."""
+        return self.type.startswith("tuple")
+
     def default_for(self, kind: str | None) -> Any:
-        special = self.option.autoregressive
-        return special if kind == "autoregressive" and special is not None else self.default
+        """The default for a kind of model; None: of no kind in particular."""
+        return self.option.by_kind.get(kind or "", self.default)
+
+    def read_by(self, kind: str | None) -> bool:
+        """Whether a model of this kind reads it; one of an unknown kind may."""
+        return kind is None or self.option.kinds is None or kind in self.option.kinds

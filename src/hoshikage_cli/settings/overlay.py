@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import SettingsError, did_you_mean
-from .declared import PARALLEL_RULES, declarations
+from .declared import declarations
 from .option import Declaration
+from .values import parse
 
 FIXED_GROUPS = ("model", "output")
 FIXED_NAMES = ("samples",)
@@ -50,13 +51,17 @@ def _contradicts(name: str, value: Any, mine: tuple[str, Any]) -> bool:
     """Whether a flag cannot stand beside `mine`, or would decide what `mine` decides."""
     own_name, own_value = mine
     theirs, ours = declarations()[name].option, declarations()[own_name].option
-    if own_name == theirs.excludes or name == ours.excludes:
-        return True
-    if own_name in PARALLEL_RULES and name in PARALLEL_RULES:
+    if theirs.one_of and theirs.one_of == ours.one_of:
         return True
     if theirs.implies and theirs.implies[0] == own_name:
-        return str(own_value) != theirs.implies[1]
+        return not _means(own_name, own_value, theirs.implies[1])
     if ours.implies and ours.implies[0] == name:
-        return str(value) != ours.implies[1]
+        return not _means(name, value, ours.implies[1])
     both = theirs.implies and ours.implies
     return bool(both) and theirs.implies != ours.implies
+
+
+def _means(name: str, given: Any, value: str) -> bool:
+    """Whether what was given is a spelling of `value`, as 1 is of the block schedule."""
+    known = declarations()[name]
+    return bool(parse(known, given, known.flag) == value)

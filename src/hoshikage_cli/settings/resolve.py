@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from ..errors import SettingsError, did_you_mean
-from .declared import GROUPS, PARALLEL_RULES, Settings, declarations
+from .declared import GROUPS, Settings, alternatives, declarations
 from .option import Declaration
 from .values import parse, show
 
@@ -18,12 +18,15 @@ LAYERS = ("default", "model", "config", "environment", "flag")
 
 @dataclass(frozen=True)
 class Resolved:
-    """Settings of one run, and for each name the layer that its value came from."""
+    """The settings of one run and where they came from."""
 
     settings: Settings
+    """The values, in groups."""
     sources: dict[str, str]
+    """The layer of LAYERS that each value came from, by name."""
 
     def value(self, name: str) -> Any:
+        """One setting's value."""
         return getattr(getattr(self.settings, declarations()[name].group), name)
 
     def with_values(self, **changes: Any) -> Resolved:
@@ -52,9 +55,9 @@ def resolve(
     """Settings from all layers; a value of None in `flags` counts as not given.
 
     flags: by field name (also the Python API's keywords). environ: an environment. config: a
-    config file's keys. advice: what the model says, by field name. kind: "diffusion" or
-    "autoregressive", which differ in defaults. Raises SettingsError, one line that says what was
-    given, what is allowed and what to type.
+    config file's keys. advice: what the model says, by field name. kind: the model's, since kinds
+    differ in defaults. Raises SettingsError, one line that says what was given, what is allowed
+    and what to type.
     """
     layers = {
         "flag": _from_flags(flags),
@@ -64,13 +67,11 @@ def resolve(
     }
     _refuse_two_schedules(layers["flag"])
     for layer in layers.values():
-        _refuse_exclusive(layer)
-        _refuse_two_rules(layer)
+        _refuse_rivals(layer)
         _add_implied(layer)
         _add_presets(layer)
     values, sources = _highest(layers, kind)
-    _settle_exclusions(values, sources)
-    _settle_rules(values, sources)
+    _settle_rivals(values, sources)
     _settle_unruled(values, sources)
     return Resolved(_grouped(values), sources)
 
@@ -79,7 +80,7 @@ def _from_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
     _refuse_unknown(flags, "setting", list(declarations()))
     known = declarations()
     given = {name: value for name, value in flags.items() if value is not None}
-    return {name: parse(known[name], v, _flag(name)) for name, v in given.items()}
+    return {name: parse(known[name], v, known[name].flag) for name, v in given.items()}
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -107,24 +108,22 @@ def _known_in(advice: Mapping[str, Any]) -> list[Declaration]:
     return [declarations()[name] for name in advice if name in declarations()]
 
 
-def _refuse_unknown(names: Any, what: str, allowed: list[str]) -> None:
+def _refuse_unknown(names: Iterable[str], what: str, allowed: list[str]) -> None:
     for name in names:
         if name not in allowed:
             raise SettingsError(f"no {what} {name!r}{did_you_mean(name, allowed)}")
 
 
-def _refuse_exclusive(given: Mapping[str, Any]) -> None:
-    for name in given:
-        other = declarations()[name].option.excludes
-        if other in given:
-            raise SettingsError(
-                f"{_flag(name)} and {_flag(other)} exclude each other: give one of them"
-            )
+def _refuse_rivals(layer: Mapping[str, Any]) -> None:
+    for rivals in alternatives().values():
+        flags = [_flag(name) for name in rivals if name in layer]
+        if len(flags) > 1:
+            raise SettingsError(f"{' and '.join(flags)} exclude each other: give one of them")
 
 
 def _refuse_two_schedules(given: Mapping[str, Any]) -> None:
     """Settings typed together that imply different values of a third, or contradict it."""
-    implied = [(name, *_implied_by(name)) for name in given if _implied_by(name)]
+    implied = [(name, *found) for name in given if (found := _implied_by(name))]
     for name, target, value in implied:
         if given.get(target, value) != value:
             raise SettingsError(
@@ -141,38 +140,34 @@ def _implied_by(name: str) -> tuple[str, str] | None:
 
 
 def _flag(name: str) -> str:
-    return f"--{declarations()[name].long_name}"
+    return declarations()[name].flag
 
 
 def _add_implied(layer: dict[str, Any]) -> None:
     for name in list(layer):
-        if _implied_by(name):
-            layer.setdefault(*_implied_by(name))
-
-
-def _refuse_two_rules(given: Mapping[str, Any]) -> None:
-    rules = [_flag(name) for name in PARALLEL_RULES if given.get(name) is not None]
-    if len(rules) > 1:
-        raise SettingsError(f"{' and '.join(rules)} exclude each other: give one of them")
+        if implied := _implied_by(name):
+            layer.setdefault(*implied)
 
 
 def _add_presets(layer: dict[str, Any]) -> None:
     """A preset gives way to whatever else its own layer says."""
-    ruled = any(name in layer for name in PARALLEL_RULES) or layer.get("algorithm") in UNRULED
+    ruled = layer.get("algorithm") not in UNRULED
     for name in [n for n in layer if layer[n] is True]:
         for target, value in declarations()[name].option.preset:
-            if not (ruled and target in PARALLEL_RULES):
-                layer.setdefault(target, value)
+            if not ruled and target in alternatives()["parallel rule"]:
+                continue
+            if not any(rival in layer for rival in _rivals(target)):
+                layer[target] = value
 
 
-def _settle_rules(values: dict[str, Any], sources: dict[str, str]) -> None:
-    """Of the rules for parallel commits the one from the highest layer counts."""
-    given = [name for name in PARALLEL_RULES if values[name] is not None]
-    for name in sorted(given, key=lambda name: -_rank(sources[name]))[1:]:
-        values[name], sources[name] = None, "default"
+def _rivals(name: str) -> tuple[str, ...]:
+    """The settings that it cannot be given with, itself among them."""
+    return alternatives().get(declarations()[name].option.one_of or "", (name,))
 
 
-def _highest(layers: Mapping[str, dict[str, Any]], kind: str | None) -> tuple[dict, dict]:
+def _highest(
+    layers: Mapping[str, dict[str, Any]], kind: str | None
+) -> tuple[dict[str, Any], dict[str, str]]:
     values, sources = {}, {}
     for name, known in declarations().items():
         source = next((layer for layer in layers if name in layers[layer]), "default")
@@ -181,18 +176,16 @@ def _highest(layers: Mapping[str, dict[str, Any]], kind: str | None) -> tuple[di
     return values, sources
 
 
-def _settle_exclusions(values: dict[str, Any], sources: dict[str, str]) -> None:
-    """Of two that exclude each other, the one from the lower layer gives way."""
-    for name, known in declarations().items():
-        other = known.option.excludes
-        if other and sources[other] != "default" and _rank(sources[name]) < _rank(sources[other]):
-            displaced = values[name] is not None
+def _settle_rivals(values: dict[str, Any], sources: dict[str, str]) -> None:
+    """Of alternatives the one from the highest layer counts; the others become None."""
+    for rivals in alternatives().values():
+        given = [name for name in rivals if values[name] is not None]
+        given.sort(key=lambda name: LAYERS.index(sources[name]), reverse=True)
+        # Where one counts even by default, None is no default: what displaced it is its source.
+        one_always = any(declarations()[name].default is not None for name in rivals)
+        for name in given[1:]:
             values[name] = None
-            sources[name] = sources[other] if displaced else "default"
-
-
-def _rank(source: str) -> int:
-    return LAYERS.index(source)
+            sources[name] = sources[given[0]] if one_always else "default"
 
 
 def _grouped(values: Mapping[str, Any]) -> Settings:
@@ -203,31 +196,16 @@ def _grouped(values: Mapping[str, Any]) -> Settings:
     return Settings(**groups)
 
 
-def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
-    """A line for each variable that looks like one of ours and is read by nothing."""
-    names = ("CONFIG", "LLAMA_DIR", "MODELS", "PORTABLE", "STOCK_KERNELS")
-    others = tuple(f"HOSHIKAGE_{name}" for name in names)
-    known = [d.env for d in declarations().values() if d.env]
-    endings = {d.env.removeprefix("DIFFUSION_"): d.env for d in declarations().values() if d.env}
-    for name in environ:
-        if name.startswith(("HOSHIKAGE_", "DIFFUSION_")) and name not in (*known, *others):
-            exact = endings.get(name.removeprefix("HOSHIKAGE_"))
-            guess = f"; did you mean {exact}?" if exact else did_you_mean(name, known, 0.8)
-            # Variables of other programs begin with DIFFUSION_ too: only near misses are ours.
-            if guess or name.startswith("HOSHIKAGE_"):
-                yield f"{name} is not a variable that Hoshikage reads{guess}"
-
-
 UNRULED = ("origin",)
 """Algorithms that decide by themselves what to unmask, so that no parallel rule goes with them."""
 
 
 def _settle_unruled(values: dict[str, Any], sources: dict[str, str]) -> None:
     """A rule from a layer below such an algorithm gives way to it; any other is refused."""
-    for name in PARALLEL_RULES:
+    for name in alternatives()["parallel rule"]:
         if values["algorithm"] not in UNRULED or values[name] is None:
             continue
-        if _rank(sources[name]) >= _rank(sources["algorithm"]):
+        if LAYERS.index(sources[name]) >= LAYERS.index(sources["algorithm"]):
             raise SettingsError(
                 f"{_flag('algorithm')} {values['algorithm']} decides by itself what to unmask: "
                 f"leave out {_flag(name)}, or choose another algorithm"

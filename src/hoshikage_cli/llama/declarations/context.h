@@ -35,11 +35,7 @@ typedef struct llama_batch {
 struct llama_context_params llama_context_default_params(void);
 struct llama_context * llama_init_from_model(struct llama_model * model, struct llama_context_params params);
 void llama_free(struct llama_context * ctx);
-uint32_t llama_n_ctx(const struct llama_context * ctx);
-uint32_t llama_n_ctx_seq(const struct llama_context * ctx);
-uint32_t llama_n_batch(const struct llama_context * ctx);
 void llama_set_causal_attn(struct llama_context * ctx, bool causal_attn);
-void llama_set_n_threads(struct llama_context * ctx, int32_t n_threads, int32_t n_threads_batch);
 int32_t llama_decode(struct llama_context * ctx, struct llama_batch batch);
 float * llama_get_logits(struct llama_context * ctx);
 float * llama_get_logits_ith(struct llama_context * ctx, int32_t i);

@@ -24,7 +24,6 @@ struct llama_sampler * llama_sampler_init_temp(float t);
 struct llama_sampler * llama_sampler_init_penalties(int32_t n_vocab, int32_t penalty_last_n, float penalty_repeat,
                                                     float penalty_freq, float penalty_present);
 void llama_sampler_accept(struct llama_sampler * smpl, int32_t token);
-void llama_sampler_reset(struct llama_sampler * smpl);
 void llama_sampler_free(struct llama_sampler * smpl);
 
 int32_t hoshi_sample_greedily(const float * logits, int32_t n_vocab, float * probability);

@@ -1,12 +1,10 @@
 int32_t llama_vocab_n_tokens(const struct llama_vocab * vocab);
 const char * llama_vocab_get_text(const struct llama_vocab * vocab, int32_t token);
 bool llama_vocab_is_eog(const struct llama_vocab * vocab, int32_t token);
-bool llama_vocab_is_control(const struct llama_vocab * vocab, int32_t token);
 bool llama_vocab_get_add_bos(const struct llama_vocab * vocab);
 int32_t llama_vocab_mask(const struct llama_vocab * vocab);
 int32_t llama_vocab_bos(const struct llama_vocab * vocab);
 int32_t llama_vocab_eos(const struct llama_vocab * vocab);
-int32_t llama_vocab_eot(const struct llama_vocab * vocab);
 int32_t llama_vocab_pad(const struct llama_vocab * vocab);
 int32_t llama_tokenize(const struct llama_vocab * vocab, const char * text, int32_t text_len, int32_t * tokens,
                        int32_t n_tokens_max, bool add_special, bool parse_special);

@@ -1,0 +1,259 @@
+"""`hoshikage batch`: answer every prompt of a file, and go on where it was stopped."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from io import RawIOBase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from ...batch.records import FORMATS, BadRecord, Record, Shard, parse_shard, read_records, sharded
+from ...batch.results import ResultsFile, ResultsStream
+from ...display.display import Display
+from ...errors import RunError, UsageError
+from ...generation.arrivals import Arrivals, AtHand, Live
+from ...settings.resolve import Resolved
+from ..exits import Exit
+from ..interrupts import run_through
+from ..options import RUN, Typed, argument, flag, with_options, with_settings
+from ..setup import Setup, choose, load_model, tell_setup
+from ..streams import is_terminal, note, write_bytes
+
+if TYPE_CHECKING:
+    from ...batch.run import Batch
+    from ...display.batch import BatchDisplay
+
+EXAMPLES = """\b
+Examples:
+  hoshikage batch prompts.jsonl -o answers.jsonl --steps 32
+  cat prompts.txt | hoshikage batch - | jq -r .text
+  hoshikage batch table.csv -o part$I.jsonl --shard $I/8
+"""
+
+NO_INPUT = "no input: name a file of prompts, or - for what is piped in"
+
+
+@dataclass(frozen=True)
+class BatchFlags:
+    input: str | None = argument(
+        None,
+        help='File of prompts: JSON lines, plain lines or CSV; "-" reads them from stdin.',
+        panel="Batch",
+    )
+    output: str | None = flag(
+        None,
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Where the results go, as JSON lines; without it to stdout. What is there already is "
+        "kept and not done again.",
+        panel="Batch",
+    )
+    form: str = flag("auto", "--format", choices=FORMATS, help="What the input is.", panel="Batch")
+    order: str = flag(
+        "input",
+        "--order",
+        choices=("input", "finished"),
+        help="Results in the order of the input, or as they are finished.",
+        panel="Batch",
+    )
+    shard: str = flag(
+        "1/1",
+        "--shard",
+        metavar="I/N",
+        help="Only the I-th of N equal parts of the input, for job arrays.",
+        panel="Batch",
+    )
+    at_once: int | None = flag(
+        None,
+        "--at-once",
+        minimum=1,
+        help="Canvases decoded side by side (diffusion models).",
+        panel="Batch",
+    )
+    strict: bool = flag(
+        False, "--strict", help="Stop at a record that cannot be answered.", panel="Batch"
+    )
+    retry: bool = flag(
+        False, "--retry", help="Try again what failed in earlier runs.", panel="Batch"
+    )
+    overwrite: bool = flag(
+        False,
+        "--overwrite",
+        help="Begin anew: what the output file holds is lost.",
+        panel="Batch",
+    )
+
+    @property
+    def source(self) -> Path | None:
+        """Where the prompts are; None: stdin."""
+        return _path(self.input)
+
+    @property
+    def target(self) -> Path | None:
+        """Where the results go; None: stdout."""
+        return _path(self.output)
+
+
+def _path(name: str | None) -> Path | None:
+    return None if name is None or name == "-" else Path(name).expanduser()
+
+
+@with_options(BatchFlags)
+@with_settings(*RUN, "canvas")
+def batch(asked: BatchFlags, **flags: Typed) -> int:
+    """Answer every prompt of a file, one JSON line each; started again, it goes on where it was.
+
+    A line is a prompt, or an object with a "prompt" and, if wanted, an "id", "settings" of its own
+    ({"steps": 8}) and whatever else is to be handed on to the result. A CSV has these as columns.
+    """
+    from ...batch.run import Batch
+    from ...generation.generator import AT_ONCE
+
+    shard = parse_shard(asked.shard)
+    if asked.input is None and (sys.stdin is None or sys.stdin.isatty()):
+        raise UsageError(NO_INPUT)
+    setup = choose(flags)
+    with ExitStack() as stack:
+        source = stack.enter_context(_source(asked))
+        records, total = _records(source, asked, shard)
+        sink = stack.enter_context(_sink(asked, setup))
+        tell_setup(setup)
+        display = stack.enter_context(_display(setup, asked))
+        generator = stack.enter_context(load_model(setup, Display()))
+        work = Batch(
+            generator,
+            records,
+            _settle(flags, setup),
+            sink,
+            total=total,
+            strict=asked.strict,
+            at_once=asked.at_once or AT_ONCE,
+        )
+        return _drive(work, sink, display)
+
+
+def _drive(batch: Batch, sink: ResultsFile | ResultsStream, display: BatchDisplay) -> int:
+    from ...batch.run import StrictStop
+
+    display.update(batch.progress)
+    try:
+        interrupted = run_through(batch, display.update)
+    except StrictStop:
+        display.finish(batch.progress)
+        raise
+    if interrupted:
+        sink.finish()
+    display.finish(batch.progress)
+    if not interrupted:
+        return Exit.OK
+    note("interrupted: what is finished is kept")
+    return Exit.INTERRUPTED
+
+
+def _settle(flags: Mapping[str, Typed], setup: Setup) -> Callable[[Mapping[str, Any]], Resolved]:
+    """The settings of a record, from its own and all the layers below."""
+
+    def settle(own: Mapping[str, Any]) -> Resolved:
+        return setup.resolve(flags, own) if own else setup.resolved
+
+    return settle
+
+
+# --------------------------------------------------------------------------- input and output
+
+
+@contextmanager
+def _source(asked: BatchFlags) -> Iterator[BinaryIO]:
+    if asked.source is None:
+        yield _stdin()
+        return
+    try:
+        file = asked.source.open("rb")
+    except OSError as error:
+        raise UsageError(f"cannot read the prompts from {asked.source}: {error.strerror}") from None
+    with file:
+        yield file
+
+
+def _stdin() -> BinaryIO:
+    """What is piped in, for a thread to wait on: a file of its own, since Python's would be closed
+    under that thread when the program ends."""
+    try:
+        return open(os.dup(sys.stdin.fileno()), "rb")
+    except (OSError, ValueError, AttributeError):
+        raise UsageError(NO_INPUT) from None
+
+
+def _records(
+    source: BinaryIO, asked: BatchFlags, shard: Shard
+) -> tuple[Arrivals[Record | BadRecord], int | None]:
+    """The records of this shard and their number; what is piped in is read as it comes."""
+    found = sharded(read_records(source, asked.form, asked.input or "-"), shard)
+    if asked.source is None:
+        return Live(found), None
+    try:
+        records = list(found)
+    except OSError as error:
+        raise UsageError(f"cannot read the prompts from {asked.input}: {error.strerror}") from None
+    return AtHand(records), len(records)
+
+
+@contextmanager
+def _sink(asked: BatchFlags, setup: Setup) -> Iterator[ResultsFile | ResultsStream]:
+    in_order = asked.order == "input"
+    path = asked.target
+    if path is None:
+        yield ResultsStream(write_bytes, in_order=in_order)
+        return
+    if path.exists() and not path.is_file():
+        with path.open("wb", buffering=0) as stream:
+            yield ResultsStream(partial(_write, stream, path), in_order=in_order)
+        return
+    _refuse_same(asked, path)
+    with ResultsFile(path, in_order=in_order, overwrite=asked.overwrite) as results:
+        _tell_recovery(results, asked, setup)
+        yield results
+
+
+def _write(stream: RawIOBase, path: Path, line: bytes) -> None:
+    """A line to a pipe or device."""
+    try:
+        while line:
+            line = line[stream.write(line) :]
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _refuse_same(asked: BatchFlags, path: Path) -> None:
+    if asked.source is not None and path.exists() and path.samefile(asked.source):
+        raise UsageError(f"{path} is the input: give another file with -o")
+
+
+def _tell_recovery(results: ResultsFile, asked: BatchFlags, setup: Setup) -> None:
+    again = results.drop(lambda result: "error" in result) if asked.retry else 0
+    if setup.output.quiet:
+        return
+    if results.cut:
+        note(f"{results.path}: the last line was cut off; its record is answered again")
+    if again:
+        note(f"{results.path}: {again} records that failed are tried again")
+    if results.done:
+        note(f"{results.path}: {len(results.done)} results are there already and are kept")
+
+
+def _display(setup: Setup, asked: BatchFlags) -> BatchDisplay:
+    from ...display.batch import BatchBar, BatchDisplay, BatchLines
+
+    if setup.output.quiet:
+        return BatchDisplay()
+    # Results that go to the same terminal would be written into the bar.
+    apart = not (asked.target is None and is_terminal(sys.stdout))
+    if apart and is_terminal(sys.stderr) and not setup.output.verbose:
+        return BatchBar()
+    return BatchLines()

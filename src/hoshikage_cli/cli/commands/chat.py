@@ -1,0 +1,261 @@
+"""`hoshikage chat`: a conversation in the terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...chat.conversation import Conversation, Message
+from ...display.display import Display
+from ...errors import HoshikageError, UsageError, did_you_mean
+from ...files import write_whole
+from ...settings.declared import declarations
+from ...settings.overlay import by_field, changeable
+from ...settings.values import show
+from ..exits import Exit
+from ..interrupts import run_through
+from ..line_editor import LineEditor, PipedLines, Reader, history_path
+from ..options import RUN, Typed, with_settings
+from ..setup import Setup, choose, delay_of, load_model, tell_setup, view
+from ..streams import Answer, ClosedPipe, is_terminal, note
+
+if TYPE_CHECKING:
+    from ...generation.generator import Generator
+    from ...generation.run import TextEvent
+
+EXAMPLES = """\b
+Examples:
+  hoshikage chat -m llada.gguf --block-length 32
+  hoshikage chat -m qwen.gguf -sys "Answer in one sentence."
+"""
+
+WELCOME = "{name}; Alt-Enter begins a new line, /help tells more"
+SHORTEST_ANSWER = 64
+"""Tokens that an autoregressive model is left at the least, where the context is that long."""
+
+
+@with_settings(*RUN, "canvas", "view")
+def chat(**flags: Typed) -> int:
+    """Talk with a model: turn by turn, with its chat template.
+
+    Enter sends a message, Alt-Enter begins a new line, /help lists the commands. Messages that are
+    piped in are answered line by line.
+    """
+    setup = choose(flags)
+    tell_setup(setup)
+    terminal = is_terminal(sys.stderr) and sys.stdin is not None and sys.stdin.isatty()
+    with load_model(setup, Display()) as generator:
+        reader = LineEditor(_words(), history_path()) if terminal else PipedLines()
+        if terminal and not setup.output.quiet:
+            note(WELCOME.format(name=generator.name))
+            _tell_template(generator, setup)
+        return Session(generator, setup, flags).talk(reader)
+
+
+class Leave(Exception):
+    """The user wants to go."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a line that begins with a slash does; usage is what follows the name."""
+
+    usage: str
+    help: str
+    run: Callable[[Session, str], None]
+
+
+def _tell_template(generator: Generator, setup: Setup) -> None:
+    if generator.model.chat_template is None and setup.settings.prompt.chat:
+        note(f"{generator.name} has no chat template: it is shown the turns as plain text")
+
+
+def _words() -> list[str]:
+    """What the editor completes."""
+    names = sorted({known.long_name for known in changeable().values()})
+    return [f"/{name}" for name in COMMANDS if name != "set"] + [f"/set {name}" for name in names]
+
+
+class Session:
+    """One chat: the conversation, and the settings that were changed in it."""
+
+    def __init__(self, generator: Generator, setup: Setup, flags: Mapping[str, Typed]) -> None:
+        self.generator = generator
+        self.setup = setup
+        self.flags = flags
+        self.own: dict[str, Any] = {}
+        self.resolved = setup.resolved
+        self.conversation = Conversation(setup.settings.prompt.system_prompt)
+
+    def talk(self, reader: Reader) -> int:
+        """Until the user leaves."""
+        while True:
+            try:
+                self.hear(reader.read())
+            except (EOFError, Leave):
+                return Exit.OK
+            except KeyboardInterrupt:
+                if not reader.interactive:
+                    raise
+                note("Ctrl-D or /quit leaves")
+            except ClosedPipe:
+                raise
+            except HoshikageError as error:
+                note(str(error))
+
+    def hear(self, text: str) -> None:
+        """A command or a message."""
+        if not text.strip():
+            return
+        if text.startswith("/"):
+            name, _, rest = text[1:].strip().partition(" ")
+            self.command(name).run(self, rest.strip())
+        else:
+            self.reply(text)
+
+    def command(self, name: str) -> Command:
+        if name not in COMMANDS:
+            guess = did_you_mean(name, COMMANDS).replace("mean ", "mean /")
+            raise UsageError(f"no command /{name}{guess}; /help lists them")
+        return COMMANDS[name]
+
+    # -------------------------------------------------------------------------------- answers
+
+    def reply(self, text: str) -> None:
+        """Say `text` and print the answer; a message that cannot be answered is unsaid."""
+        self.conversation.say(text)
+        try:
+            answer = self.answer()
+        except BaseException:
+            self.conversation.take_back()
+            raise
+        self.conversation.answer(answer)
+
+    def answer(self) -> str:
+        forgotten = self.conversation.shorten(self.fits)
+        if forgotten:
+            note(f"the conversation is too long: its oldest {forgotten} messages are left out")
+        run = self.generator.start(self.conversation.shown, self.resolved)
+        printed, streaming = Answer(), self.generator.model.family.in_order
+
+        def each(event: TextEvent) -> None:
+            if streaming:
+                printed.add(event.new_text)
+            display.event(event)
+
+        with self.display() as display:
+            interrupted = run_through(run, each, delay_of(self.setup.output, display))
+        text = run.result().text
+        if not streaming:
+            printed.add(text)
+        printed.finish()
+        if interrupted:
+            note("stopped; what was said so far is kept")
+        return text
+
+    def display(self) -> Display:
+        """The view of a diffusion model at work, where there is a terminal for it."""
+        wanted = self.setup.output.visual or self.setup.resolved.sources["visual"] == "default"
+        diffusion = not self.generator.model.family.in_order
+        if diffusion and wanted and is_terminal(sys.stderr) and not self.setup.output.quiet:
+            return view(self.setup.output.visual, plain=False)
+        return Display()
+
+    def fits(self, messages: list[Message]) -> bool:
+        """Whether the messages leave room for an answer."""
+        settings = self.resolved.settings
+        length = len(self.generator.tokenize(messages, settings))
+        limit = settings.model.ctx_size or self.generator.model.n_ctx_train
+        wanted = settings.canvas.max_tokens
+        if settings.canvas.max_length is not None:
+            limit, wanted = min(limit, settings.canvas.max_length), 1
+        if self.generator.model.family.in_order:
+            wanted = min(wanted or SHORTEST_ANSWER, SHORTEST_ANSWER, limit // 2)
+        return length + (wanted or 1) <= limit
+
+    # ------------------------------------------------------------------------------- commands
+
+    def tell_help(self, rest: str) -> None:
+        rows = [(f"/{name} {c.usage}".rstrip(), c.help) for name, c in COMMANDS.items()]
+        width = max(len(left) for left, _ in rows)
+        for left, right in rows:
+            tell(f"{left:{width}}  {right}")
+        tell("Ctrl-C stops an answer, Ctrl-D leaves; a line that ends in \\ goes on below.")
+
+    def reset(self, rest: str) -> None:
+        self.conversation.reset()
+        note("the conversation begins anew")
+
+    def set_system(self, rest: str) -> None:
+        if rest:
+            self.conversation.system = rest
+        tell(self.conversation.system or "no system prompt")
+
+    def set(self, rest: str) -> None:
+        name, _, value = rest.partition(" ")
+        if not name:
+            for each in self.own:
+                tell(self.in_words(each))
+            return
+        (field,) = by_field({name: value})
+        if value:
+            own = {**self.own, field: value.strip()}
+            self.resolved, self.own = self.setup.resolve(self.flags, own), own
+        if value and field == "system_prompt":
+            self.conversation.system = value.strip()
+        tell(self.in_words(field))
+
+    def in_words(self, name: str) -> str:
+        known = declarations()[name]
+        return f"{known.long_name}  {show(known, self.resolved.value(name))}"
+
+    def save(self, rest: str) -> None:
+        path = _path(rest, "/save")
+        if path.exists():
+            _load(path)  # nothing but a conversation is written over
+        write_whole(path, self.conversation.to_json())
+        note(f"{len(self.conversation.turns)} messages are in {path}")
+
+    def load(self, rest: str) -> None:
+        path = _path(rest, "/load")
+        self.conversation = _load(path)
+        note(f"{len(self.conversation.turns)} messages from {path}")
+
+    def quit(self, rest: str) -> None:
+        raise Leave
+
+
+COMMANDS: dict[str, Command] = {
+    "help": Command("", "this list", Session.tell_help),
+    "reset": Command("", "forget the conversation", Session.reset),
+    "system": Command("[TEXT]", "what the model is told before everything", Session.set_system),
+    "set": Command("[NAME [VALUE]]", "a setting, as in /set steps 32", Session.set),
+    "save": Command("FILE", "write the conversation to a file", Session.save),
+    "load": Command("FILE", "go on with the conversation in a file", Session.load),
+    "quit": Command("", "leave", Session.quit),
+}
+
+
+def tell(line: str) -> None:
+    """A line that was asked for; on stderr, since stdout carries the answers alone."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _path(rest: str, command: str) -> Path:
+    if not rest:
+        raise UsageError(f"{command} needs a file, as in {command} talk.json")
+    return Path(rest).expanduser()
+
+
+def _load(path: Path) -> Conversation:
+    try:
+        return Conversation.from_json(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is no conversation: it is not UTF-8 text") from None
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    except UsageError as error:
+        raise UsageError(f"{path} is no conversation: {error}") from None

@@ -1,0 +1,194 @@
+"""`hoshikage generate`: answer a prompt."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...display.display import Display
+from ...display.figures import counted
+from ...errors import HoshikageError, UsageError
+from ...settings.declared import declarations
+from ...settings.resolve import Resolved
+from ..exits import Exit
+from ..input import read_prompt
+from ..interrupts import run_through
+from ..options import HIDDEN, RUN, Typed, argument, flag, with_options, with_settings
+from ..output import Tracing, print_result, write_json
+from ..setup import Setup, answers_stream, choose, delay_of, display_for, load_model, tell_setup
+from ..streams import Answer, is_terminal, note, write
+
+if TYPE_CHECKING:
+    from ...generation.run import Result, Run, TextEvent
+
+EXAMPLES = """\b
+Examples:
+  hoshikage generate "What is the capital of Japan?"
+  hoshikage generate -m llada.gguf --block-length 32 --visual "Tell a story."
+  cat notes.txt | hoshikage generate -m dream.gguf "Summarise this." > out.txt
+  hoshikage generate -m dream.gguf --json -f prompt.txt | jq .timings
+
+llama.cpp's spellings are understood as well (--diffusion-steps 128, -ub 512), and each option can
+be set in the config file under its long name.
+"""
+
+
+@dataclass(frozen=True)
+class GenerateFlags:
+    prompt: str | None = argument(
+        None, help='What the model is to answer; "-" reads it from stdin.', panel="Prompt"
+    )
+    prompt_option: str | None = flag(None, "-p", "--prompt", help="The same.", panel="Prompt")
+    file: str | None = flag(
+        None,
+        "-f",
+        "--file",
+        metavar="FILE",
+        help="Read the prompt, or the material that the prompt is about, from a file.",
+        panel="Prompt",
+    )
+    show_settings: bool = flag(
+        False,
+        "--show-settings",
+        help="Show every setting and where it comes from, and leave.",
+        panel="Output",
+    )
+    batch_size: str | None = flag(
+        None,
+        "-b",
+        "--batch-size",
+        help="llama.cpp's; a canvas is always one batch here, so there is nothing to set.",
+        panel=HIDDEN,
+    )
+
+
+@with_options(GenerateFlags)
+@with_settings(*RUN, "canvas", "samples", "view", "trace", "json")
+def generate(asked: GenerateFlags, **flags: Typed) -> int:
+    """Answer a prompt: text on stdout, everything else on stderr.
+
+    The prompt is the argument, a file, or what is piped in. Material that is piped in stands before
+    the argument, with a blank line between.
+    """
+    setup = choose(flags)
+    if asked.show_settings:
+        return show_settings(setup.resolved)
+    prompt = read_prompt(asked.prompt, asked.prompt_option, asked.file)
+    if setup.output.verbose:
+        logging.basicConfig(level=logging.DEBUG, format="%(name)s: %(message)s")
+    tell_setup(setup)
+    return (
+        one_answer(setup, prompt)
+        if setup.settings.sampling.samples == 1
+        else answers(setup, prompt)
+    )
+
+
+def one_answer(setup: Setup, prompt: str) -> int:
+    # Before the model is loaded, so that a path that cannot be written to costs no time.
+    trace = Tracing(setup.output.trace)
+    with display_for(setup) as display, load_model(setup, display) as generator:
+        return drive(generator.start(prompt, setup.resolved), setup, display, trace)
+
+
+def drive(run: Run, setup: Setup, display: Display, trace: Tracing) -> int:
+    """Run to the end, or to the first Ctrl-C; what there is by then is printed either way."""
+    answer, streaming = Answer(), answers_stream(setup)
+
+    def each(event: TextEvent) -> None:
+        if streaming:
+            answer.add(event.new_text)
+        display.event(event)
+        trace.event(event)
+
+    trace.begin(run)
+    run_through(run, each, delay_of(setup.output, display))
+    result = run.result()
+    trace.finish(result)
+    print_result(result, answer, setup.output.json, streaming, display)
+    if result.stop_reason != "interrupted":
+        return Exit.FAILED if trace.failed else Exit.OK
+    note(f"interrupted after {counted(result.steps, 'step')}: the text is unfinished")
+    return Exit.INTERRUPTED
+
+
+# --------------------------------------------------------------------------------- --samples
+
+
+def answers(setup: Setup, prompt: str) -> int:
+    """Several answers to one prompt: text blocks with a blank line between, or a JSON array."""
+    if setup.output.visual:
+        raise UsageError("--visual shows one answer: leave out --samples, or --visual")
+    if setup.output.trace:
+        raise UsageError("--trace writes one answer: leave out --samples, or --trace")
+    seeded = with_seeds(setup.resolved)
+    with answers_display(setup, len(seeded)) as display, load_model(setup, display) as generator:
+        finished = collect(generator.generate_many((prompt, one) for one in seeded), display)
+        display.close()
+    if setup.output.json:
+        write_json([result.to_dict() for result in finished])
+    else:
+        write("\n".join(result.text.rstrip("\n") + "\n" for result in finished))
+    if len(finished) == len(seeded):
+        return Exit.OK
+    note(f"interrupted: {len(finished)} of {len(seeded)} answers were finished")
+    return Exit.INTERRUPTED
+
+
+def with_seeds(resolved: Resolved) -> list[Resolved]:
+    """The same settings under consecutive seeds; the first is the one given, or a fresh one."""
+    from ...generation.generator import seed_of
+
+    first = seed_of(resolved.settings)
+    count = resolved.settings.sampling.samples
+    return [resolved.with_values(seed=(first + i) % 2**32) for i in range(count)]
+
+
+def collect(
+    outcomes: Iterable[tuple[int, Result | HoshikageError]], display: Display
+) -> list[Result]:
+    """Results in order, as far as they got before a Ctrl-C. Raises the first error."""
+    results: dict[int, Result] = {}
+
+    def each(numbered: tuple[int, Result | HoshikageError]) -> None:
+        number, outcome = numbered
+        if isinstance(outcome, Exception):
+            raise outcome
+        results[number] = outcome
+        display.answered(len(results))
+
+    run_through(outcomes, each)
+    return [results[number] for number in sorted(results)]
+
+
+def answers_display(setup: Setup, total: int) -> Display:
+    if setup.output.quiet or setup.output.verbose or not is_terminal(sys.stderr):
+        return Display()
+    from ...display.progress import AnswerBar
+
+    return AnswerBar(total)
+
+
+# --------------------------------------------------------------------------- --show-settings
+
+
+def show_settings(resolved: Resolved) -> int:
+    """One line a setting on stdout: name, value, source."""
+    if resolved.settings.output.json:
+        write_json(_settings_object(resolved))
+        return Exit.OK
+    rows = list(resolved.rows())
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    for name, value, source in rows:
+        write(f"{name:{widths[0]}}  {value:{widths[1]}}  {source}\n")
+    return Exit.OK
+
+
+def _settings_object(resolved: Resolved) -> dict[str, dict[str, Any]]:
+    return {
+        name: {"value": resolved.value(name), "source": resolved.sources[name]}
+        for name in declarations()
+    }

@@ -1,0 +1,137 @@
+"""`hoshikage inspect`: what a user needs to know of a GGUF, without loading its weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ...models.find import find_model
+from ...models.header import ArrayLength, Header, check_whole, read_header
+from ..exits import Exit
+from ..help import OTHERS
+from ..options import REQUIRED, argument, flag, with_options
+from ..output import write_json
+from ..streams import write
+
+ADVICE_PREFIXES = ("hoshikage.", "general.sampling.", "diffusion.")
+
+
+@dataclass(frozen=True)
+class InspectFlags:
+    model: str = argument(
+        REQUIRED,
+        metavar="MODEL",
+        help="GGUF file, or a name that hoshikage models lists.",
+        panel=OTHERS,
+    )
+    json: bool = flag(False, "--json", help="Print one JSON object.", panel=OTHERS)
+
+
+@with_options(InspectFlags)
+def inspect(asked: InspectFlags) -> int:
+    """Show what a user needs to know of a model file."""
+    facts = model_facts(read_header(find_model(asked.model)))
+    if asked.json:
+        write_json(facts)
+        return Exit.OK
+    rows = [(label(name), in_words(name, value)) for name, value in facts.items()]
+    width = max(len(name) for name, _ in rows)
+    write("".join(f"{name:{width}}  {value}\n" for name, value in rows))
+    return Exit.OK
+
+
+def model_facts(header: Header) -> dict[str, Any]:
+    """Everything shown, by name; None for what the file does not say.
+
+    Raises NotAModel for a file that ends before its weights do.
+    """
+    metadata = header.metadata
+    check_whole(header)
+    return {
+        "file": str(header.path),
+        "name": metadata.get("general.name"),
+        "architecture": header.architecture,
+        "kind": header.kind,
+        "parameters": header.n_parameters,
+        "size_bytes": header.path.stat().st_size,
+        "quantisation": quantisation(header),
+        "context": header.of_architecture("context_length"),
+        "layers": header.of_architecture("block_count"),
+        "width": header.of_architecture("embedding_length"),
+        **vocabulary_facts(header),
+        **diffusion_facts(header),
+        "chat_template": "tokenizer.chat_template" in metadata,
+        "advice": advice_keys(metadata),
+        "licence": metadata.get("general.license"),
+    }
+
+
+def vocabulary_facts(header: Header) -> dict[str, Any]:
+    metadata = header.metadata
+    tokens = metadata.get("tokenizer.ggml.tokens")
+    names = ("bos", "eos", "eot", "padding", "mask")
+    ids = {name: metadata.get(f"tokenizer.ggml.{name}_token_id") for name in names}
+    return {
+        "vocabulary": tokens.length if isinstance(tokens, ArrayLength) else None,
+        "tokenizer": metadata.get("tokenizer.ggml.pre") or metadata.get("tokenizer.ggml.model"),
+        "mask_token": ids["mask"],
+        "end_tokens": sorted({ids[n] for n in ("eos", "eot") if ids[n] is not None}),
+    }
+
+
+def diffusion_facts(header: Header) -> dict[str, Any]:
+    """Shift and block cache, which only diffusion models have."""
+    if not header.family.both_ways:
+        return {}
+    from ...llama.families import shift_of
+    from ...llama.library import build_info
+
+    return {
+        "shift_logits": shift_of(header.metadata),
+        "block_cache": build_info().vendored,
+    }
+
+
+def advice_keys(metadata: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in metadata.items() if key.startswith(ADVICE_PREFIXES)}
+
+
+def quantisation(header: Header) -> str:
+    """The types of the weights with their shares, the commonest first."""
+    from gguf import GGMLQuantizationType
+
+    known = {item.value: item.name for item in GGMLQuantizationType}
+    counted = header.weight_types().most_common()
+    total = sum(count for _, count in counted) or 1
+    shares = [(known.get(kind, f"type {kind}"), count / total) for kind, count in counted]
+    return ", ".join(f"{name} {share:.0%}" for name, share in shares if share >= 0.005)
+
+
+# ------------------------------------------------------------------------------- in words
+
+
+def label(name: str) -> str:
+    return name.removesuffix("_bytes").replace("_", " ")
+
+
+def in_words(name: str, value: Any) -> str:
+    if value is None or value == []:
+        return "not given"
+    if name == "parameters":
+        return f"{scaled(value)} ({value:,})"
+    if name == "size_bytes":
+        return f"{value / 2**20:.1f} MiB"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} = {item}" for key, item in value.items()) or "none"
+    return f"{value:,}" if isinstance(value, int) and "token" not in name else str(value)
+
+
+def scaled(count: int) -> str:
+    for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K")):
+        if count >= size:
+            return f"{count / size:.3g}{letter}"
+    return str(count)

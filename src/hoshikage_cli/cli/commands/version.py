@@ -1,0 +1,28 @@
+"""`hoshikage --version`."""
+
+from __future__ import annotations
+
+import sys
+
+from ... import __version__
+from ..exits import Exit
+
+
+def version_lines() -> list[str]:
+    """The package, and the llama.cpp it is bound to."""
+    lines = [f"hoshikage {__version__}"]
+    try:
+        from ...llama.library import build_info
+
+        info = build_info()
+    except ImportError:
+        return [*lines, "llama.cpp: not built (run make)"]
+    origin = "with our patches" if info.vendored else "installed separately"
+    lines.append(f"llama.cpp {info.llama_version}, commit {info.llama_commit}, {origin}")
+    lines.append(f"backends: {', '.join(info.backends)}")
+    return lines
+
+
+def print_version() -> int:
+    sys.stdout.write("\n".join(version_lines()) + "\n")
+    return Exit.OK

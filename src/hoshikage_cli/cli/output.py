@@ -1,0 +1,80 @@
+"""What a run gives, to where it belongs: answer and JSON to stdout, the trace to its file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..display.figures import counted
+from .streams import Answer, note, write
+
+if TYPE_CHECKING:
+    from ..display.display import Display
+    from ..generation.run import Result, Run, TextEvent
+    from ..trace import Recording
+
+What = TypeVar("What")
+
+
+def write_json(value: Any) -> None:
+    """One line of JSON."""
+    write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def print_result(
+    result: Result, answer: Answer, as_json: bool, streamed: bool, display: Display
+) -> None:
+    """The answer, or what of it has not been `streamed` yet, and the display's last word."""
+    if streamed:
+        answer.finish()
+        display.finish(result)
+        return
+    # A display in place must be gone before text reaches the same terminal.
+    display.finish(result)
+    if as_json:
+        write_json(result.to_dict())
+        return
+    answer.add(result.text)
+    answer.finish()
+
+
+class Tracing:
+    """What `--trace` asks for. A disk that is full ends the trace and not the run."""
+
+    def __init__(self, path: str | None) -> None:
+        from ..trace import TraceWriter
+
+        self.failed = False
+        self._writer = None if path is None else TraceWriter(path)
+
+    def begin(self, run: Run) -> None:
+        if self._writer is not None:
+            self._try(self._writer.begin, run)
+
+    def event(self, event: TextEvent) -> None:
+        if self._writer is not None:
+            self._try(self._writer.step, event)
+
+    def finish(self, result: Result) -> None:
+        if self._writer is not None:
+            self._try(self._writer.end, result)
+        if self._writer is not None:
+            self._try(lambda writer: writer.close(), self._writer)
+
+    def _try(self, write: Callable[[What], None], what: What) -> None:
+        from ..trace import TraceError
+
+        try:
+            write(what)
+        except TraceError as error:
+            self.failed = True
+            self._writer = None
+            note(str(error))
+
+
+def tell_flaw(recording: Recording) -> None:
+    """What a trace lacks."""
+    if recording.flaw:
+        made = counted(len(recording.steps), "step")
+        note(f"{recording.flaw} after {made}: the text is unfinished")

@@ -1,0 +1,155 @@
+"""The model and the settings of a run, and the display that suits them: what commands share."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..display.display import Display
+from ..errors import UsageError
+from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
+from ..models.find import advice, find_model
+from ..models.header import Header, check_whole, read_header
+from ..settings.declared import OutputSettings, Settings
+from ..settings.effect import without_effect
+from ..settings.layers import Layers
+from ..settings.resolve import Resolved
+from ..settings.variables import unknown_variables
+from .options import Typed
+from .streams import is_terminal, note
+
+if TYPE_CHECKING:
+    from ..generation.generator import Generator
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The model file and the settings of a run."""
+
+    header: Header
+    """What is known of the model before it is loaded."""
+    resolved: Resolved
+    """The settings as typed, and from all layers below."""
+    layers: Layers
+    """What counts where no flag says otherwise."""
+    idle: tuple[str, ...] = ()
+    """A line for whatever was typed and has no effect."""
+
+    @property
+    def settings(self) -> Settings:
+        return self.resolved.settings
+
+    @property
+    def output(self) -> OutputSettings:
+        return self.settings.output
+
+    @property
+    def kind(self) -> str:
+        return self.header.kind
+
+    @property
+    def name(self) -> str | None:
+        """What was asked for; None for the default model."""
+        return self.settings.model.model
+
+    @property
+    def title(self) -> str:
+        """What messages call the model."""
+        return self.name or self.header.path.name
+
+    def resolve(self, flags: Mapping[str, Typed], own: Mapping[str, Any] | None = None) -> Resolved:
+        """Settings from other flags; own: of a record or a turn, on top of the flags."""
+        return self.layers.resolve(flags, own)
+
+
+# ------------------------------------------------------------------- model and settings
+
+
+def choose(flags: Mapping[str, Typed]) -> Setup:
+    """Settle every setting; the model's own advice needs its header and nothing more."""
+    layers = Layers.read(os.environ)
+    header = read_header(_find(layers.resolve(flags)))
+    layers = layers.of_model(advice(header.metadata), header.kind)
+    resolved = layers.resolve(flags)
+    return Setup(header, resolved, layers, tuple(without_effect(flags, resolved, header.kind)))
+
+
+def choose_output(flags: Mapping[str, Typed]) -> OutputSettings:
+    """What a command that runs no model needs to know."""
+    return Layers.read(os.environ).resolve(flags).settings.output
+
+
+def _find(resolved: Resolved) -> Path:
+    try:
+        return find_model(resolved.settings.model.model)
+    except UsageError as error:
+        source = resolved.sources["model"]
+        where = {"environment": "HOSHIKAGE_MODEL: ", "config": "config file: "}.get(source, "")
+        raise UsageError(f"{where}{error}") from None
+
+
+def tell_setup(setup: Setup) -> None:
+    """What a user should know before the run: nothing, mostly."""
+    if setup.output.quiet:
+        return
+    for line in (*unknown_variables(os.environ), *setup.idle):
+        note(line)
+    if setup.name is None:
+        note(f"no --model given: using the shipped demo model {DEFAULT_MODEL}")
+
+
+def load_model(setup: Setup, display: Display) -> Generator:
+    """The chosen model; the display shows how far it is."""
+    from ..generation.generator import load
+    from ..llama.errors import ModelLoadError
+
+    layers = setup.settings.model.gpu_layers
+    path = setup.name if setup.name in CATALOGUE else setup.header.path
+    try:
+        return load(path if setup.name else None, gpu_layers=layers, on_progress=display.loading)
+    except ModelLoadError:
+        check_whole(setup.header)
+        raise
+
+
+# ----------------------------------------------------------------------------- displays
+
+
+def display_for(setup: Setup) -> Display:
+    """The display that suits the settings and where stderr and stdout go."""
+    output = setup.output
+    # llama.cpp's log would be written into what is drawn in place.
+    plain = output.verbose or not is_terminal(sys.stderr)
+    if output.visual:
+        return view(output.visual, plain)
+    if output.quiet or plain:
+        return Display()
+    from ..display.progress import Bar, Summary
+
+    return Summary() if answers_stream(setup) and is_terminal(sys.stdout) else Bar()
+
+
+def view(colours: str | None, plain: bool) -> Display:
+    """Every step: as a line each, or drawn in place; colours: one of VIEWS, None for what suits."""
+    if plain:
+        from ..display.plain import PlainLines
+
+        return PlainLines()
+    from ..display.visual import LiveView
+
+    return LiveView(colours)
+
+
+def answers_stream(setup: Setup) -> bool:
+    """Whether the answer goes to stdout as it comes."""
+    live = setup.output.visual and is_terminal(sys.stdout) and is_terminal(sys.stderr)
+    return setup.header.family.in_order and not setup.output.json and not live
+
+
+def delay_of(output: OutputSettings, display: Display) -> float:
+    """Seconds to wait after a step, where there is somebody to watch it."""
+    return output.visual_delay / 1000 if display.watched else 0.0

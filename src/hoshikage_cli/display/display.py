@@ -1,0 +1,36 @@
+"""What every display of a run has: loading, steps, answers, the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..generation.run import Result, TextEvent
+
+
+class Display:
+    """Shows nothing; every other display is one that does something at some of these moments."""
+
+    watched = False
+    """Whether steps are shown in place, so that it makes sense to wait between them."""
+
+    def __enter__(self) -> Display:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def loading(self, share: float) -> None:
+        """The share of the model that is loaded, 0 to 1."""
+
+    def event(self, event: TextEvent) -> None:
+        """A step was made."""
+
+    def answered(self, count: int) -> None:
+        """So many of several answers are there."""
+
+    def finish(self, result: Result) -> None:
+        """The run is over."""
+
+    def close(self) -> None:
+        """Leave the terminal to what comes next."""

@@ -1,0 +1,83 @@
+"""Contexts on lease: each belongs to one run at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from ..llama.context import Context
+from ..llama.errors import ContextError
+from ..llama.model import Model
+
+SomeContext = TypeVar("SomeContext", bound=Context)
+Key = tuple[Any, ...]
+
+IDLE = 2
+"""Contexts kept for the next run that wants the same: most calls are alike."""
+
+
+class Contexts:
+    """The contexts of one model.
+
+    What a context has cached belongs to the run that computed it, so no two runs ever share one: a
+    run leases a context, clean, and gives it back when it is over. Runs may then be interleaved in
+    any way, from any thread; each has a context of its own as far as memory allows, and one that
+    gets none raises ContextError.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._idle: list[tuple[Key, Context]] = []
+        self._leased = 0
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def lease(self, kind: type[SomeContext], **wanted: Any) -> Iterator[SomeContext]:
+        """A context of this kind and these parameters, with nothing in it."""
+        key = (kind, *sorted(wanted.items()))
+        context = self._idle_one(key) or self._open(kind, wanted)
+        context.clear()
+        self._count(+1)
+        try:
+            yield context
+        finally:
+            self._count(-1)
+            self._give_back(key, context)
+
+    def close(self) -> None:
+        """Close those that no run has; the model closes the others."""
+        while self._idle:
+            self._idle.pop()[1].close()
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self._leased += change
+
+    def _idle_one(self, key: Key) -> Any:
+        with self._lock:
+            found = next((i for i, (k, _) in enumerate(self._idle) if k == key), None)
+            return None if found is None else self._idle.pop(found)[1]
+
+    def _open(self, kind: type[SomeContext], wanted: dict[str, Any]) -> SomeContext:
+        self.close()  # what lies idle is of another shape, and may be what memory lacks
+        try:
+            return kind(self._model, **wanted)
+        except ContextError as error:
+            raise ContextError(f"{error}{self._others()}") from None
+
+    def _others(self) -> str:
+        if not self._leased:
+            return ""
+        return f" ({self._leased} other runs of this model are under way: finish or drop them)"
+
+    def _give_back(self, key: Key, context: Context) -> None:
+        if context.closed:
+            return
+        with self._lock:
+            self._idle.append((key, context))
+            surplus = [old for _, old in self._idle[:-IDLE]]
+            self._idle = self._idle[-IDLE:]
+        for old in surplus:
+            old.close()

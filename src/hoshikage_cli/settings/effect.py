@@ -1,0 +1,55 @@
+"""What was typed and has no effect: on a model of this kind, or beside another setting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from .declared import declarations
+from .resolve import Resolved
+from .values import plain_number
+
+
+def without_effect(flags: Mapping[str, Any], resolved: Resolved, kind: str | None) -> Iterator[str]:
+    """A line for each reason, with the flags that it concerns: `--steps has no effect on an
+    autoregressive model`. Variables and the config file serve all models, so they are not told.
+    """
+    reasons: dict[str, list[str]] = {}
+    # A switch that is off is not there to have an effect.
+    for name in [n for n, value in flags.items() if value is not None and value is not False]:
+        if reason := idle(name, resolved, kind):
+            reasons.setdefault(reason, []).append(declarations()[name].flag)
+    for reason, found in reasons.items():
+        verb = "has" if len(found) == 1 else "have"
+        yield f"{_listed(found)} {verb} no effect {reason}"
+
+
+def idle(name: str, resolved: Resolved, kind: str | None) -> str:
+    """Why a setting has no effect; "" where it has one."""
+    known = declarations()[name]
+    if not known.read_by(kind):
+        return f"on {_article(kind)} model"
+    if known.option.idle_with is None:
+        return ""
+    other, values = known.option.idle_with
+    # What has no effect itself takes none away.
+    if resolved.value(other) not in values or idle(other, resolved, kind):
+        return ""
+    return f"with {_as_typed(other, resolved.value(other))}"
+
+
+def _as_typed(name: str, value: Any) -> str:
+    flag = declarations()[name].flag
+    if value is True:
+        return flag
+    return f"{flag} {plain_number(value) if isinstance(value, float) else value}"
+
+
+def _article(kind: str | None) -> str:
+    word = kind or "unknown"
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+
+
+def _listed(words: Iterable[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last

@@ -1,0 +1,40 @@
+"""The layers below the flags, put together once and asked as often as there are runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .file import read_config
+from .overlay import overlaid
+from .resolve import Resolved, resolve
+
+
+@dataclass(frozen=True)
+class Layers:
+    """What counts wherever no flag says otherwise."""
+
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """The environment."""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """The config file's keys."""
+    advice: Mapping[str, Any] = field(default_factory=dict)
+    """What the model's file advises, by field name."""
+    kind: str | None = None
+    """The model's kind, which has defaults of its own; None: not known yet."""
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Layers:
+        """Those of this machine, the config file among them. Raises SettingsError."""
+        return cls(environ, read_config(environ))
+
+    def of_model(self, advice: Mapping[str, Any], kind: str) -> Layers:
+        """The same, with what is known once a model is chosen."""
+        return replace(self, advice=advice, kind=kind)
+
+    def resolve(self, flags: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Resolved:
+        """The settings of a run under these flags; `own`, by field name, are those of one record
+        or turn, and go before the flags. Raises SettingsError."""
+        merged = overlaid(flags, own or {})
+        return resolve(merged, self.environ, self.config, self.advice, self.kind)

@@ -1,0 +1,100 @@
+"""What was typed and has no effect."""
+
+from __future__ import annotations
+
+import pytest
+
+from hoshikage_cli.settings.declared import declarations
+from hoshikage_cli.settings.effect import idle, without_effect
+
+from .given import resolved
+
+ON_BOTH = {
+    "model": ("model", "gpu_layers", "threads", "ctx_size"),
+    "canvas": ("max_tokens", "max_length"),
+    "sampling": ("temperature", "top_k", "top_p", "seed", "samples"),
+    "prompt": ("chat", "system_prompt"),
+    "output": ("visual", "visual_delay", "trace", "json", "quiet", "verbose"),
+}
+
+
+def told(kind, flags, **layers):
+    return list(without_effect(flags, resolved(flags=flags, kind=kind, **layers), kind))
+
+
+def test_what_both_kinds_read():
+    for name, known in declarations().items():
+        both = known.read_by("diffusion") and known.read_by("autoregressive")
+        assert both == (name in ON_BOTH.get(known.group, ()))
+        assert known.read_by(None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags", "words"),
+    [
+        ("autoregressive", {"steps": "4"}, "--steps has no effect on an autoregressive model"),
+        ("diffusion", {"min_p": "0.1"}, "--min-p has no effect on a diffusion model"),
+        (
+            "autoregressive",
+            {"steps": "4", "cache": "dual", "threshold": "0.9"},
+            "--steps, --cache and --threshold have no effect on an autoregressive model",
+        ),
+        ("block", {"repeat_penalty": "2"}, "--repeat-penalty has no effect on a block model"),
+        (
+            "diffusion",
+            {"gumbel": True, "temperature": "0.7", "top_k": "5", "top_p": "0.9"},
+            "--top-k and --top-p have no effect with --gumbel",
+        ),
+        ("diffusion", {"gumbel": True}, "--gumbel has no effect with --temp 0"),
+        ("diffusion", {"cache_refresh": "4"}, "--cache-refresh has no effect with --cache none"),
+        (
+            "diffusion",
+            {"cache_window": "4", "cache": "prefix"},
+            "--cache-window has no effect with --cache prefix",
+        ),
+    ],
+)
+def test_a_line_for_each_reason(kind, flags, words):
+    assert told(kind, flags) == [words]
+
+
+def test_several_reasons():
+    flags = {"min_p": "0.1", "cache_refresh": "4", "repeat_penalty": "2"}
+    assert told("diffusion", flags) == [
+        "--min-p and --repeat-penalty have no effect on a diffusion model",
+        "--cache-refresh has no effect with --cache none",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags"),
+    [
+        ("diffusion", {"steps": "4", "temperature": "1", "top_k": "5"}),
+        ("autoregressive", {"min_p": "0.1", "repeat_penalty": "2", "top_p": "0.5"}),
+        ("diffusion", {"cache": "dual", "cache_window": "4", "cache_refresh": "2"}),
+        ("diffusion", {"fast": True, "cache_refresh": "2"}),
+        (None, {"steps": "4", "min_p": "0.1"}),
+        # A switch that is off, and what is no more than handed on.
+        ("autoregressive", {"gumbel": False, "fast": None}),
+    ],
+)
+def test_what_has_an_effect_is_not_told(kind, flags):
+    assert told(kind, flags) == []
+
+
+def test_only_flags_are_told():
+    environ = {"DIFFUSION_STEPS": "4", "HOSHIKAGE_CACHE_REFRESH": "2"}
+    assert told("autoregressive", {}, environ=environ, config={"fast": True}) == []
+
+
+def test_what_has_no_effect_itself_takes_none_away():
+    assert told("diffusion", {"gumbel": True, "top_k": "5"}) == [
+        "--gumbel has no effect with --temp 0"
+    ]
+    flags = {"gumbel": True, "top_k": "5", "temperature": "1"}
+    assert told("autoregressive", flags) == ["--gumbel has no effect on an autoregressive model"]
+
+
+def test_the_reason_may_come_from_any_layer():
+    found = resolved(flags={"top_k": "5"}, config={"gumbel": True, "temp": 0.7})
+    assert idle("top_k", found, "diffusion") == "with --gumbel"
