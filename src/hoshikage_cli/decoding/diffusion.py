@@ -21,6 +21,8 @@ from .selection import Algorithm, algorithm_of, perturbed, ranked
 from .step import Commit, Step
 from .view import Decision, Flags, Floats, Indices, View
 
+Rows = NDArray[np.float32]
+
 
 @dataclass(frozen=True)
 class DiffusionPlan:
@@ -161,13 +163,14 @@ class Diffusion:
         places = enumerate(canvases, start=self.sequence)
         return [Query(tokens, turn.positions, window, place) for place, tokens in places]
 
-    def answer(self, rows: list[NDArray[np.float32]]) -> Step:
+    def answer(self, rows: list[Rows]) -> Step:
         """Make the step that was asked about, with one array of rows a query."""
         if self._turn is None or self._evaluated is None:
             raise RuntimeError("a run is answered after it has asked")
         turn, evaluated = self._turn, self._evaluated
         view = self._view(turn, rows)
-        decision = self._decided(turn, view) if self.plan.decide else self._select(view)
+        decide = self.plan.decide
+        decision = _decided(turn, view, decide(view)) if decide else self._select(view)
         committed, remasked = view.positions[decision.commit], view.positions[decision.remask]
         self.canvas.commit(committed, view.proposal.tokens[decision.commit])
         self.canvas.remask(remasked)
@@ -210,7 +213,7 @@ class Diffusion:
         quota = self.schedule.quota(step, block, masked, self.plan.eps)
         return quota if self.rule is None else max(1, quota)
 
-    def _view(self, turn: Turn, rows: list[NDArray[np.float32]]) -> View:
+    def _view(self, turn: Turn, rows: list[Rows]) -> View:
         rule, masked = self.plan.rule, self.canvas.tokens[turn.positions] == self.canvas.mask_token
         return View(
             positions=turn.positions,
@@ -218,13 +221,13 @@ class Diffusion:
             proposal=self.proposer(*_with_twin(rows), turn.positions, turn.index, rule),
             canvas=self.canvas.view(),
             block=turn.block,
-            quota=self._least(turn.block, turn.step, np.count_nonzero(masked)),
+            quota=self._least(turn.block, turn.step, int(masked.sum())),
             step=turn.index,
             seed=rule.seed,
             divergences=self._divergences(turn.positions, rows),
         )
 
-    def _divergences(self, positions: Indices, rows: list[NDArray[np.float32]]) -> Floats:
+    def _divergences(self, positions: Indices, rows: list[Rows]) -> Floats:
         """How far the distributions have moved, for a rule that asks for it."""
         if self.movement is None:
             return np.empty((0, len(positions)))
@@ -242,20 +245,6 @@ class Diffusion:
         order = ranked(self._scores(view), late)
         first = np.arange(len(order)) < view.quota
         return Decision(order[first | self._accepted(view, late)[order]])
-
-    def _decided(self, turn: Turn, view: View) -> Decision:
-        """What the step function decides, less what changes nothing; in a block's last step with
-        everything that is still masked, and nothing taken back."""
-        decision = self.plan.decide(view)
-        commit, remask = np.asarray(decision.commit, int), np.asarray(decision.remask, int)
-        remask = remask[~view.masked[remask]]
-        if turn.step == turn.block.steps - 1:
-            commit = np.concatenate([commit, np.setdiff1d(np.flatnonzero(view.masked), commit)])
-            remask = remask[:0]
-        if len(np.unique(np.concatenate([commit, remask]))) < len(commit) + len(remask):
-            raise ValueError("a step function decides about each position once")
-        standing = view.canvas[view.positions[commit]]
-        return Decision(commit[view.proposal.tokens[commit] != standing], remask)
 
     def _scores(self, view: View) -> Floats:
         scores, alg_temp = self.algorithm.score(view), self.plan.alg_temp
@@ -294,7 +283,21 @@ class Diffusion:
         )
 
 
-def _with_twin(rows: list[NDArray[np.float32]]) -> tuple:
+def _decided(turn: Turn, view: View, decision: Decision) -> Decision:
+    """What a step function decided, less what changes nothing; in a block's last step with
+    everything that is still masked, and nothing taken back."""
+    commit, remask = np.asarray(decision.commit, int), np.asarray(decision.remask, int)
+    remask = remask[~view.masked[remask]]
+    if turn.step == turn.block.steps - 1:
+        commit = np.concatenate([commit, np.setdiff1d(np.flatnonzero(view.masked), commit)])
+        remask = remask[:0]
+    if len(np.unique(np.concatenate([commit, remask]))) < len(commit) + len(remask):
+        raise ValueError("a step function decides about each position once")
+    standing = view.canvas[view.positions[commit]]
+    return Decision(commit[view.proposal.tokens[commit] != standing], remask)
+
+
+def _with_twin(rows: list[Rows]) -> tuple[Rows, Rows | None]:
     """Conditional rows, and the unconditional ones or None."""
     return rows[0], rows[1] if len(rows) > 1 else None
 
