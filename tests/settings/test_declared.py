@@ -31,7 +31,7 @@ def test_no_flag_is_declared_twice():
 
 def test_the_names_are_those_that_decoding_knows():
     assert tuple(selection.ALGORITHMS) == ALGORITHMS
-    assert set(alternatives()["parallel rule"]) <= set(parallel.RULES)
+    assert alternatives()["parallel rule"] == tuple(parallel.RULES)
     assert tuple(name for name, row in selection.ALGORITHMS.items() if row.draw) == UNRULED
     assert tuple(schedule.SCHEDULES) == SCHEDULES
     assert cache.MODES == CACHES
@@ -40,7 +40,14 @@ def test_the_names_are_those_that_decoding_knows():
 def test_groups_of_which_one_counts():
     assert alternatives() == {
         "length": ("max_tokens", "max_length"),
-        "parallel rule": ("threshold", "factor", "entropy_bound"),
+        "parallel rule": (
+            "threshold",
+            "factor",
+            "entropy_bound",
+            "entropy_threshold",
+            "entropy_exit",
+            "klass",
+        ),
     }
 
 

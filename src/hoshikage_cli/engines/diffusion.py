@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from ..errors import HoshikageError, PromptTooLong, UsageError
 from ..llama.canvases import CanvasContext
 from ..llama.model import Model
 from ..llama.rows import reduce_rows
-from ..settings.declared import Settings, alternatives
+from ..settings.declared import Settings, SpeedSettings, alternatives
 from .contexts import Contexts
 from .engine import Jobs
 from .job import Complete, Ended, Job, Stopwatch, Tokens
@@ -258,44 +258,41 @@ def _cache_plan(job: CanvasJob, costs: Costs) -> CachePlan:
 
 
 def _plan(model: Model, job: CanvasJob, cache: CachePlan) -> decoding.DiffusionPlan:
-    """The pure plan of a run: what the decoding package needs of the settings and the model."""
-    settings = job.settings
+    """The pure plan of a run: what the decoding package needs of the settings and the model.
+    Settings that have the name of a field flow by themselves."""
+    settings, end_tokens = job.settings, model.vocabulary.end_tokens
     diffusion, sampling = settings.diffusion, settings.sampling
-    end_tokens = model.vocabulary.end_tokens
     suppressed = tuple(sorted(end_tokens)) if diffusion.eos_policy == "suppress" else ()
-    rule = ProposalRule(
-        temperature=sampling.temperature,
-        top_k=sampling.top_k,
-        top_p=sampling.top_p,
-        gumbel=diffusion.gumbel,
-        confidence=diffusion.confidence or ("sampled" if job.shift_logits else "clean"),
-        guidance=diffusion.cfg_scale,
-        banned=(job.mask_token, *suppressed),
-        seed=job.seed,
-    )
-    return decoding.DiffusionPlan(
-        steps=diffusion.steps,
-        algorithm=diffusion.algorithm,
-        schedule=diffusion.schedule,
-        eps=diffusion.eps,
-        block_length=diffusion.block_length,
-        alg_temp=diffusion.alg_temp,
-        eos_policy=diffusion.eos_policy,
-        end_tokens=end_tokens,
-        early_stop=job.early_stop,
-        parallel=_parallel_rule(settings),
-        cache=cache,
-        rule=rule,
-    )
+    rule = _named(ProposalRule, diffusion, sampling) | {
+        "confidence": diffusion.confidence or ("sampled" if job.shift_logits else "clean"),
+        "guidance": diffusion.cfg_scale,
+        "banned": (job.mask_token, *suppressed),
+        "seed": job.seed,
+    }
+    plan = _named(decoding.DiffusionPlan, diffusion) | {
+        "end_tokens": end_tokens,
+        "early_stop": job.early_stop,
+        "parallel": _parallel_rule(settings.speed),
+        "cache": cache,
+        "rule": ProposalRule(**rule),
+    }
+    return decoding.DiffusionPlan(**plan)
 
 
-def _parallel_rule(settings: Settings) -> ParallelRule | None:
+def _named(plan: type, *groups: object) -> dict[str, Any]:
+    """Settings of these groups that a plan has a field for."""
+    known = {item.name for item in fields(plan)}
+    return {n: value for group in groups for n, value in vars(group).items() if n in known}
+
+
+def _parallel_rule(speed: SpeedSettings) -> ParallelRule | None:
     """The rule for parallel commits that the settings name, if any."""
-    for name in alternatives()["parallel rule"]:
-        limit = getattr(settings.speed, name)
-        if limit is not None:
-            return ParallelRule(name, (limit,))
-    return None
+    named = [name for name in alternatives()["parallel rule"] if getattr(speed, name) is not None]
+    if not named:
+        return None
+    limit = getattr(speed, named[0])
+    limits = (speed.klass_confidence, limit) if named[0] == "klass" else (limit,)
+    return ParallelRule(named[0], limits)
 
 
 def mask_token_of(model: Model, settings: Settings) -> int:

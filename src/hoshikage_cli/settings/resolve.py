@@ -14,6 +14,8 @@ from .option import Declaration
 from .values import parse, show
 
 LAYERS = ("default", "model", "config", "environment", "flag")
+UNRULED = ("origin",)
+"""Algorithms that decide by themselves what to unmask, so that no parallel rule goes with them."""
 
 
 @dataclass(frozen=True)
@@ -151,10 +153,10 @@ def _add_implied(layer: dict[str, Any]) -> None:
 
 def _add_presets(layer: dict[str, Any]) -> None:
     """A preset gives way to whatever else its own layer says."""
-    ruled = layer.get("algorithm") not in UNRULED
+    takes_rules = layer.get("algorithm") not in UNRULED
     for name in [n for n in layer if layer[n] is True]:
         for target, value in declarations()[name].option.preset:
-            if not ruled and target in alternatives()["parallel rule"]:
+            if not takes_rules and target in alternatives()["parallel rule"]:
                 continue
             if not any(rival in layer for rival in _rivals(target)):
                 layer[target] = value
@@ -194,10 +196,6 @@ def _grouped(values: Mapping[str, Any]) -> Settings:
         for group, cls in GROUPS.items()
     }
     return Settings(**groups)
-
-
-UNRULED = ("origin",)
-"""Algorithms that decide by themselves what to unmask, so that no parallel rule goes with them."""
 
 
 def _settle_unruled(values: dict[str, Any], sources: dict[str, str]) -> None:
