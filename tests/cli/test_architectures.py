@@ -6,35 +6,21 @@ import json
 
 import pytest
 
-import random_model
-
-ARCHITECTURES = ("dream", "llada", "llada-moe", "rnd1")
-SHIFTED = ("dream", "rnd1")
+from random_models import DIFFUSION, SHIFTED
 
 
-@pytest.fixture(scope="module")
-def model_files(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("random")
-    return {
-        arch: random_model.write_model(
-            folder / f"{arch}.gguf", random_model.Shape(arch=arch, experts=4)
-        )
-        for arch in ARCHITECTURES
-    }
-
-
-@pytest.mark.parametrize("arch", ARCHITECTURES)
-def test_inspect(hoshikage, model_files, arch):
-    shown = json.loads(hoshikage("inspect", "--json", model_files[arch]).stdout)
+@pytest.mark.parametrize("arch", DIFFUSION)
+def test_inspect(hoshikage, model_file, arch):
+    shown = json.loads(hoshikage("inspect", "--json", model_file(arch)).stdout)
     assert shown["architecture"] == arch
     assert shown["kind"] == "diffusion"
     assert shown["shift_logits"] is (arch in SHIFTED)
 
 
 @pytest.mark.parametrize("options", [(), ("--fast",), ("--cfg-scale", "1", "--temp", "0.8")])
-@pytest.mark.parametrize("arch", ARCHITECTURES)
-def test_generate(hoshikage, model_files, arch, options):
-    arguments = ("generate", "-m", model_files[arch], "-n", "16", "--steps", "6", "-s", "1")
+@pytest.mark.parametrize("arch", DIFFUSION)
+def test_generate(hoshikage, model_file, arch, options):
+    arguments = ("generate", "-m", model_file(arch), "-n", "16", "--steps", "6", "-s", "1")
     done = hoshikage(*arguments, "--json", *options, "some text")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
