@@ -17,12 +17,19 @@ def test_inspect(hoshikage, model_file, arch):
     assert shown["shift_logits"] is (arch in SHIFTED)
 
 
-@pytest.mark.parametrize("options", [(), ("--fast",), ("--cfg-scale", "1", "--temp", "0.8")])
+# Without end tokens every run takes all of its steps and fills the whole canvas.
+WHOLE = ("-n", "16", "--steps", "6", "--seed", "1", "--eos-policy", "suppress")
+
+
+@pytest.mark.parametrize(
+    ("options", "nfe"),
+    [((), 6), (("--cache", "dual", "--cache-window", "8"), 6), (("--cfg-scale", "1"), 12)],
+)
 @pytest.mark.parametrize("arch", DIFFUSION)
-def test_generate(hoshikage, model_file, arch, options):
-    arguments = ("generate", "-m", model_file(arch), "-n", "16", "--steps", "6", "-s", "1")
+def test_generate(hoshikage, model_file, arch, options, nfe):
+    arguments = ("generate", "-m", model_file(arch), *WHOLE, "--temp", "0.8")
     done = hoshikage(*arguments, "--json", *options, "some text")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
-    assert result["completion_tokens"] <= 16
-    assert result["nfe"] >= 6 or result["stop_reason"] == "end" or "--fast" in options
+    assert (result["steps"], result["nfe"]) == (6, nfe)
+    assert (result["completion_tokens"], result["stop_reason"]) == (16, "length")
