@@ -45,9 +45,13 @@ class AtHand(Generic[Item]):
         self._items = iter(items)
 
     def take(self, wait: bool) -> Item | None:
-        item = next(self._items, None)
+        item = None if self.over else next(self._items, None)
         self.over = item is None
         return item
+
+    def stop(self) -> None:
+        """Let no more come."""
+        self.over = True
 
 
 class Live(Generic[Item]):
@@ -82,6 +86,11 @@ class Live(Generic[Item]):
         if isinstance(found, BaseException):
             raise found
         return found
+
+    def stop(self) -> None:
+        """Let no more come, and who waits for the next go on. A signal handler may call it."""
+        self.over = True
+        self._found.put(None)
 
     def _ask(self) -> None:
         self._waits = True
