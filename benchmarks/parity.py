@@ -34,11 +34,12 @@ from hoshikage_cli.decoding.diffusion import DiffusionPlan
 from hoshikage_cli.decoding.proposal import ProposalRule
 from hoshikage_cli.decoding.together import diffuse
 from hoshikage_cli.llama.canvases import CanvasContext
+from hoshikage_cli.llama.families import FAMILIES
 from hoshikage_cli.llama.model import Model
 from hoshikage_cli.models.catalogue import shipped_path
 from random_model import Shape, copied_vocabulary, write_model
 
-ARCHITECTURES = ("dream", "llada", "llada-moe", "rnd1")
+ARCHITECTURES = tuple(a for f in FAMILIES if f.kind == "diffusion" for a in f.architectures)
 VOCABULARY = ROOT / "vendor" / "llama.cpp" / "models" / "ggml-vocab-qwen2.gguf"
 ALGORITHMS = ("confidence", "margin", "entropy")
 STEPS = (1, 2, 3, 5, 8, 13, 24, 40)

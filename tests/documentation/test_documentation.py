@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 import write_docs as docs
-from cli.conftest import environment  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).parents[2]
 COOKBOOK = (ROOT / "docs" / "cookbook.md").read_text(encoding="utf-8")
@@ -38,7 +37,7 @@ def test_there_are_ten_recipes():
 
 
 @pytest.mark.parametrize(("title", "body"), RECIPES, ids=[title for title, _ in RECIPES])
-def test_a_recipe_runs(title, body, environment, tmp_path):  # noqa: F811
+def test_a_recipe_runs(title, body, environment, tmp_path):
     (code,) = re.findall(r"```sh\n(.*?)```", body, re.DOTALL)
     if "jq" in code and shutil.which("jq") is None:
         pytest.skip("needs jq")

@@ -17,6 +17,7 @@ CACHES = (
     {"cache": "active", "cache_window": 10},
 )
 GUIDANCE = (0.0, 1.5)
+# In this order, which the committed traces have; a new architecture takes its place at the end.
 DIFFUSION_MODELS = ("llada", "dream", "llada-moe", "rnd1", "llada-ending")
 
 EXTRAS = (

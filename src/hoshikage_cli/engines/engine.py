@@ -9,12 +9,14 @@ decoding has one, in a file of its own; `ENGINES` (in `engines.table`) says whic
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..decoding.step import Step
 from ..settings.declared import Settings
-from .contexts import Contexts
 from .job import Complete, Ended, Job, Tokens
+
+if TYPE_CHECKING:  # Contexts need the library, and jobs and rooms do not.
+    from .contexts import Contexts
 
 
 class Jobs(Protocol):

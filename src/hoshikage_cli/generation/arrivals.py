@@ -49,12 +49,16 @@ class AtHand(Generic[Item]):
         self._items = iter(items)
 
     def take(self, wait: bool) -> Item | None:
-        item = next(self._items, None)
+        item = None if self.over else next(self._items, None)
         self.over = item is None
         return item
 
-    def close(self) -> None:
+    def stop(self) -> None:
+        """Let no more come."""
         self.over = True
+
+    def close(self) -> None:
+        self.stop()
 
 
 class Live(Generic[Item]):
@@ -89,6 +93,11 @@ class Live(Generic[Item]):
         if isinstance(found, BaseException):
             raise found
         return found
+
+    def stop(self) -> None:
+        """Let no more come, and who waits for the next go on. A signal handler may call it."""
+        self.over = True
+        self._found.put(None)
 
     def close(self) -> None:
         # The thread may be waiting to be asked, or for an item that nobody wants any more.

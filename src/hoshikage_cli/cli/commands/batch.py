@@ -16,10 +16,10 @@ from ...batch.records import FORMATS, BadRecord, Record, Shard, parse_shard, rea
 from ...batch.results import ResultsFile, ResultsStream
 from ...display.display import Display
 from ...errors import RunError, UsageError
-from ...generation.arrivals import Arrivals, AtHand, Live
+from ...generation.arrivals import AtHand, Live
 from ...settings.resolve import Resolved
 from ..exits import Exit
-from ..interrupts import run_through
+from ..interrupts import Interrupts, run_through
 from ..options import RUN, Typed, argument, flag, with_options, with_settings
 from ..setup import Setup, choose, load_model, tell_setup
 from ..streams import is_terminal, note, write_bytes
@@ -135,15 +135,17 @@ def batch(asked: BatchFlags, **flags: Typed) -> int:
             strict=asked.strict,
             at_once=asked.at_once or AT_ONCE,
         )
-        return _drive(work, sink, display)
+        return _drive(work, Interrupts(then=records.stop), sink, display)
 
 
-def _drive(batch: Batch, sink: ResultsFile | ResultsStream, display: BatchDisplay) -> int:
+def _drive(
+    batch: Batch, watch: Interrupts, sink: ResultsFile | ResultsStream, display: BatchDisplay
+) -> int:
     from ...batch.run import StrictStop
 
     display.update(batch.progress)
     try:
-        interrupted = run_through(batch, display.update)
+        interrupted = run_through(batch, display.update, interrupts=watch)
     except StrictStop:
         display.finish(batch.progress)
         raise
@@ -192,7 +194,7 @@ def _stdin() -> BinaryIO:
 
 def _records(
     source: BinaryIO, asked: BatchFlags, shard: Shard
-) -> tuple[Arrivals[Record | BadRecord], int | None]:
+) -> tuple[Live[Record | BadRecord] | AtHand[Record | BadRecord], int | None]:
     """The records of this shard and their number; what is piped in is read as it comes."""
     found = sharded(read_records(source, asked.form, asked.input or "-"), shard)
     if asked.source is None:
