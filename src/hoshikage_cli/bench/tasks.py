@@ -13,7 +13,7 @@ from ..errors import UsageError, did_you_mean
 
 Check = Callable[[str], bool]
 
-LIKENESS = 0.8
+LIKENESS = 0.75
 """How like a known key another must be to count as a slip: others are whoever's who wrote them."""
 
 

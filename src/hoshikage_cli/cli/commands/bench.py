@@ -257,15 +257,20 @@ def refuse_unsettled(
     path: Path, items: list[Item], grid: Grid, settings: Mapping[str, Settle]
 ) -> None:
     """Settings of an item that cannot be, or that stand against what is varied."""
-    varied = {name for each in grid.values() for name in each}
     for record in (item.record for item in items if item.record.settings):
         try:
-            for name in varied.intersection(record.settings):
-                raise UsageError(f"{declarations()[name].long_name} is varied: leave it out there")
-            for each in settings.values():
-                each(record.settings)
+            for name, each in settings.items():
+                refuse_contradiction(each(record.settings), each({}), grid[name])
         except UsageError as error:
             raise UsageError(f"{path}, line {record.line}: {error}") from None
+
+
+def refuse_contradiction(own: Resolved, others: Resolved, variant: Mapping[str, str]) -> None:
+    """An item that is not asked with what is varied, as the others are."""
+    for name in variant:
+        if own.value(name) != others.value(name):
+            varied = declarations()[name].long_name
+            raise UsageError(f"its settings go against --vary {varied}: leave them out")
 
 
 def tell_tasks(setup: Setup, grid: Grid, path: Path, unchecked: int) -> None:
