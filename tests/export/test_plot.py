@@ -12,6 +12,8 @@ from hoshikage_cli.export.plot import COLOURS, GROUND, INK, Point, plot
 
 CROWD = [Point(f"threshold=0.{n} cache=dual", 100 + n, 90 + n % 3) for n in range(12)]
 
+LONG = [Point(" ".join([point.name] * 4), point.x, point.y) for point in CROWD]
+
 
 def luminance(colour):
     channels = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
@@ -44,8 +46,14 @@ def test_a_picture_of_each_kind():
 
 @pytest.mark.parametrize(
     "points",
-    [CROWD, CROWD[:1], [Point(f"p{n}", 10, 50) for n in range(9)], [Point("far", 0, 0), *CROWD]],
-    ids=["crowd", "one", "one place", "from nothing"],
+    [
+        CROWD,
+        CROWD[:1],
+        [Point(f"p{n}", 10, 50) for n in range(9)],
+        [Point("far", 0, 0), *CROWD],
+        LONG,
+    ],
+    ids=["crowd", "one", "one place", "from nothing", "long names"],
 )
 def test_no_name_covers_another(points, monkeypatch):
     pytest.importorskip("matplotlib")

@@ -84,10 +84,10 @@ def _adapted(svg: bytes) -> bytes:
 
 
 def _figure(points: Sequence[Point], x_label: str, y_label: str) -> tuple[Any, Any]:
-    """Axes with the points on them; higher where more names have to find a place."""
+    """Axes with the points on them."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, max(5.0, 0.3 * len(points))), layout="constrained")
+    figure = Figure(figsize=_size(points), layout="constrained")
     axes = figure.add_subplot()
     for point, colour in _coloured(points):
         axes.scatter(point.x, point.y, color=colour, zorder=3)
@@ -99,6 +99,13 @@ def _figure(points: Sequence[Point], x_label: str, y_label: str) -> tuple[Any, A
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     return figure, axes
+
+
+def _size(points: Sequence[Point]) -> tuple[float, float]:
+    """Inches: the longest name has room on one side of a point in the middle, and the more names
+    there are, the more have room above each other."""
+    longest = max(len(point.name) for point in points)
+    return max(8.0, 1.5 + 0.15 * longest), max(5.0, 0.3 * len(points))
 
 
 def _coloured(points: Sequence[Point]) -> list[tuple[Point, str]]:
