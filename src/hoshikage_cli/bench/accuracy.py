@@ -171,7 +171,7 @@ class Trial:
     @property
     def over(self) -> bool:
         """Whether every setting has answered everything."""
-        return self.progress.done == self.progress.total
+        return all(len(score.answers) == len(self._items) for score in self._scores.values())
 
     @property
     def scores(self) -> list[Score]:
