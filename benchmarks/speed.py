@@ -16,7 +16,7 @@ from statistics import median
 import numpy as np
 
 import hoshikage_cli as hk
-from hoshikage_cli.bench import Peer, Row, measure
+from hoshikage_cli.bench.timing import Peer, Row, measure
 from hoshikage_cli.decoding.denoiser import Query
 from hoshikage_cli.decoding.proposal import ProposalRule
 from hoshikage_cli.llama.canvases import CanvasContext

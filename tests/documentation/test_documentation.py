@@ -32,8 +32,8 @@ def test_the_reference_has_every_command_and_setting():
         assert f"--{known.long_name}" in text
 
 
-def test_there_are_ten_recipes():
-    assert len(RECIPES) == 10
+def test_there_are_eleven_recipes():
+    assert len(RECIPES) == 11
 
 
 @pytest.mark.parametrize(("title", "body"), RECIPES, ids=[title for title, _ in RECIPES])

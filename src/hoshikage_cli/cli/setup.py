@@ -23,6 +23,7 @@ from .options import Typed
 from .streams import is_terminal, note
 
 if TYPE_CHECKING:
+    from ..display.batch import BatchDisplay
     from ..generation.generator import Generator
 
 
@@ -142,6 +143,17 @@ def view(colours: str | None, plain: bool) -> Display:
     from ..display.visual import LiveView
 
     return LiveView(colours)
+
+
+def display_of_many(setup: Setup, apart: bool = True) -> BatchDisplay:
+    """How far many prompts are; apart: whether nothing else goes to the terminal meanwhile."""
+    from ..display.batch import BatchBar, BatchDisplay, BatchLines
+
+    if setup.output.quiet:
+        return BatchDisplay()
+    if apart and is_terminal(sys.stderr) and not setup.output.verbose:
+        return BatchBar()
+    return BatchLines()
 
 
 def answers_stream(setup: Setup) -> bool:
