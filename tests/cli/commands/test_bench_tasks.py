@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from cli.conftest import PROGRAM
+from program import PROGRAM
 
 SHORT = ("-n", "16", "--steps", "4")
 ITEMS = [
