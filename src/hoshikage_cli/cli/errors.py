@@ -15,6 +15,15 @@ from ..settings.option import TRUE_WORDS
 from .exits import Exit
 from .streams import ClosedPipe, note
 
+QUOTE_PROMPT = '; a prompt is put in quotes, as in hoshikage generate "What is 2 + 3?"'
+QUOTE_TEXT = '; a text is put in quotes, as in hoshikage infill "2 + 3 = [MASK]"'
+UNQUOTED = {
+    ("hoshikage", "No such command"): QUOTE_PROMPT,
+    ("hoshikage generate", "Got unexpected extra"): QUOTE_PROMPT,
+    ("hoshikage infill", "Got unexpected extra"): QUOTE_TEXT,
+}
+"""What to say besides, by the command and how the parser's complaint begins."""
+
 
 @runtime_checkable
 class Refusal(Protocol):
@@ -72,11 +81,16 @@ def _typed_wrong(error: Refusal) -> str:
     message = error.format_message().rstrip(".")
     if unknown and name:
         message = f"no option {name}{_likely(name, _flags(context))}"
-    if message.startswith("No such command") and " " in message.split("'")[1]:
-        message += "; to answer a prompt, type hoshikage generate in front of it"
-    message = message.replace(". Did you", "; did you")
     where = getattr(context, "command_path", None) or "hoshikage"
+    if "Did you mean" not in message:
+        message += _unquoted(where, message)
+    message = message.replace(". Did you", "; did you")
     return f"{message[:1].lower()}{message[1:]} (see {where} --help)"
+
+
+def _unquoted(where: str, message: str) -> str:
+    found = (UNQUOTED[key] for key in UNQUOTED if key[0] == where and message.startswith(key[1]))
+    return next(found, "")
 
 
 def _likely(name: str, flags: list[str]) -> str:
