@@ -90,11 +90,12 @@ class _Picture:
         width = round(self.columns * CELL + 2 * MARGIN)
         height = round(self.row * ROW + 2 * MARGIN)
         text = self.events[-1].text if self.events else ""
+        verb = "unmasking" if self.run.has_masks else "writing"
         return "\n".join(
             [
                 f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
                 f'width="{width}" height="{height}" role="img" aria-labelledby="t d">',
-                f'<title id="t">{_clean(f"{self.name} unmasking its answer")}</title>',
+                f'<title id="t">{_clean(f"{self.name} {verb} its answer")}</title>',
                 f'<desc id="d">{_clean(text)}</desc>',
                 f"<style>{self._style()}</style>",
                 f'<rect class="paper" width="{width}" height="{height}" rx="10"/>',
@@ -134,12 +135,13 @@ class _Picture:
             x += cells
 
     def _token(self, part: _Part) -> Iterator[str]:
-        """The quiet cells of a mask, and the text that takes their place."""
+        """The quiet cells of a mask, where there are masks, and the text that comes."""
         born = self.born.get(part.position)
         if born is None:
             yield _bar(part, "m") if part.text == MASK_CELL else _text(part, "")
             return
-        yield _bar(part, f"m b{born}")
+        if self.run.has_masks:
+            yield _bar(part, f"m b{born}")
         look = self._final_look(self.cells[part.position])
         if look.startswith("level"):
             yield _rect(part, f"{look.replace('level ', 'l')} a{born}")
@@ -235,7 +237,8 @@ class _Picture:
             "b": f"0%,{at}{{opacity:1}}{_next(at)},to{{opacity:0}}",
             "a": f"0%,{at}{{opacity:0}}{_next(at)},to{{opacity:1}}",
             "n": f"0%,{at}{{opacity:0;fill:var(--new)}}{_next(at)}{{opacity:1;fill:var(--new)}}"
-            f"{after},to{{opacity:1}}",
+            # Without a colour of its own the last frame would be reached from the one before.
+            f"{after},to{{opacity:1;fill:var(--ink)}}",
         }
         for kind, moves in frames.items():
             name = f"{kind}{number}"
