@@ -191,3 +191,15 @@ def test_a_terminated_run_gives_the_cursor_back(environment):
     code, _ = terminal.end()
     assert code == 143
     assert terminal.seen.count(HIDE_CURSOR) == terminal.seen.count(SHOW_CURSOR) > 0
+
+
+def test_the_bar_of_a_batch_moves_with_steps(environment, tmp_path):
+    """Eight are answered side by side: without their steps it would stand still until all are."""
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("Tell a story.\n" * 8)
+    options = ("-o", str(tmp_path / "out"), "--steps", "40", "-n", "40", "--eos-policy", "suppress")
+    terminal = Terminal(["batch", str(prompts), *options], environment)
+    assert terminal.end()[0] == 0
+    frames = re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b"", terminal.seen).split(b"\r")
+    under_way = [frame for frame in frames if b"0/8" in frame]
+    assert any(b" left" in frame for frame in under_way)

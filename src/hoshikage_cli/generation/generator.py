@@ -31,12 +31,13 @@ from ..settings.resolve import Resolved
 from .arrivals import Arrivals, arrivals
 from .holes import MARKER, parse
 from .infill import InfillResult, InfillRun, prepare, refuse_causal
-from .run import Result, Run
+from .run import Result, Run, TextEvent
 from .stops import Stops
 
 Prompt = str | Sequence[Mapping[str, str]]
 Asked = tuple[Prompt, Resolved]
 AnyRun = TypeVar("AnyRun", bound=Run)
+OnStep = Callable[[int, TextEvent], None]
 
 AT_ONCE = 8
 """Canvases side by side: enough rows for a matrix product to be worth its start."""
@@ -151,7 +152,10 @@ class Generator:
     # --------------------------------------------------------------------- many answers
 
     def generate_many(
-        self, jobs: Iterable[Asked] | Arrivals[Asked], at_once: int = AT_ONCE
+        self,
+        jobs: Iterable[Asked] | Arrivals[Asked],
+        at_once: int = AT_ONCE,
+        on_step: OnStep | None = None,
     ) -> Iterator[tuple[int, Result | HoshikageError]]:
         """Answer (prompt, settings) pairs, a diffusion model `at_once` of them side by side.
 
@@ -161,8 +165,10 @@ class Generator:
 
         Jobs of a list or tuple are put in order of length, by the lot. Others are taken as they
         come, no more than can run, by a thread of their own: none waits for the next one.
+
+        `on_step` hears (index, event) of every step.
         """
-        queue = _Queue(self, jobs)
+        queue = _Queue(self, jobs, on_step)
         try:
             while not queue.over:
                 for job, event in self.engine.steps(queue, at_once):
@@ -267,8 +273,14 @@ class _Alone:
 class _Queue:
     """Prompts on their way into an engine, and what has become of them."""
 
-    def __init__(self, generator: Generator, asked: Iterable[Asked] | Arrivals[Asked]) -> None:
+    def __init__(
+        self,
+        generator: Generator,
+        asked: Iterable[Asked] | Arrivals[Asked],
+        on_step: OnStep | None = None,
+    ) -> None:
         self._generator = generator
+        self._on_step = on_step
         self._asked = arrivals(asked)
         self.ahead = self._asked.ahead
         self._runs: dict[Job, tuple[int, Run]] = {}
@@ -302,7 +314,9 @@ class _Queue:
         """What has become of a job, if it is over."""
         number, run = self._runs[job]
         if isinstance(event, Step):
-            run.record(event)
+            made = run.record(event)
+            if self._on_step is not None:
+                self._on_step(number, made)
             return None
         del self._runs[job]
         run.finish()
