@@ -12,9 +12,12 @@ from typing import Protocol, runtime_checkable
 from ..errors import HoshikageError, UsageError, did_you_mean
 from ..settings.declared import declarations
 from ..settings.option import TRUE_WORDS
+from .commands.version import NOT_BUILT
 from .exits import Exit
 from .streams import ClosedPipe, note
 
+BUILT = ("_native", "_build_facts")
+"""The modules that the build writes."""
 QUOTE_PROMPT = '; a prompt is put in quotes, as in hoshikage generate "What is 2 + 3?"'
 QUOTE_TEXT = '; a text is put in quotes, as in hoshikage infill "2 + 3 = [MASK]"'
 UNQUOTED = {
@@ -61,8 +64,10 @@ def _described(error: BaseException) -> tuple[str, int]:
         return str(error), Exit.FAILED
     if isinstance(error, MemoryError):
         return "not enough memory", Exit.FAILED
-    if isinstance(error, ImportError) and "_native" in str(error):
-        return f"the binding to llama.cpp cannot be loaded ({error}): run make", Exit.FAILED
+    if isinstance(error, ImportError) and (error.name or "").rpartition(".")[2] in BUILT:
+        # A module that is missing says no more than that; a library that is, says which.
+        why = "" if isinstance(error, ModuleNotFoundError) else f" ({error})"
+        return f"{NOT_BUILT}{why}", Exit.FAILED
     if isinstance(error, OSError):
         return _os_error(error), Exit.FAILED
     words = f"{type(error).__name__}: {error}"
