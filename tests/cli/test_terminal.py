@@ -134,6 +134,8 @@ def test_a_delay_slows_a_run_down(environment):
     assert terminal.end()[0] == 0
     assert time.monotonic() - began > 1.6
     assert all(f"step {n}/4".encode() in terminal.seen for n in range(1, 5))
+    # Waiting is not the model's time, and so not in what is said of its speed.
+    assert float(re.search(r"(\d+\.\d+) s", terminal.screen()[-1])[1]) < 1.6
 
 
 def test_a_dumb_terminal_gets_plain_lines(environment):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -234,10 +235,13 @@ class Generator:
         return {"load": self.load_seconds, "prompt": time.perf_counter() - began}
 
     def _steps(self, job: Job) -> Iterator[Step]:
-        """The steps of one job that runs alone."""
+        """The steps of one job that runs alone; what is done between them is not in their time."""
+        away = 0.0
         for _, event in self.engine.steps(_Alone(job)):
             if isinstance(event, Step):
-                yield event
+                left = time.perf_counter()
+                yield replace(event, elapsed=event.elapsed - away)
+                away += time.perf_counter() - left
             elif event.error is not None:
                 raise event.error
 

@@ -123,7 +123,9 @@ class InfillRun(Run):
         ]
 
     def tokens_done(self, step: Step) -> int:
-        return self.template.masks - step.masked
+        unfilled = (*self._dropped, self.mask_token)
+        spans = self.layout.spans
+        return sum(t not in unfilled for a, b in spans for t in step.canvas[a:b].tolist())
 
     def _state_in(self, cell: Cell, hole: bool, fresh: set[int]) -> str:
         if not hole:
