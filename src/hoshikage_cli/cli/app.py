@@ -40,7 +40,7 @@ Examples:
   hoshikage batch prompts.jsonl -o answers.jsonl
   hoshikage chat -m dream.gguf
   hoshikage inspect dream.gguf
-  hoshikage bench -m dream.gguf --vary cache=none,dual
+  hoshikage bench -m dream.gguf --block-length 32 --vary cache=none,dual
 """
 
 

@@ -40,6 +40,9 @@ class Option:
     """What the flag means without a value, as the words for yes do; those for no mean None."""
     implies: tuple[str, str] | None = None
     """Another setting and the value of it that giving this one entails."""
+    needs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Values of it that have no effect unless another setting has a value: they bring that along,
+    and give way to whatever else their own layer says of it."""
     one_of: str | None = None
     """The group, by name, of which one member counts: they cannot be given together."""
     preset: tuple[tuple[str, Any], ...] = ()

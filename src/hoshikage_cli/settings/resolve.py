@@ -71,6 +71,7 @@ def resolve(
     for layer in layers.values():
         _refuse_rivals(layer)
         _add_implied(layer)
+        _add_needed(layer)
         _add_presets(layer)
     values, sources = _highest(layers, kind)
     _settle_rivals(values, sources)
@@ -149,6 +150,13 @@ def _add_implied(layer: dict[str, Any]) -> None:
     for name in list(layer):
         if implied := _implied_by(name):
             layer.setdefault(*implied)
+
+
+def _add_needed(layer: dict[str, Any]) -> None:
+    """What values of other settings have no effect without, where their layer says nothing else."""
+    for name in list(layer):
+        if needed := declarations()[name].option.needs.get(layer[name]):
+            layer.setdefault(*needed)
 
 
 def _add_presets(layer: dict[str, Any]) -> None:
