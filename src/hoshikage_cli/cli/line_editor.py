@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -65,6 +66,27 @@ class LineEditor:
         return self._session.prompt()
 
 
+@contextmanager
+def typing_kept_unseen() -> Iterator[None]:
+    """While entered, what is typed when nobody reads is neither echoed, which would tear what is
+    drawn, nor taken apart into lines: the next `read` finds it, key by key. Ctrl-C stays one."""
+    try:
+        import termios
+
+        before = termios.tcgetattr(sys.stdin)
+    except (ImportError, OSError, termios.error):
+        yield
+        return
+    quiet = list(before)
+    quiet[0] &= ~termios.ICRNL  # Enter and Ctrl-J stay two keys
+    quiet[3] &= ~(termios.ECHO | termios.ICANON)
+    termios.tcsetattr(sys.stdin, termios.TCSANOW, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
 def _nested(words: Iterable[str]) -> dict[str, dict[str, None] | None]:
     """`/set steps` as {"/set": {"steps": None}}."""
     found: dict[str, dict[str, None] | None] = {}
@@ -87,7 +109,6 @@ def _keys() -> KeyBindings:
         else:
             buffer.validate_and_handle()
 
-    # Not Ctrl-J as well: an Enter that is typed while the model still answers arrives as one.
     @keys.add("escape", "enter")
     def _(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")

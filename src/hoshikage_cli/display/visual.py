@@ -33,8 +33,11 @@ class LiveView(Display):
 
     watched = True
 
-    def __init__(self, view: str | None = None, console: Console | None = None) -> None:
+    def __init__(
+        self, view: str | None = None, console: Console | None = None, *, prompt: bool = True
+    ) -> None:
         self.view = view
+        self.prompt = prompt
         self.console = console or Console(stderr=True, highlight=False)
         self._region = Region(self.console, palette(self.console))
         self._window = Window()
@@ -56,7 +59,7 @@ class LiveView(Display):
 
     def event(self, event: TextEvent) -> None:
         view = view_of(self.view, event.run.has_masks)
-        self._show(lambda: frame(event, view, *self.console.size, self._window))
+        self._show(lambda: frame(event, view, *self.console.size, self._window, self.prompt))
 
     def finish(self, result: Result) -> None:
         self._close()

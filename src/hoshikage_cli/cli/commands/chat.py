@@ -17,7 +17,7 @@ from ...settings.overlay import by_field, changeable
 from ...settings.values import show
 from ..exits import Exit
 from ..interrupts import run_through
-from ..line_editor import LineEditor, PipedLines, Reader, history_path
+from ..line_editor import LineEditor, PipedLines, Reader, history_path, typing_kept_unseen
 from ..options import RUN, Typed, with_settings
 from ..setup import Setup, choose, delay_of, load_model, tell_setup, view
 from ..streams import Answer, ClosedPipe, is_terminal, note
@@ -48,11 +48,14 @@ def chat(**flags: Typed) -> int:
     tell_setup(setup)
     terminal = is_terminal(sys.stderr) and sys.stdin is not None and sys.stdin.isatty()
     with load_model(setup, Display()) as generator:
-        reader = LineEditor(_words(), history_path()) if terminal else PipedLines()
-        if terminal and not setup.output.quiet:
+        session = Session(generator, setup, flags)
+        if not terminal:
+            return session.talk(PipedLines())
+        if not setup.output.quiet:
             note(WELCOME.format(name=generator.name))
             _tell_template(generator, setup)
-        return Session(generator, setup, flags).talk(reader)
+        with typing_kept_unseen():
+            return session.talk(LineEditor(_words(), history_path()))
 
 
 class Leave(Exception):
@@ -161,7 +164,8 @@ class Session:
         wanted = self.setup.output.visual or self.setup.resolved.sources["visual"] == "default"
         diffusion = not self.generator.model.family.in_order
         if diffusion and wanted and is_terminal(sys.stderr) and not self.setup.output.quiet:
-            return view(self.setup.output.visual, plain=False)
+            # What the canvas begins with is the conversation, which stands above already.
+            return view(self.setup.output.visual, plain=False, prompt=False)
         return Display()
 
     def fits(self, messages: list[Message]) -> bool:
