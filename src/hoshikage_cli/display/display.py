@@ -29,6 +29,13 @@ class Display:
     def answered(self, count: int) -> None:
         """So many of several answers are there."""
 
+    def kept(self, result: Result) -> str | None:
+        """The answer in the colours that it was watched in, for a terminal; None: it has none."""
+        return None
+
+    def explain(self) -> None:
+        """What the colours of an answer that was kept mean."""
+
     def finish(self, result: Result) -> None:
         """The run is over."""
 

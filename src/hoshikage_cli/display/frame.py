@@ -72,6 +72,19 @@ def _prompt_lines(pieces: list[tuple[str, str, bool]], width: int) -> list[Line]
     return lines
 
 
+def answer_lines(event: TextEvent, view: str, width: int, length: int) -> list[Line]:
+    """The first `length` characters of the answer as a view shows them when it is over: nothing is
+    new any more, and what is no text is left out."""
+    cells = event.cells[event.run.prompt_length :]
+    pieces: list[tuple[str, str, bool]] = []
+    for cell in cells:
+        if cell.state in ("fresh", "settled") and length > 0:
+            look = shade(cell, view, event.step.index, event.step.total).removesuffix(" new")
+            pieces.append((cell.text[:length], look, False))
+            length -= len(cell.text)
+    return wrap(pieces, max(width - 1, 2))
+
+
 def _pieces(event: TextEvent, view: str) -> Iterator[tuple[str, str, bool]]:
     step = event.step
     for cell in event.cells:

@@ -19,6 +19,7 @@ from ..exits import Exit
 from ..interrupts import run_through
 from ..line_editor import LineEditor, PipedLines, Reader, history_path, typing_kept_unseen
 from ..options import RUN, Typed, with_settings
+from ..output import print_answer
 from ..setup import Setup, choose, delay_of, load_model, tell_setup, view
 from ..streams import Answer, ClosedPipe, is_terminal, note
 
@@ -151,11 +152,11 @@ class Session:
 
         with self.display() as display:
             interrupted = run_through(run, each, delay_of(self.setup.output, display))
-        text = run.result().text
-        printed.finish(text)
+        result = run.result()
+        print_answer(result, printed, display)
         if interrupted:
             note("stopped; what was said so far is kept")
-        return text
+        return result.text
 
     def display(self) -> Display:
         """The view of a diffusion model at work, where there is a terminal for it."""
