@@ -42,3 +42,12 @@ def test_a_live_speed_of_holes_ends_as_that_of_the_result(shipped):
     run = shipped("hoshi-tiny").stream_infill("Mia found a [MASK:8]. Ben loved it too.")
     events = list(run)
     assert run.tokens_done(events[-1].step) == run.result().completion_tokens
+
+
+def test_a_generator_and_a_result_say_what_they_are(shipped):
+    generator = shipped("hoshi-tiny")
+    assert repr(generator).startswith("<Generator hoshi-tiny: diffusion, ")
+    told = repr(generator.generate(PROMPT, temp=0))
+    assert told.startswith("<Result 'The capital of Japan is Tokyo.': 7 tokens, ")
+    assert told.endswith(", end>")
+    assert repr(generator.infill("Mia [MASK]")).startswith("<InfillResult 'Mia ")

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +28,17 @@ from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
 from ..models.find import advice, find_model
 from ..settings.declared import Settings
 from ..settings.layers import Layers
-from ..settings.resolve import Resolved
+from ..settings.resolve import Resolved, by_field_name
 from .arrivals import Arrivals, arrivals
 from .holes import MARKER, parse
 from .infill import InfillResult, InfillRun, prepare, refuse_causal
 from .run import Result, Run, TextEvent
 from .stops import Stops
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ..settings.keywords import Keywords
 
 Prompt = str | Sequence[Mapping[str, str]]
 Asked = tuple[Prompt, Resolved]
@@ -64,7 +69,10 @@ class Generator:
         self.kind = model.family.kind
         self.engine: Engine = engine_of(model)
         self.load_seconds = 0.0
-        self._defaults = dict(defaults or {})
+        self._defaults = by_field_name(defaults or {})
+
+    def __repr__(self) -> str:
+        return f"<Generator {self.name}: {self.kind}, {self.model.n_parameters:,} parameters>"
 
     def __enter__(self) -> Generator:
         return self
@@ -77,24 +85,24 @@ class Generator:
         self.engine.contexts.close()
         self.model.close()
 
-    def resolve(self, **overrides: Any) -> Resolved:
+    def resolve(self, **overrides: Unpack[Keywords]) -> Resolved:
         """Settings of one call: `overrides`, then what `load` was given, the model's, defaults.
 
         Raises SettingsError for an unknown name or a value out of range.
         """
-        flags = {**self._defaults, **overrides}
+        flags = {**self._defaults, **by_field_name(overrides)}
         return Layers(advice=advice(self.model.metadata), kind=self.kind).resolve(flags)
 
     # ------------------------------------------------------------------------- one answer
 
-    def generate(self, prompt: Prompt, **overrides: Any) -> Result:
+    def generate(self, prompt: Prompt, **overrides: Unpack[Keywords]) -> Result:
         """Answer `prompt`, a question or the messages of a conversation.
 
         Keywords are option names: steps=16, algorithm="entropy", seed=1.
         """
         return finished(self.stream(prompt, **overrides)).result()
 
-    def stream(self, prompt: Prompt, **overrides: Any) -> Run:
+    def stream(self, prompt: Prompt, **overrides: Unpack[Keywords]) -> Run:
         """The same, step by step: iterate over the run, then ask for its `result()`."""
         return self.start(prompt, self.resolve(**overrides))
 
@@ -107,7 +115,12 @@ class Generator:
     # ------------------------------------------------------------------- holes in a text
 
     def infill(
-        self, text: str, *, marker: str = MARKER, prompt: str | None = None, **overrides: Any
+        self,
+        text: str,
+        *,
+        marker: str = MARKER,
+        prompt: str | None = None,
+        **overrides: Unpack[Keywords],
     ) -> InfillResult:
         """Fill the holes of `text`, spelled `[MASK]` or `[MASK:12]`; all else is kept as it is.
 
@@ -117,7 +130,12 @@ class Generator:
         return finished(run).result()
 
     def stream_infill(
-        self, text: str, *, marker: str = MARKER, prompt: str | None = None, **overrides: Any
+        self,
+        text: str,
+        *,
+        marker: str = MARKER,
+        prompt: str | None = None,
+        **overrides: Unpack[Keywords],
     ) -> InfillRun:
         """The same, step by step."""
         return self.start_infill(text, self.resolve(**overrides), marker=marker, prompt=prompt)
@@ -339,7 +357,7 @@ def load(
     model: str | Path | None = None,
     *,
     on_progress: Callable[[float], bool | None] | None = None,
-    **settings: Any,
+    **settings: Unpack[Keywords],
 ) -> Generator:
     """Load a GGUF by path or shipped name (None: the default model) for generation.
 

@@ -55,7 +55,7 @@ class FilledHole:
         return {**vars(self), "tokens": [dict(vars(token)) for token in self.tokens]}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class InfillResult(Result):
     """A filled text: `text` is the whole of it, `holes` what was filled in."""
 

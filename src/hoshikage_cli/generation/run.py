@@ -86,6 +86,13 @@ class Result:
     `interrupted`."""
     seed: int
 
+    def __repr__(self) -> str:
+        shown = f"{self.text[:60]}…" if len(self.text) > 61 else self.text
+        return (
+            f"<{type(self).__name__} {shown!r}: {self.completion_tokens} tokens, "
+            f"{self.steps} steps, {self.stop_reason}>"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of `--json`, token ids left out."""
         values = dict(self.__dict__)

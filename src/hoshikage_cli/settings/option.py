@@ -87,6 +87,11 @@ class Declaration:
         return next(flag for flag in self.option.flags if flag.startswith("--"))[2:]
 
     @property
+    def keyword(self) -> str:
+        """The long name as Python spells it; a keyword of the API beside `name`."""
+        return self.long_name.replace("-", "_")
+
+    @property
     def flag(self) -> str:
         """The flag that messages call it by."""
         return f"--{self.long_name}"

@@ -79,6 +79,20 @@ def resolve(
     return Resolved(_grouped(values), sources)
 
 
+def by_field_name(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by field name, from keywords that may have their options' names: temp, as --temp.
+
+    Raises SettingsError for one that is given under both; unknown names stay as they are."""
+    options = {known.keyword: known.name for known in declarations().values()}
+    found: dict[str, Any] = {}
+    for keyword, value in keywords.items():
+        name = options.get(keyword, keyword)
+        if name in found:
+            raise SettingsError(f"{keyword} and {name} are one setting: give one of them")
+        found[name] = value
+    return found
+
+
 def _from_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
     _refuse_unknown(flags, "setting", list(declarations()))
     known = declarations()
