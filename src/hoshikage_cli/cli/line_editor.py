@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
+    from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+    from prompt_toolkit.document import Document
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 PROMPT = "> "
@@ -45,7 +47,6 @@ class LineEditor:
 
     def __init__(self, words: Iterable[str], history: Path | None) -> None:
         from prompt_toolkit import PromptSession
-        from prompt_toolkit.completion import NestedCompleter
         from prompt_toolkit.history import FileHistory, InMemoryHistory
         from prompt_toolkit.output import ColorDepth
         from prompt_toolkit.output.defaults import create_output
@@ -56,7 +57,7 @@ class LineEditor:
             prompt_continuation=MORE,
             key_bindings=_keys(),
             history=FileHistory(str(history)) if history else InMemoryHistory(),
-            completer=NestedCompleter.from_nested_dict(_nested(words)),
+            completer=_completer(list(words)),
             complete_while_typing=False,
             color_depth=ColorDepth.DEPTH_1_BIT if os.environ.get("NO_COLOR") else None,
             output=create_output(stdout=sys.stderr),
@@ -87,12 +88,33 @@ def typing_kept_unseen() -> Iterator[None]:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
-def _nested(words: Iterable[str]) -> dict[str, dict[str, None] | None]:
-    """`/set steps` as {"/set": {"steps": None}}."""
-    found: dict[str, dict[str, None] | None] = {}
-    for first, *rest in (word.split() for word in words):
-        found[first] = {**(found.get(first) or {}), rest[0]: None} if rest else None
-    return found
+def _completer(words: list[str]) -> Completer:
+    """Completes what stands in front of the cursor. prompt_toolkit's own completers look at the
+    last word, which a slash is no part of."""
+    from prompt_toolkit.completion import Completer, Completion
+
+    class Commands(Completer):
+        def get_completions(
+            self, document: Document, complete_event: CompleteEvent
+        ) -> Iterator[Completion]:
+            typed = document.text_before_cursor
+            for found in completions(typed, words):
+                yield Completion(found, start_position=-len(typed))
+
+    return Commands()
+
+
+def completions(typed: str, words: Iterable[str]) -> list[str]:
+    """How words (`/set steps`) that begin with what was typed go on, to the end of the next one."""
+    known = [word for word in words if typed and word.startswith(typed)]
+    return list(
+        dict.fromkeys(word[: len(typed)] + _next_word(word[len(typed) :]) for word in known)
+    )
+
+
+def _next_word(rest: str) -> str:
+    blanks = len(rest) - len(rest.lstrip())
+    return rest[:blanks] + rest[blanks:].partition(" ")[0]
 
 
 def _keys() -> KeyBindings:

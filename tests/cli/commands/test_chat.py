@@ -256,3 +256,41 @@ def test_a_chat_gives_the_terminal_back(chat):
     chat.wait_for("left with 0")
     chat.type("echoed")
     chat.wait_for("echoed")
+
+
+# ------------------------------------------------------------------------- more commands
+
+
+def test_what_tab_completes():
+    from hoshikage_cli.cli.commands.chat import _words
+    from hoshikage_cli.cli.line_editor import completions
+
+    words = _words()
+    assert completions("/se", words) == ["/set"]
+    assert completions("/set st", words) == ["/set steps", "/set stop"]
+    assert completions("/set cache d", words) == ["/set cache dual"]
+    assert completions("/view c", words) == ["/view confidence"]
+    assert completions("", words) == completions("Hello", words) == []
+
+
+def test_all_settings_are_listed_and_what_was_changed(hoshikage):
+    run = hoshikage("chat", *SHORT, stdin="/set steps 3\n/set\n")
+    lines = run.stderr.splitlines()
+    assert "steps  3  changed here" in lines
+    assert "cache  none" in lines
+
+
+@pytest.mark.parametrize("word", ["/bye", "/exit", "/quit"])
+def test_ways_to_leave(hoshikage, word):
+    run = hoshikage("chat", "-q", *SHORT, stdin=f"{word}\nHello!\n")
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+def test_the_last_turn_again_or_not_at_all(hoshikage, tmp_path):
+    file = tmp_path / "talk.json"
+    said = f"One.\nTwo.\n/retry\n/undo\n/save {file}\n/undo\n/undo\n/view off\n"
+    run = hoshikage("chat", *SHORT, stdin=said)
+    assert run.stdout.count("\n") == 3
+    assert [m["content"] for m in json.loads(file.read_text())[::2]] == ["One."]
+    assert "nothing has been said yet" in run.stderr
+    assert run.stderr.splitlines()[-1] == "view  no"

@@ -66,12 +66,18 @@ def add(
 
 
 @app.command("rm")
-def rm(name: Annotated[str, typer.Argument(metavar="NAME", help="A name that was given.")]) -> int:
+def rm(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name that was given.")],
+) -> int:
     """Take a name away again; the file stays."""
     from ...models.registry import remove_alias
     from ..exits import Exit
+    from ..streams import note
 
     remove_alias(name)
+    if not _typed_before(context, "quiet"):
+        note(f"{name} is no name any more; its file stays")
     return Exit.OK
 
 
