@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from ..decoding.step import Step
+from ..llama.model import Model
 from ..settings.declared import Settings
 from .contexts import Contexts
 from .job import Ended, Job, Tokens
@@ -37,6 +38,7 @@ class Jobs(Protocol):
 class Engine(Protocol):
     """A family of decoding over one model."""
 
+    model: Model
     contexts: Contexts
     """What its runs lease."""
 

@@ -20,8 +20,10 @@ from ..decoding.step import Step
 from ..engines.diffusion import Diffusion
 from ..engines.engine import Engine
 from ..engines.job import Ended, Job
+from ..engines.scoring import Asked as Scoring
+from ..engines.scoring import likelihoods, method_of
 from ..engines.table import engine_of
-from ..errors import HoshikageError
+from ..errors import HoshikageError, UsageError
 from ..llama.model import Model
 from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
 from ..models.find import advice, find_model
@@ -32,6 +34,7 @@ from .arrivals import Arrivals, arrivals
 from .holes import MARKER, parse
 from .infill import InfillResult, InfillRun, prepare, refuse_autoregressive
 from .run import Result, Run
+from .scoring import DRAWS, Score, figures
 
 Prompt = str | Sequence[Mapping[str, str]]
 Asked = tuple[Prompt, Resolved]
@@ -147,6 +150,89 @@ class Generator:
             return self.tokenize(prompt, settings).tolist()
         vocabulary = self.model.vocabulary
         return [vocabulary.bos] if vocabulary.add_bos and vocabulary.bos is not None else []
+
+    # ------------------------------------------------------------------ how likely a text is
+
+    def score(
+        self,
+        text: str,
+        prompt: Prompt | None = None,
+        *,
+        method: str | None = None,
+        samples: int = DRAWS,
+        **overrides: Any,
+    ) -> Score:
+        """How likely the model holds `text` to be, as the answer to `prompt` or by itself.
+
+        An autoregressive model says so exactly. method, for a diffusion model: `monte-carlo`, the
+        mean of so many `samples`, or `order`, along its own order of unmasking.
+        """
+        resolved = self.resolve(**overrides)
+        (score,) = self.scores([text], prompt, resolved, method=method, samples=samples)
+        return score
+
+    def scores(
+        self,
+        texts: Sequence[str],
+        prompt: Prompt | None,
+        resolved: Resolved,
+        *,
+        method: str | None = None,
+        samples: int = DRAWS,
+        on_progress: Callable[[float], object] = lambda share: None,
+    ) -> Iterator[Score]:
+        """The same for several texts after one prompt, such as the answers to choose from.
+
+        Raises UsageError for an empty text and a method of other models, PromptTooLong.
+        """
+        began, settings = time.perf_counter(), resolved.settings
+        method = method_of(self.kind, method)
+        before = self._given(prompt, settings)
+        tokens = [self._continued(text, prompt, before, settings) for text in texts]
+        asked = Scoring(before, tokens, settings, seed_of(settings), samples)
+        told = {**resolved.values(), "seed": asked.seed, "samples": samples}
+        found = likelihoods(self.engine, method, asked, on_progress)
+        for text, its_tokens, likelihood in zip(texts, tokens, found, strict=True):
+            yield Score(
+                **figures(text, its_tokens.tolist(), likelihood, self.model.vocabulary),
+                prompt_tokens=len(before),
+                method=method,
+                model=self.name,
+                settings=told,
+                timings=self._scored_in(began),
+            )
+            began = time.perf_counter()
+
+    def _scored_in(self, began: float) -> dict[str, float]:
+        seconds = {"load": self.load_seconds, "score": time.perf_counter() - began}
+        return {name: round(value, 6) for name, value in seconds.items()}
+
+    def _given(self, prompt: Prompt | None, settings: Settings) -> NDArray[np.int32]:
+        """What stands before a text that is scored. Without a prompt an autoregressive model, which
+        needs something to predict the first token by, gets what begins or ends its documents."""
+        if prompt:
+            return self.tokenize(prompt, settings)
+        vocabulary = self.model.vocabulary
+        before = self._before(None, settings)
+        if not before and self.kind == "autoregressive":
+            starts = (vocabulary.bos, vocabulary.eos)
+            before = [token for token in starts if token is not None][:1]
+        return np.array(before, np.int32)
+
+    def _continued(
+        self, text: str, prompt: Prompt | None, before: NDArray[np.int32], settings: Settings
+    ) -> NDArray[np.int32]:
+        """The tokens of a text behind a prompt. Where the prompt is in no template the two are one
+        text, so that they are cut into tokens together, if that leaves the prompt's as they are."""
+        if not text:
+            raise UsageError("an empty text has no likelihood: give some text")
+        vocabulary = self.model.vocabulary
+        if prompt and (self.model.chat_template is None or settings.prompt.chat is False):
+            plain = chat.plain(_messages(prompt, settings.prompt.system_prompt))
+            whole = vocabulary.tokenize(plain + text, add_special=True)
+            if len(whole) > len(before) and (whole[: len(before)] == before).all():
+                return whole[len(before) :]
+        return vocabulary.tokenize(text)
 
     # --------------------------------------------------------------------- many answers
 

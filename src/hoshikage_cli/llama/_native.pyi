@@ -206,5 +206,19 @@ class Lib:
         out: CData,
     ) -> int: ...
 
+    # score.h
+    def hoshi_log_probabilities(
+        self,
+        conditional: Pointer[float],
+        unconditional: Pointer[float],
+        guidance: float,
+        n_rows: int,
+        n_vocab: int,
+        targets: Pointer[int],
+        n_threads: int,
+        log_probability: Pointer[float],
+        likeliest: Pointer[int],
+    ) -> None: ...
+
 ffi: FFI
 lib: Lib
