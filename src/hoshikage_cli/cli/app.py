@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .commands import batch, bench, chat, export, generate, infill, replay
+from .commands import batch, bench, chat, export, generate, infill, replay, score
 from .commands.config import config_app
 from .commands.inspect import inspect
 from .commands.models import models_app
@@ -33,6 +33,7 @@ Examples:
   hoshikage generate "What is the capital of Japan?"
   hoshikage generate -m dream.gguf --visual "Write a haiku about the sea."
   hoshikage infill "Mia found a [MASK:2]. Ben loved the red kite too."
+  hoshikage score -p "What is 2 + 3?" --choices "2 + 3 = 5." --choices "2 + 3 = 6."
   hoshikage batch prompts.jsonl -o answers.jsonl
   hoshikage chat -m dream.gguf
   hoshikage inspect dream.gguf
@@ -61,6 +62,7 @@ _add(generate.generate, generate.EXAMPLES)
 _add(replay.replay, replay.EXAMPLES)
 _add(export.export, export.EXAMPLES)
 _add(infill.infill, infill.EXAMPLES)
+_add(score.score, score.EXAMPLES)
 _add(chat.chat, chat.EXAMPLES)
 _add(batch.batch, batch.EXAMPLES)
 _add(bench.bench, bench.EXAMPLES)

@@ -56,7 +56,8 @@ class Likelihood:
     standard_error: float | None
     """Of that estimate; None where it is exact, or where one draw does not tell."""
     log_probability: Floats
-    """(L,) of each token; for an estimate the mean over the draws that masked it. NaN: not known."""
+    """(L,) of each token; for an estimate the mean over the draws that masked it; NaN where it is
+    not known."""
     likeliest: NDArray[np.int32] | None
     """(L,) what the model would have put there; None for an estimate, where it varies."""
     draws: int | None = None

@@ -66,7 +66,8 @@ def method_of(kind: str, wanted: str | None) -> str:
     if wanted is None:
         return fitting[0]
     if wanted not in fitting:
-        raise UsageError(f"--method {wanted}: {kind} models have {' or '.join(fitting)}")
+        known = " or ".join(fitting)
+        raise UsageError(f"--method {wanted} is none for {kind} models: they have {known}")
     return wanted
 
 
@@ -74,9 +75,9 @@ def _check_lengths(model: Model, asked: Asked) -> None:
     limit = asked.settings.model.ctx_size or model.n_ctx_train
     before, text = len(asked.before), max(map(len, asked.texts))
     if before + text > limit:
+        given = f" behind a prompt of {before}" if before else ""
         raise PromptTooLong(
-            f"{before} tokens before the text and {text} of it exceed the context of {limit}: "
-            "shorten them or raise --ctx-size"
+            f"a text of {text} tokens{given} exceeds the context of {limit}: shorten it"
         )
 
 
