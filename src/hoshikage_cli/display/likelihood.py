@@ -20,8 +20,8 @@ EDGES = (0.001, 0.01, 0.1, 0.5)
 """Probabilities at which the levels begin, but for the lowest."""
 
 
-def show_coloured(scores: Sequence[Score]) -> None:
-    console = Console(stderr=True, highlight=False)
+def show_coloured(scores: Sequence[Score], console: Console | None = None) -> None:
+    console = console or Console(stderr=True, highlight=False)
     looks = palette(console)
     for score in scores:
         text = Text()
