@@ -36,7 +36,10 @@ from .infill import InfillResult, InfillRun, prepare, refuse_autoregressive
 from .run import Result, Run
 from .scoring import DRAWS, Score, figures
 
-Prompt = str | Sequence[Mapping[str, str]]
+Prompt = str | Sequence[Mapping[str, str]] | NDArray[np.int32]
+"""A question, the messages of a conversation, or tokens that are taken as they are."""
+Scorable = str | NDArray[np.int32]
+"""A text, or its tokens."""
 Asked = tuple[Prompt, Resolved]
 AnyRun = TypeVar("AnyRun", bound=Run)
 
@@ -173,7 +176,7 @@ class Generator:
 
     def scores(
         self,
-        texts: Sequence[str],
+        texts: Sequence[Scorable],
         prompt: Prompt | None,
         resolved: Resolved,
         *,
@@ -194,7 +197,7 @@ class Generator:
         found = likelihoods(self.engine, method, asked, on_progress)
         for text, its_tokens, likelihood in zip(texts, tokens, found, strict=True):
             yield Score(
-                **figures(text, its_tokens.tolist(), likelihood, self.model.vocabulary),
+                **figures(text, its_tokens, likelihood, self.model.vocabulary),
                 prompt_tokens=len(before),
                 method=method,
                 model=self.name,
@@ -210,7 +213,7 @@ class Generator:
     def _given(self, prompt: Prompt | None, settings: Settings) -> NDArray[np.int32]:
         """What stands before a text that is scored. Without a prompt an autoregressive model, which
         needs something to predict the first token by, gets what begins or ends its documents."""
-        if prompt:
+        if prompt is not None and len(prompt):
             return self.tokenize(prompt, settings)
         vocabulary = self.model.vocabulary
         before = self._before(None, settings)
@@ -220,14 +223,17 @@ class Generator:
         return np.array(before, np.int32)
 
     def _continued(
-        self, text: str, prompt: Prompt | None, before: NDArray[np.int32], settings: Settings
+        self, text: Scorable, prompt: Prompt | None, before: NDArray[np.int32], settings: Settings
     ) -> NDArray[np.int32]:
         """The tokens of a text behind a prompt. Where the prompt is in no template the two are one
         text, so that they are cut into tokens together, if that leaves the prompt's as they are."""
-        if not text:
+        if len(text) == 0:
             raise UsageError("an empty text has no likelihood: give some text")
+        if isinstance(text, np.ndarray):
+            return text.astype(np.int32)
         vocabulary = self.model.vocabulary
-        if prompt and (self.model.chat_template is None or settings.prompt.chat is False):
+        templated = self.model.chat_template is not None and settings.prompt.chat is not False
+        if prompt is not None and not isinstance(prompt, np.ndarray) and not templated:
             plain = chat.plain(_messages(prompt, settings.prompt.system_prompt))
             whole = vocabulary.tokenize(plain + text, add_special=True)
             if len(whole) > len(before) and (whole[: len(before)] == before).all():
@@ -276,6 +282,8 @@ class Generator:
 
         prompt: a question, or the messages of a conversation, the system's own among them.
         """
+        if isinstance(prompt, np.ndarray):
+            return prompt.astype(np.int32)
         vocabulary, template = self.model.vocabulary, self.model.chat_template
         messages = _messages(prompt, settings.prompt.system_prompt)
         if template is None or settings.prompt.chat is False:
@@ -316,7 +324,9 @@ class Generator:
                 raise event.error
 
 
-def _messages(prompt: Prompt, system_prompt: str | None) -> Sequence[Mapping[str, str]]:
+def _messages(
+    prompt: str | Sequence[Mapping[str, str]], system_prompt: str | None
+) -> Sequence[Mapping[str, str]]:
     return chat.messages(prompt, system_prompt) if isinstance(prompt, str) else prompt
 
 

@@ -77,8 +77,13 @@ class Score:
         return {**vars(self), "tokens": [dict(vars(token)) for token in self.tokens]}
 
 
-def figures(text: str, tokens: Sequence[int], found: Likelihood, words: Words) -> dict[str, Any]:
-    """What of a `Score` follows from the text and its likelihood."""
+def figures(
+    text: str | NDArray[np.int32], ids: NDArray[np.int32], found: Likelihood, words: Words
+) -> dict[str, Any]:
+    """What of a `Score` follows from the text, if that is known, its tokens and its likelihood."""
+    tokens = ids.tolist()
+    if not isinstance(text, str):
+        text = decode(tokens, words.piece)
     known = ~np.isnan(found.log_probability)
     # Of an estimate all tokens count, whether or not a draw has masked each.
     unscored = [] if found.draws else [t for t, k in zip(tokens, known, strict=True) if not k]
@@ -94,7 +99,7 @@ def figures(text: str, tokens: Sequence[int], found: Likelihood, words: Words) -
         "tokens": tuple(_scored_tokens(tokens, found, words)),
         "samples": found.draws,
         "nfe": found.nfe,
-        "greedy": None if found.likeliest is None else found.likeliest.tolist() == list(tokens),
+        "greedy": None if found.likeliest is None else found.likeliest.tolist() == tokens,
     }
 
 
