@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
+import time
 
 import pytest
 
+from cli.conftest import PROGRAM
 from hoshikage_cli.cli.commands.score import READ_BY, ScoreFlags
 from hoshikage_cli.engines.scoring import METHODS
 from hoshikage_cli.generation.scoring import DRAWS
@@ -132,6 +136,21 @@ def test_what_is_typed_wrongly_is_told_in_one_line(hoshikage, arguments, code, w
     assert words in told.stderr
     assert told.stderr.count("\n") == 1
     assert told.stdout == ""
+
+
+def test_an_interrupt_leaves_no_figures(environment):
+    process = subprocess.Popen(
+        [*PROGRAM, "score", "-q", "--samples", "1000000", "--visual", RIGHT],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(5)
+    process.send_signal(signal.SIGINT)
+    out, told = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert told in ("", "hoshikage: interrupted: no figures\n")
 
 
 def test_the_flags_know_what_the_methods_are():

@@ -26,7 +26,16 @@ def test_the_reference_has_every_command_and_setting():
     from hoshikage_cli.settings.declared import declarations
 
     text = docs.reference()
-    for command in ("generate", "infill", "batch", "chat", "inspect", "models add", "config set"):
+    for command in (
+        "generate",
+        "infill",
+        "score",
+        "batch",
+        "chat",
+        "inspect",
+        "models add",
+        "config set",
+    ):
         assert f"\n## hoshikage {command}\n" in text
     for known in declarations().values():
         assert f"--{known.long_name}" in text
@@ -73,7 +82,9 @@ def test_the_page_about_python_runs(capsys):
     assert "did you mean steps" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["cookbook.md", "diffusion.md", "python.md", "reference.md"])
+@pytest.mark.parametrize(
+    "name", ["cookbook.md", "diffusion.md", "python.md", "reference.md", "research.md"]
+)
 def test_links_within_the_documentation(name):
     text = (ROOT / "docs" / name).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):

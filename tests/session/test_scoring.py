@@ -237,6 +237,22 @@ def test_a_method_of_other_models_is_refused(tiny, writer):
         tiny.score("x", method="exact")
 
 
+def test_no_samples_are_refused(tiny):
+    with pytest.raises(UsageError, match="1 at least"):
+        tiny.score("x", samples=0)
+
+
+def test_tokens_are_taken_as_they_are(writer):
+    text = writer.score(RIGHT, QUESTION)
+    prompt = writer.tokenize(QUESTION, writer.resolve().settings)
+    tokens = np.array([token.token for token in text.tokens], np.int32)
+    score = writer.score(tokens, prompt)
+    assert score.text == RIGHT
+    assert score.log_likelihood == text.log_likelihood
+    written = writer.generate(prompt, temperature=0).text
+    assert written == writer.generate(QUESTION, temperature=0).text
+
+
 def test_a_mask_in_the_prompt_is_refused(tiny):
     mask = tiny.model.vocabulary.text(tiny.model.mask_token)
     with pytest.raises(UsageError, match="mask token"):

@@ -132,13 +132,13 @@ def monte_carlo(
     """
     length = len(tokens) - prompt_length
     draws = 1 if length == 1 else draws  # every draw of one token is the same
-    asked = [prompt_length + drawn(seed, draw, length) for draw in range(draws)]
     width = 2 if guidance > 0 else 1
     together = max(1, denoiser.max_sequences // width)
     estimates: list[float] = []
     sums, counts = np.zeros(len(tokens)), np.zeros(len(tokens))
     for start in range(0, draws, together):
-        batch = asked[start : start + together]
+        numbers = range(start, min(start + together, draws))
+        batch = [prompt_length + drawn(seed, draw, length) for draw in numbers]
         for places, found in zip(
             batch, _of_masked(denoiser, tokens, prompt_length, batch, guidance, scorer), strict=True
         ):

@@ -30,7 +30,7 @@ def evaluate() -> None:
     except ImportError as error:
         if (error.name or "").partition(".")[0] != "lm_eval":
             raise
-        raise UsageError("lm-eval is not installed: pip install 'hoshikage-cli[eval]'") from None
+        raise UsageError("lm-eval is not installed: pip install lm-eval") from None
     from .adapter import HoshikageLM
 
     if NAME not in MODEL_REGISTRY:

@@ -158,7 +158,7 @@ class Generator:
 
     def score(
         self,
-        text: str,
+        text: Scorable,
         prompt: Prompt | None = None,
         *,
         method: str | None = None,
@@ -190,6 +190,8 @@ class Generator:
         """
         began, settings = time.perf_counter(), resolved.settings
         method = method_of(self.kind, method)
+        if samples < 1:
+            raise UsageError(f"{samples} samples tell nothing: give 1 at least")
         before = self._given(prompt, settings)
         tokens = [self._continued(text, prompt, before, settings) for text in texts]
         asked = Scoring(before, tokens, settings, seed_of(settings), samples)

@@ -162,13 +162,15 @@ def method_for(setup: Setup, asked: ScoreFlags) -> str:
 
 def scored(setup: Setup, texts: Sequence[str], asked: ScoreFlags) -> list[Score]:
     """A score for each text, fewer after a Ctrl-C."""
+    from ...llama.errors import DecodeAborted
+
     found: list[Score] = []
     interrupts = Interrupts()
 
     def told(share: float) -> None:
         display.scoring(share)
-        if interrupts.seen:  # between two passes, where there was none to stop
-            raise KeyboardInterrupt
+        if interrupts.seen:
+            raise DecodeAborted("between two passes, where there was none to stop")
 
     with display_for(setup) as display, load_model(setup, display) as generator:
         scores: Iterable[Score] = generator.scores(
