@@ -8,10 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-import random_model
 from hoshikage_cli.decoding import likelihood
 from hoshikage_cli.llama.errors import DecodeError
-from hoshikage_cli.llama.model import Model
 from hoshikage_cli.llama.score import log_probabilities
 from hoshikage_cli.llama.text_context import ROWS, TextContext
 
@@ -70,11 +68,8 @@ def test_what_does_not_fit_together_is_refused():
 
 
 @pytest.fixture(scope="module")
-def text_model(tmp_path_factory):
-    path = tmp_path_factory.mktemp("models") / "llama.gguf"
-    random_model.write_model(path, random_model.Shape(arch="llama"))
-    with Model(path) as opened:
-        yield opened
+def text_model(model):
+    return model("llama")
 
 
 @pytest.fixture

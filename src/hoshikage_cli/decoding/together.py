@@ -26,6 +26,10 @@ def together(
     and (run, None) behind the last one. Each run gives the tokens that it gives alone, as far as
     the denoiser's rows do not depend on what else is in a batch.
     """
+    if sequences > denoiser.max_sequences:
+        raise ValueError(
+            f"a run needs {sequences} sequences and the denoiser has {denoiser.max_sequences}"
+        )
     free = list(range(0, denoiser.max_sequences - sequences + 1, sequences))
     under_way: list[Diffusion] = []
     while True:

@@ -15,7 +15,7 @@ from ..llama.text_context import TextContext
 from ..settings.declared import Settings
 from .contexts import Contexts
 from .engine import Jobs
-from .job import Ended, Job, Stopwatch, Tokens
+from .job import Complete, Ended, Job, Stopwatch, Tokens
 
 
 @dataclass(eq=False, kw_only=True)
@@ -33,7 +33,9 @@ class Autoregressive:
         self.model = model
         self.contexts = Contexts(model)
 
-    def job(self, prompt: Tokens, settings: Settings, seed: int) -> TextJob:
+    def job(
+        self, prompt: Tokens, settings: Settings, seed: int, complete: Complete | None = None
+    ) -> TextJob:
         max_tokens = _room(self.model, len(prompt), settings)
         return TextJob(
             tokens=prompt,
@@ -41,6 +43,7 @@ class Autoregressive:
             mask_token=None,
             seed=seed,
             total_steps=max_tokens,
+            complete=complete,
             max_tokens=max_tokens,
             settings=settings,
         )
@@ -63,7 +66,10 @@ class Autoregressive:
             job.watch.opening = time.perf_counter() - began
             source = _Source(context, _sampler(self.model, job), job.watch)
             end_tokens = self.model.vocabulary.end_tokens
-            yield from extend(source, job.tokens, job.max_tokens, end_tokens)
+            for step in extend(source, job.tokens, job.max_tokens, end_tokens):
+                yield step
+                if job.is_complete(step.canvas):
+                    return
 
 
 class _Source:

@@ -30,7 +30,8 @@ class Contexts:
     def __init__(self, model: Model) -> None:
         self._model = model
         self._idle: list[tuple[Key, Context]] = []
-        self._leased = 0
+        self.leased = 0
+        """How many runs have one at the moment."""
         self._lock = threading.Lock()
 
     @contextmanager
@@ -48,12 +49,14 @@ class Contexts:
 
     def close(self) -> None:
         """Close those that no run has; the model closes the others."""
-        while self._idle:
-            self._idle.pop()[1].close()
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for _, context in idle:
+            context.close()
 
     def _count(self, change: int) -> None:
         with self._lock:
-            self._leased += change
+            self.leased += change
 
     def _idle_one(self, key: Key) -> Any:
         with self._lock:
@@ -68,9 +71,9 @@ class Contexts:
             raise ContextError(f"{error}{self._others()}") from None
 
     def _others(self) -> str:
-        if not self._leased:
+        if not self.leased:
             return ""
-        return f" ({self._leased} other runs of this model are under way: finish or drop them)"
+        return f" ({self.leased} other runs of this model are under way: finish or drop them)"
 
     def _give_back(self, key: Key, context: Context) -> None:
         if context.closed:

@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -15,17 +15,18 @@ from numpy.typing import NDArray
 from ..decoding import diffusion as decoding
 from ..decoding.cache import CachePlan, cheapest_window
 from ..decoding.denoiser import Query
+from ..decoding.parallel import ParallelRule
 from ..decoding.proposal import Proposal, ProposalRule, Proposer
 from ..decoding.step import Step
 from ..decoding.together import together
 from ..errors import HoshikageError, PromptTooLong, UsageError
 from ..llama.canvases import CanvasContext
 from ..llama.model import Model
-from ..llama.rows import RowRule, reduce_rows
-from ..settings.declared import Settings
+from ..llama.rows import reduce_rows
+from ..settings.declared import Settings, SpeedSettings, alternatives
 from .contexts import Contexts
 from .engine import Jobs
-from .job import Ended, Job, Stopwatch, Tokens
+from .job import Complete, Ended, Job, Stopwatch, Tokens
 from .pass_costs import Costs, costs_of
 from .room import Room
 
@@ -78,12 +79,14 @@ class Diffusion:
 
     # ------------------------------------------------------------------------------- jobs
 
-    def job(self, prompt: Tokens, settings: Settings, seed: int) -> CanvasJob:
+    def job(
+        self, prompt: Tokens, settings: Settings, seed: int, complete: Complete | None = None
+    ) -> CanvasJob:
         mask_token = mask_token_of(self.model, settings)
         length = _canvas_length(self.model, len(prompt), settings)
         tokens = np.full(length, mask_token, np.int32)
         tokens[: len(prompt)] = prompt
-        return self.canvas_job(tokens, len(prompt), settings, seed)
+        return replace(self.canvas_job(tokens, len(prompt), settings, seed), complete=complete)
 
     def canvas_job(
         self,
@@ -169,6 +172,8 @@ class _Bench:
             job.watch.decode += denoiser.time_spent_on(run)
             if step is not None:
                 yield job, step
+                if job.is_complete(step.canvas):
+                    run.end()
             else:
                 del self._jobs[run]
                 yield job, Ended()
@@ -188,9 +193,7 @@ class _TimedDenoiser:
     """A context as the decoding loop sees it, with the time of its forward passes noted."""
 
     def __init__(self, context: CanvasContext) -> None:
-        self.n_vocab = context.n_vocab
         self.mask_token = context.mask_token
-        self.shift_logits = context.shift_logits
         self.has_cache = context.has_cache
         self.max_sequences = context.max_sequences
         self._context = context
@@ -219,9 +222,9 @@ def proposer_of(threads: int, watch: Stopwatch) -> Proposer:
         rule: ProposalRule,
     ) -> Proposal:
         began = time.perf_counter()
-        rows = reduce_rows(logits, unconditional, positions, step, _row_rule(rule), threads)
+        proposal = reduce_rows(logits, unconditional, positions, step, rule, threads)
         watch.reduce += time.perf_counter() - began
-        return Proposal(**vars(rows))
+        return proposal
 
     return native
 
@@ -255,37 +258,41 @@ def cache_plan_of(job: CanvasJob, costs: Costs) -> CachePlan:
 
 
 def plan_of(model: Model, job: CanvasJob, cache: CachePlan) -> decoding.DiffusionPlan:
-    """The pure plan of a run: what the decoding package needs of the settings and the model."""
-    settings = job.settings
-    diffusion, speed, sampling = settings.diffusion, settings.speed, settings.sampling
-    end_tokens = model.vocabulary.end_tokens
+    """The pure plan of a run: what the decoding package needs of the settings and the model.
+    Settings that have the name of a field flow by themselves."""
+    settings, end_tokens = job.settings, model.vocabulary.end_tokens
+    diffusion, sampling = settings.diffusion, settings.sampling
     suppressed = tuple(sorted(end_tokens)) if diffusion.eos_policy == "suppress" else ()
-    rule = ProposalRule(
-        temperature=sampling.temperature,
-        top_k=sampling.top_k,
-        top_p=sampling.top_p,
-        gumbel=diffusion.gumbel,
-        confidence=diffusion.confidence or ("sampled" if job.shift_logits else "clean"),
-        guidance=diffusion.cfg_scale,
-        banned=(job.mask_token, *suppressed),
-        seed=job.seed,
-    )
-    return decoding.DiffusionPlan(
-        steps=diffusion.steps,
-        algorithm=diffusion.algorithm,
-        schedule=diffusion.schedule,
-        eps=diffusion.eps,
-        block_length=diffusion.block_length,
-        alg_temp=diffusion.alg_temp,
-        eos_policy=diffusion.eos_policy,
-        end_tokens=end_tokens,
-        early_stop=job.early_stop,
-        threshold=speed.threshold,
-        factor=speed.factor,
-        entropy_bound=speed.entropy_bound,
-        cache=cache,
-        rule=rule,
-    )
+    rule = _named(ProposalRule, diffusion, sampling) | {
+        "confidence": diffusion.confidence or ("sampled" if job.shift_logits else "clean"),
+        "guidance": diffusion.cfg_scale,
+        "banned": (job.mask_token, *suppressed),
+        "seed": job.seed,
+    }
+    plan = _named(decoding.DiffusionPlan, diffusion) | {
+        "end_tokens": end_tokens,
+        "early_stop": job.early_stop,
+        "parallel": _parallel_rule(settings.speed),
+        "cache": cache,
+        "rule": ProposalRule(**rule),
+    }
+    return decoding.DiffusionPlan(**plan)
+
+
+def _named(plan: type, *groups: object) -> dict[str, Any]:
+    """Settings of these groups that a plan has a field for."""
+    known = {item.name for item in fields(plan)}
+    return {n: value for group in groups for n, value in vars(group).items() if n in known}
+
+
+def _parallel_rule(speed: SpeedSettings) -> ParallelRule | None:
+    """The rule for parallel commits that the settings name, if any."""
+    named = [name for name in alternatives()["parallel rule"] if getattr(speed, name) is not None]
+    if not named:
+        return None
+    limit = getattr(speed, named[0])
+    limits = (speed.klass_confidence, limit) if named[0] == "klass" else (limit,)
+    return ParallelRule(named[0], limits)
 
 
 def mask_token_of(model: Model, settings: Settings) -> int:
@@ -315,16 +322,3 @@ def _canvas_length(model: Model, prompt_length: int, settings: Settings) -> int:
             f"exceed the context of {limit}: shorten the prompt or lower --max-tokens"
         )
     return length
-
-
-def _row_rule(rule: ProposalRule) -> RowRule:
-    return RowRule(
-        temperature=rule.temperature,
-        top_k=rule.top_k,
-        top_p=rule.top_p,
-        gumbel=rule.gumbel,
-        clean=rule.confidence == "clean",
-        guidance=rule.guidance,
-        banned=rule.banned,
-        seed=rule.seed,
-    )

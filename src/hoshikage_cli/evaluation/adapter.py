@@ -7,7 +7,7 @@ compare with those of its other models; what arrives here are tokens.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -193,7 +193,7 @@ class HoshikageLM(TemplateLM):
                 log.warning("an answer counts as empty: %s", outcome)
                 continue
             context, options = wanted[number]
-            answers[number] = before_stop(outcome.text, _strings(options.get("until")))
+            answers[number] = outcome.text
             self.cache_hook.add_partial("generate_until", (context, options), answers[number])
         return answers
 
@@ -214,6 +214,7 @@ class HoshikageLM(TemplateLM):
         limits = [options[name] for name in LIMITS if options.get(name) is not None]
         limit = limits[0] if limits else self._given.get("max_tokens", MAX_TOKENS)
         settings["max_tokens"] = min(int(limit), self.max_length - 1)
+        settings["stop"] = _strings(options.get("until"))
         if options.get("do_sample") is False:
             settings["temperature"] = 0.0
         settings.setdefault("temperature", self._given.get("temperature", 0.0))
@@ -241,14 +242,9 @@ class _Fitted:
         return _array(self.context) if self.texts[0] else None
 
 
-def before_stop(text: str, stops: Iterable[str]) -> str:
-    """The text before the first of these strings."""
-    places = [text.find(stop) for stop in stops if stop]
-    return text[: min((place for place in places if place >= 0), default=len(text))]
-
-
-def _strings(value: str | Sequence[str] | None) -> Sequence[str]:
-    return [value] if isinstance(value, str) else value or []
+def _strings(value: str | Sequence[str] | None) -> tuple[str, ...]:
+    texts = [value] if isinstance(value, str) else value or []
+    return tuple(text for text in texts if text)
 
 
 def _array(tokens: list[int]) -> Tokens:

@@ -34,6 +34,10 @@ class Arrivals(Protocol[Given]):
         will be no more. Raises what the iterable raises."""
         ...
 
+    def close(self) -> None:
+        """No more will be taken."""
+        ...
+
 
 class AtHand(Generic[Item]):
     """Items that are all there already: taking one never waits."""
@@ -45,9 +49,16 @@ class AtHand(Generic[Item]):
         self._items = iter(items)
 
     def take(self, wait: bool) -> Item | None:
-        item = next(self._items, None)
+        item = None if self.over else next(self._items, None)
         self.over = item is None
         return item
+
+    def stop(self) -> None:
+        """Let no more come."""
+        self.over = True
+
+    def close(self) -> None:
+        self.stop()
 
 
 class Live(Generic[Item]):
@@ -64,7 +75,7 @@ class Live(Generic[Item]):
         self._items = iter(items)
         self._asked = threading.Semaphore(0)
         self._found: queue.SimpleQueue[Item | BaseException | None] = queue.SimpleQueue()
-        self._waits = False
+        self._waits = self._closed = False
         self._thread: threading.Thread | None = None
 
     def take(self, wait: bool) -> Item | None:
@@ -83,6 +94,16 @@ class Live(Generic[Item]):
             raise found
         return found
 
+    def stop(self) -> None:
+        """Let no more come, and who waits for the next go on. A signal handler may call it."""
+        self.over = True
+        self._found.put(None)
+
+    def close(self) -> None:
+        # The thread may be waiting to be asked, or for an item that nobody wants any more.
+        self.over = self._closed = True
+        self._asked.release()
+
     def _ask(self) -> None:
         self._waits = True
         if self._thread is None:
@@ -94,6 +115,8 @@ class Live(Generic[Item]):
         try:
             while True:
                 self._asked.acquire()
+                if self._closed:
+                    return
                 item = next(self._items, None)
                 self._found.put(item)
                 if item is None:

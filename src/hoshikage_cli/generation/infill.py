@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..decoding.step import Step
 from ..engines.diffusion import CanvasJob, Diffusion, mask_token_of
 from ..errors import PromptTooLong, UsageError
+from ..llama.families import Family
 from ..llama.vocabulary import Vocabulary
 from ..settings.declared import Settings
 from .holes import Layout, Template, lay_out, spaced
@@ -180,11 +181,11 @@ class Filling:
     """Forward passes that it took to find the layout."""
 
 
-def refuse_autoregressive(kind: str, name: str) -> None:
+def refuse_causal(family: Family, name: str) -> None:
     """Raises UsageError unless the model can look at what comes after a hole."""
-    if kind != "diffusion":
+    if not family.both_ways:
         raise UsageError(
-            f"{name} is autoregressive: it writes from left to right and cannot see what follows a "
+            f"{name} is {family.kind}: it writes from left to right and cannot see what follows a "
             "hole; give a diffusion model with --model"
         )
 
