@@ -208,7 +208,8 @@ def along_order(
 ) -> Likelihood:
     """The sum over a run of `plan` that unmasks the text instead of what it would put itself.
 
-    The plan's rules choose the positions by what the model proposes for them. Tokens that a step
+    The plan's rules choose the positions by what the model proposes for them (but for the policy
+    that puts end tokens last, which looks at the text's own). Tokens that a step
     unmasks together count as independent of each other, as they are when the model generates; with
     one token a step it is a chain rule along the order.
     """
