@@ -21,7 +21,15 @@ from ..llama.model import Model
 from ..llama.score import log_probabilities
 from ..llama.text_context import TextContext
 from ..settings.declared import Settings
-from .diffusion import LENGTHS, CanvasJob, Diffusion, cache_plan_of, plan_of, proposer_of, shape_of
+from .diffusion import (
+    LENGTHS,
+    CanvasJob,
+    DiffusionEngine,
+    cache_plan_of,
+    plan_of,
+    proposer_of,
+    shape_of,
+)
 from .engine import Engine
 from .job import Tokens
 from .pass_costs import costs_of
@@ -35,7 +43,7 @@ LOGITS_AT_ONCE = 2**27
 
 
 @dataclass(frozen=True)
-class Asked:
+class ScoreJob:
     """Texts whose likelihood is wanted, each behind the same tokens."""
 
     before: Tokens
@@ -48,7 +56,7 @@ class Asked:
     """How many, where the method draws."""
 
 
-def likelihoods(engine: Engine, method: str, asked: Asked, heard: Heard) -> Iterator[Likelihood]:
+def likelihoods(engine: Engine, method: str, asked: ScoreJob, heard: Heard) -> Iterator[Likelihood]:
     """One for each text, in order; `heard` is told the share of all work that is done.
 
     Raises PromptTooLong before anything is computed.
@@ -71,7 +79,7 @@ def method_of(kind: str, wanted: str | None) -> str:
     return wanted
 
 
-def _check_lengths(model: Model, asked: Asked) -> None:
+def _check_lengths(model: Model, asked: ScoreJob) -> None:
     limit = asked.settings.model.ctx_size or model.n_ctx_train
     before, text = len(asked.before), max(map(len, asked.texts))
     if before + text > limit:
@@ -99,7 +107,7 @@ def _rounded(length: int) -> int:
 # ------------------------------------------------------------------- autoregressive models
 
 
-def _exactly(engine: Engine, asked: Asked, heard: Heard) -> Iterator[Likelihood]:
+def _exactly(engine: Engine, asked: ScoreJob, heard: Heard) -> Iterator[Likelihood]:
     """Token by token; what stands before the texts is evaluated once."""
     before, threads = asked.before, asked.settings.model.threads
     length = _rounded(len(before) + max(map(len, asked.texts)))
@@ -136,8 +144,8 @@ def _of_text(context: TextContext, last: Tokens, text: Tokens) -> Likelihood:
 # ------------------------------------------------------------------------ diffusion models
 
 
-def _by_draws(engine: Engine, asked: Asked, heard: Heard) -> Iterator[Likelihood]:
-    assert isinstance(engine, Diffusion)
+def _by_draws(engine: Engine, asked: ScoreJob, heard: Heard) -> Iterator[Likelihood]:
+    assert isinstance(engine, DiffusionEngine)
     for text, told in zip(asked.texts, _shares(heard, len(asked.texts)), strict=True):
         job = _canvas(engine, asked, text)
         at_once = _at_once(engine.model, job, len(text), asked.draws)
@@ -161,8 +169,8 @@ def _at_once(model: Model, job: CanvasJob, length: int, draws: int) -> int:
     return max(1, min(AT_ONCE, draws, affordable))
 
 
-def _in_order(engine: Engine, asked: Asked, heard: Heard) -> Iterator[Likelihood]:
-    assert isinstance(engine, Diffusion)
+def _in_order(engine: Engine, asked: ScoreJob, heard: Heard) -> Iterator[Likelihood]:
+    assert isinstance(engine, DiffusionEngine)
     for text, told in zip(asked.texts, _shares(heard, len(asked.texts)), strict=True):
         job = _canvas(engine, asked, text)
         shape = shape_of(job, _rounded(len(job.tokens)), 1)
@@ -179,7 +187,7 @@ def _in_order(engine: Engine, asked: Asked, heard: Heard) -> Iterator[Likelihood
             )
 
 
-def _canvas(engine: Diffusion, asked: Asked, text: Tokens) -> CanvasJob:
+def _canvas(engine: DiffusionEngine, asked: ScoreJob, text: Tokens) -> CanvasJob:
     """The text behind what is given, as a canvas. Raises UsageError for masks in either."""
     tokens = np.concatenate([asked.before, text]).astype(np.int32)
     job = engine.canvas_job(tokens, len(asked.before), asked.settings, asked.seed)
@@ -197,7 +205,7 @@ class Method:
 
     kind: str
     """The kind of model that it is for."""
-    run: Callable[[Any, Asked, Heard], Iterator[Likelihood]]
+    run: Callable[[Any, ScoreJob, Heard], Iterator[Likelihood]]
 
 
 METHODS = {

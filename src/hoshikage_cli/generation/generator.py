@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 
 from ..chat import template as chat
 from ..decoding.step import Step
-from ..engines.diffusion import Diffusion
+from ..engines.diffusion import DiffusionEngine
 from ..engines.engine import Engine
 from ..engines.job import Ended, Job
-from ..engines.scoring import Asked as Scoring
-from ..engines.scoring import likelihoods, method_of
+from ..engines.scoring import ScoreJob, likelihoods, method_of
 from ..engines.table import engine_of
 from ..errors import HoshikageError, UsageError
 from ..llama.model import Model
@@ -135,7 +134,7 @@ class Generator:
         when text and holes exceed the context.
         """
         refuse_causal(self.model.family, self.name)
-        assert isinstance(self.engine, Diffusion)  # it runs all that see both ways
+        assert isinstance(self.engine, DiffusionEngine)  # it runs all that see both ways
         began, template, settings = time.perf_counter(), parse(text, marker), resolved.settings
         before = self._before(prompt, settings)
         filling = prepare(self.engine, template, before, settings, seed_of(settings))
@@ -194,7 +193,7 @@ class Generator:
             raise UsageError(f"{samples} samples tell nothing: give 1 at least")
         before = self._given(prompt, settings)
         tokens = [self._continued(text, prompt, before, settings) for text in texts]
-        asked = Scoring(before, tokens, settings, seed_of(settings), samples)
+        asked = ScoreJob(before, tokens, settings, seed_of(settings), samples)
         told = {**resolved.values(), "seed": asked.seed, "samples": samples}
         found = likelihoods(self.engine, method, asked, on_progress)
         for text, its_tokens, likelihood in zip(texts, tokens, found, strict=True):

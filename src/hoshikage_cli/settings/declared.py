@@ -189,6 +189,7 @@ class DiffusionSettings:
         "--diffusion-alg-temp",
         minimum=0,
         maximum=1000,
+        idle_with=("algorithm", ("origin",)),
         kinds=DIFFUSION,
         help="Randomness in the choice of positions; 0: none.",
         panel="Diffusion",
