@@ -52,12 +52,17 @@ class Transformer:
     def __init__(self, path: Path, shape: Shape) -> None:
         self.shape = shape
         self.weights = {t.name: _in_numpy_order(t) for t in gguf.GGUFReader(path).tensors}
+        self._cached: dict[int, tuple[Array, Array]] = {}
 
-    def logits(self, tokens: NDArray[np.int32], seen: Seen) -> Array:
-        """(n, n_vocab) rows of tokens (n,)."""
-        x = self.weights["token_embd.weight"][tokens]
+    def logits(
+        self, tokens: NDArray[np.int32], seen: Seen, window: NDArray[np.int64] | None = None
+    ) -> Array:
+        """(n, n_vocab) rows of tokens (n,). With a window, its rows alone: other positions keep the
+        keys and values of the last call."""
+        window = np.arange(len(tokens)) if window is None else window
+        x = self.weights["token_embd.weight"][tokens[window]]
         for layer in range(self.shape.layers):
-            x = x + self._attention(layer, x, seen)
+            x = x + self._attention(layer, x, seen[window], window)
             x = x + self._feed_forward(layer, x)
         x = normalised(x, self.weights["output_norm.weight"])
         head = self.weights.get("output.weight", self.weights["token_embd.weight"])
@@ -66,14 +71,15 @@ class Transformer:
     def _of(self, layer: int, name: str) -> Array:
         return self.weights[f"blk.{layer}.{name}"]
 
-    def _attention(self, layer: int, x: Array, seen: Seen) -> Array:
+    def _attention(self, layer: int, x: Array, seen: Seen, window: NDArray[np.int64]) -> Array:
         shape, n = self.shape, len(x)
         y = normalised(x, self._of(layer, "attn_norm.weight"))
         q, k, v = (part.reshape(n, -1, shape.head_width) for part in self._projected(layer, y))
         if shape.family.head_norms:
             q = normalised(q, self._of(layer, "attn_q_norm.weight"))
             k = normalised(k, self._of(layer, "attn_k_norm.weight"))
-        q, k = self._rotated(q), self._rotated(k)
+        q, k = self._rotated(q, window), self._rotated(k, window)
+        k, v = self._cache(layer, k, v, seen.shape[1], window)
         k, v = (np.repeat(part, shape.heads // shape.kv_heads, axis=1) for part in (k, v))
         scores = np.einsum("qhd,khd->hqk", q, k) / np.sqrt(shape.head_width)
         weights = softmax(np.where(seen, scores, -np.inf))
@@ -91,10 +97,21 @@ class Transformer:
             parts = [part + bias for part, bias in zip(parts, biases, strict=True)]
         return parts
 
-    def _rotated(self, x: Array) -> Array:
+    def _cache(
+        self, layer: int, k: Array, v: Array, n: int, window: NDArray[np.int64]
+    ) -> tuple[Array, Array]:
+        """The keys and values of all positions: those of the window are new."""
+        if len(window) < n:
+            whole = tuple(old.copy() for old in self._cached[layer])
+            whole[0][window], whole[1][window] = k, v
+            k, v = whole
+        self._cached[layer] = k, v
+        return k, v
+
+    def _rotated(self, x: Array, positions: NDArray[np.int64]) -> Array:
         """The rotary embedding: pairs lie side by side in llama's files, half a head apart else."""
         width = self.shape.rotated
-        angles = np.arange(len(x))[:, None] * 1e6 ** (-np.arange(0, width, 2) / width)
+        angles = positions[:, None] * 1e6 ** (-np.arange(0, width, 2) / width)
         cos, sin = np.cos(angles)[:, None], np.sin(angles)[:, None]
         side_by_side = self.shape.arch in ("llama", "mistral3")
         first = slice(0, width, 2) if side_by_side else slice(0, width // 2)

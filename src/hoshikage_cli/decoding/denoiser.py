@@ -17,12 +17,16 @@ class Query:
     tokens: (L,) the whole canvas. positions: (n,) ascending, whose logits are wanted; n may be 0.
     recompute: positions evaluated afresh against cached keys and values, None for all of them.
     sequence: which cached canvas this is; guidance keeps the unconditional twin in another one.
+    origin: a position where a block begins, for a model that reads in blocks: 0, or where the
+    prompt ends. Such a model sees the text up to the end of its last block, and no further: tokens
+    is then the whole text up to there, and positions are of that block.
     """
 
     tokens: NDArray[np.int32]
     positions: NDArray[np.int64]
     recompute: NDArray[np.int64] | None = None
     sequence: int = 0
+    origin: int = 0
 
 
 class Denoiser(Protocol):

@@ -12,6 +12,7 @@ from ..decoding.denoiser import Query
 from ._native import lib
 from .context import Context
 from .model import Model
+from .views import ascends, picked
 
 
 class CanvasContext(Context):
@@ -102,7 +103,7 @@ class CanvasContext(Context):
                 f"{self.max_sequences} sequences of {self.length}"
             )
         rows = self._rows_of(query.positions)
-        unique = rows if _ascends(rows) else np.unique(rows)
+        unique = rows if ascends(rows) else np.unique(rows)
         again = query.recompute if self._cached(query.sequence, length) else None
         window = np.arange(length) if again is None else np.union1d(again, rows)
         outputs = unique if self._has_memory else window
@@ -164,16 +165,7 @@ class _Part:
 
     def pick(self, share: NDArray[np.float32]) -> NDArray[np.float32]:
         """The rows asked for, of those that there are; a view where they lie together."""
-        places = np.searchsorted(self.outputs, self.rows)
-        if len(places) == 0:
-            return share[:0]
-        if _ascends(places) and places[-1] - places[0] == len(places) - 1:
-            return share[places[0] : places[-1] + 1]
-        return share[places]
-
-
-def _ascends(values: NDArray[np.int64]) -> bool:
-    return bool((np.diff(values) > 0).all())
+        return picked(share, np.searchsorted(self.outputs, self.rows))
 
 
 def _check_sequences(parts: list[_Part]) -> None:
