@@ -169,6 +169,32 @@ def test_part_of_a_block_is_decoded_against_the_last_whole_pass(context, oracle)
     same(ask(opened, tokens, part), transformer.logits(tokens, seen)[part])
 
 
+def test_a_block_behind_another_text_is_decoded_whole(context, oracle):
+    opened, tokens, part = context("qwen3", LONG), text(64), np.arange(40, 48)
+    ask(opened, tokens, part)
+    tokens[3] = 7
+    ask(opened, tokens, [])
+    found = ask(opened, tokens, part, recompute=part)
+    same(found, oracle("qwen3").logits(tokens, in_blocks(64, 32))[part])
+
+
+def test_a_block_decoded_in_part_is_committed_as_a_whole(context, oracle):
+    opened, tokens, part = context("qwen3", LONG), text(96), np.arange(56, 64)
+    ask(opened, tokens[:64], part)
+    tokens[60] = 7
+    ask(opened, tokens[:64], part, recompute=part)
+    found = ask(opened, tokens, np.arange(64, 96))
+    same(found, oracle("qwen3").logits(tokens, in_blocks(96, 32))[64:])
+
+
+def test_a_row_before_the_block_goes_with_its_text(context, oracle):
+    opened, tokens = context("qwen3", NEMOTRON), text(40)
+    ask(opened, tokens, [32])
+    tokens[3] = 7
+    ask(opened, tokens, [33])
+    same(ask(opened, tokens, [32]), oracle("qwen3").logits(tokens, causal(40))[31:32])
+
+
 # --------------------------------------------------------------------------- what is done
 
 

@@ -16,7 +16,7 @@ from hoshikage_cli.llama.errors import DecodeAborted
 
 MASK = 261
 SEQUENCES = 2
-LONGEST = 30
+LONGEST = 23
 ROUNDING = 1e-5
 
 PATTERNS = (
@@ -31,10 +31,10 @@ PATTERNS = (
 
 @dataclass(frozen=True)
 class Asked:
-    """A text made by editing one of a few, what of it is asked for, and when it is stopped."""
+    """The beginning of one text, edited, what of it is asked for, and when that is stopped. Few
+    edits and lengths to choose from, so that the same text comes again."""
 
-    base: int
-    edits: tuple[tuple[int, int], ...]
+    edits: tuple[int, ...]
     length: int
     origin: int
     sequence: int
@@ -43,10 +43,8 @@ class Asked:
     stopped_before: int | None
 
     def query(self, attention: BlockAttention) -> Query:
-        tokens = np.random.default_rng(self.base).integers(0, 256, LONGEST).astype(np.int32)
-        for position, token in self.edits:
-            tokens[position] = token
-        tokens = tokens[: self.length]
+        tokens = np.arange(self.length, dtype=np.int32) + 40
+        tokens[[place for place in self.edits if place < self.length]] = MASK
         start = attention.border(self.length - 1, self.origin)
         block = np.arange(start, self.length)
         positions = block[np.resize(self.share, len(block))]
@@ -56,16 +54,13 @@ class Asked:
 
 ASKED = st.builds(
     Asked,
-    base=st.integers(0, 1),
-    edits=st.lists(
-        st.tuples(st.integers(0, LONGEST - 1), st.sampled_from([7, MASK])), max_size=3
-    ).map(tuple),
-    length=st.integers(1, LONGEST),
+    edits=st.lists(st.sampled_from([2, 9, 13]), max_size=2).map(tuple),
+    length=st.sampled_from([3, 12, 16, 16, 23]),
     origin=st.sampled_from([0, 0, 0, 6, 13]),
-    sequence=st.integers(0, SEQUENCES - 1),
-    share=st.lists(st.booleans(), min_size=1, max_size=5).map(tuple),
+    sequence=st.sampled_from([0, 0, 1]),
+    share=st.sampled_from([(True,), (False,), (True, False), (False, True)]),
     part=st.sampled_from([False, False, True]),
-    stopped_before=st.sampled_from([None, None, None, 0, 1, 2]),
+    stopped_before=st.sampled_from([None, None, None, None, 0, 1, 2]),
 )
 
 
@@ -94,8 +89,8 @@ def contexts(model, attention, one_pass):
 def test_rows_do_not_depend_on_what_was_asked_before(model, attention, one_pass):
     used, fresh = contexts(model("qwen3"), attention, one_pass)
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(st.lists(ASKED, min_size=2, max_size=8))
+    @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.lists(ASKED, min_size=3, max_size=10))
     def hold(asked: list[Asked]) -> None:
         used.clear()
         for each in asked:
