@@ -149,7 +149,8 @@ class BlockContext(Context):
         self._attend(shares[0][1].mode)
         self._batch.clear()
         for work, piece in shares:
-            outputs = np.isin(piece.window, piece.outputs)
+            outputs = np.zeros(len(piece.window), np.int8)
+            outputs[np.searchsorted(piece.window, piece.outputs)] = 1
             tokens, at = work.query.tokens[piece.window], piece.window + work.kept.offset
             self._batch.append(tokens, at, work.query.sequence, outputs)
         self._decode()

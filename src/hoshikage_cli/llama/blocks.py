@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..decoding.denoiser import Query
-from .views import picked
+from .views import ascends, picked
 
 Tokens = NDArray[np.int32]
 Positions = NDArray[np.int64]
@@ -64,12 +64,14 @@ class BlockAttention:
 
     def sources(self, positions: Positions, start: int) -> Positions:
         """For each position of the block that begins at `start`, the one whose row predicts it."""
-        before = positions - 1
-        rows = {"none": positions, "in block": np.maximum(before, start), "row before": before}
-        found = rows[self.shift]
+        if self.shift == "none" and self.first == "denoised":
+            return positions
+        rows = positions if self.shift == "none" else positions - 1
+        if self.shift == "in block":
+            rows = np.maximum(rows, start)
         if self.first == "autoregressive":
-            found = np.where(positions == start, start - 1, found)
-        return np.maximum(found, 0)
+            rows = np.where(positions == start, start - 1, rows)
+        return np.maximum(rows, 0)
 
 
 @dataclass
@@ -127,10 +129,12 @@ class Work:
     """How the pieces of a text attend."""
     rows: Positions
     """For each position asked for, the one whose row predicts it."""
+    own: Positions
+    """Those of them that are of the block, each once, ascending."""
     pieces: list[Piece]
     """In the order in which they are decoded. A row of the block itself comes from the last."""
     found: Rows | None = None
-    """The rows of the block that its positions take, each once, ascending."""
+    """The logits of `own`."""
 
     def begin(self) -> None:
         """Let go of what is about to be overwritten, so that a pass that fails leaves no lie."""
@@ -151,10 +155,8 @@ class Work:
 
     def answer(self) -> Rows:
         """The rows asked for; a view of those found where they lie together."""
-        own = np.unique(self.rows[self.rows >= self.start])
-        places = np.searchsorted(own, self.rows)
-        if len(own) == len(np.unique(self.rows)):
-            assert self.found is not None
+        places = np.searchsorted(self.own, self.rows)
+        if self.found is not None and self.rows[0] >= self.start:
             return picked(self.found, places)
         assert self.kept.next_row is not None
         first = self.kept.next_row[1][None]
@@ -195,15 +197,16 @@ class Reader:
         offset = self.attention.offset(query.origin)
         kept = kept if kept.offset == offset else Kept(offset)
         same = self._same(query, kept, start)
-        outputs = np.unique(rows)
-        if len(outputs) and outputs[0] < start and same == start and kept.predicts(start):
-            outputs = outputs[1:]
-        elif len(outputs) and outputs[0] < start:
+        outputs = rows if ascends(rows) else np.unique(rows)
+        own = outputs[np.searchsorted(outputs, start) :]
+        if len(own) < len(outputs) and same == start and kept.predicts(start):
+            outputs = own
+        elif len(own) < len(outputs):
             same = min(same, self._cut(start - 1, query.origin))
-        window = self._window(query, kept, start, same, outputs)
+        window = self._window(query, kept, start, same, own)
         pieces = self._pieces(query, start, same, window, outputs)
         part = len(window) < len(query.tokens) - start
-        return Work(query, kept, start, same, part, self.text_mode, rows, pieces)
+        return Work(query, kept, start, same, part, self.text_mode, rows, own, pieces)
 
     def _same(self, query: Query, kept: Kept, start: int) -> int:
         """How many cells were computed from what the text now is."""
@@ -214,27 +217,25 @@ class Reader:
         causal = self.attention.text == "causal"
         return position if causal else self.attention.border(position, origin)
 
-    def _window(
-        self, query: Query, kept: Kept, start: int, same: int, outputs: Positions
-    ) -> Positions:
+    def _window(self, query: Query, kept: Kept, start: int, same: int, own: Positions) -> Positions:
         """The positions of the block to be decoded, if any are."""
         length = len(query.tokens)
         cached = self.in_part and same == start and kept.block == (start, length)
         if query.recompute is None or not cached:
             return np.arange(start, length)
-        return np.union1d(query.recompute, outputs[outputs >= start])
+        return np.union1d(query.recompute, own)
 
     def _pieces(
         self, query: Query, start: int, same: int, window: Positions, outputs: Positions
     ) -> list[Piece]:
-        wanted = bool((outputs >= start).any())
+        wanted = len(outputs) > 0 and bool(outputs[-1] >= start)
         whole = len(window) == len(query.tokens) - start
         if wanted and whole and self.block_mode == self.text_mode:
             parts = self._split(same, len(query.tokens), query.origin)
         else:
             parts = self._split(same, start, query.origin)
             parts += [(self.block_mode, window)] if wanted else []
-        return [Piece(mode, part, outputs[np.isin(outputs, part)]) for mode, part in parts]
+        return [Piece(mode, part, _within(outputs, part)) for mode, part in parts]
 
     def _split(self, begin: int, end: int, origin: int) -> list[tuple[str, Positions]]:
         """A stretch of text in parts that fit a pass, cut between blocks. Without order, a block
@@ -248,6 +249,12 @@ class Reader:
         return parts
 
 
+def _within(outputs: Positions, window: Positions) -> Positions:
+    """Those of the outputs that are of this window and of no other."""
+    first, last = np.searchsorted(outputs, (window[0], window[-1] + 1))
+    return outputs[first:last]
+
+
 def _common(one: Tokens, other: Tokens) -> int:
     """How many tokens two texts begin with in common."""
     shorter = min(len(one), len(other))
@@ -258,7 +265,7 @@ def _common(one: Tokens, other: Tokens) -> int:
 def _check(query: Query, start: int, rows: Positions) -> None:
     length, again = len(query.tokens), query.recompute
     asked, decoded = query.positions, again if again is not None else query.positions[:0]
-    if len(asked) and (asked.min() < start or rows.max() >= length):
+    if len(asked) and (asked[0] < start or rows[-1] >= length):
         raise ValueError(f"positions {asked} are not all of the block [{start}, {length})")
-    if len(decoded) and (decoded.min() < start or decoded.max() >= length):
+    if len(decoded) and (decoded[0] < start or decoded[-1] >= length):
         raise ValueError(f"to decode {decoded} is not within the block [{start}, {length})")

@@ -16,4 +16,4 @@ def picked(rows: NDArray[np.float32], places: NDArray[np.int64]) -> NDArray[np.f
 
 
 def ascends(values: NDArray[np.int64]) -> bool:
-    return bool((np.diff(values) > 0).all())
+    return bool((values[1:] > values[:-1]).all())
