@@ -12,6 +12,7 @@ import random_model
 from hoshikage_cli.decoding.denoiser import Query
 from hoshikage_cli.llama.block_context import BlockContext
 from hoshikage_cli.llama.blocks import BlockAttention
+from hoshikage_cli.llama.canvases import CanvasContext
 from hoshikage_cli.llama.errors import ContextError
 from hoshikage_cli.llama.model import Model
 from reference.transformer import Transformer, block_behind, both_ways, causal, in_blocks
@@ -193,6 +194,19 @@ def test_a_row_before_the_block_goes_with_its_text(context, oracle):
     tokens[3] = 7
     ask(opened, tokens, [33])
     same(ask(opened, tokens, [32]), oracle("qwen3").logits(tokens, causal(40))[31:32])
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_a_canvas_is_seen_both_ways(model, oracle, arch):
+    tokens, positions, part = text(44), np.array([0, 1, 20, 43]), np.arange(16, 24)
+    wanted = {"length": 44, "threads": 2, "mask_token": MASK, "cell_type": "F32"}
+    with CanvasContext(model(arch), flash_attention=False, **wanted) as opened:
+        found = ask(opened, tokens, positions)
+        same(found, oracle(arch).logits(tokens, both_ways(44))[positions])
+        needs_patches(opened)
+        tokens[17:19] = MASK
+        found = ask(opened, tokens, part, recompute=part)
+        same(found, oracle(arch).logits(tokens, both_ways(44), part))
 
 
 # --------------------------------------------------------------------------- what is done

@@ -83,8 +83,8 @@ class BlockContext(Context):
         self.mask_token = model.mask_token if mask_token is None else mask_token
         self.attention = attention
         self.shift_logits = attention.shift != "none"
-        self.has_cache = lib.hoshi_set_attn_block(self._handle, 0)
-        self.one_pass = self.has_cache and one_pass is not False
+        self.has_cache = self._patched
+        self.one_pass = self._patched and one_pass is not False
         self.passes = self.positions_decoded = 0
         self._mode = "causal"
         self._kept: dict[int, Kept] = {}
@@ -112,7 +112,8 @@ class BlockContext(Context):
             raise ValueError("two queries of one call cannot be of the same sequence")
         for work in works:
             self._begin(work)
-        passes = _passes(works)
+        # The library evaluates sequences together that follow each other.
+        passes = _passes(sorted(works, key=lambda work: work.query.sequence))
         for i, shares in enumerate(passes):
             self._pass(shares, last=i == len(passes) - 1)
         return [work.answer() if len(work.rows) else self._outputs(0) for work in works]

@@ -39,6 +39,7 @@ class CanvasContext(Context):
         shift_logits: bool | None = None,
         mask_token: int | None = None,
         flash_attention: bool | None = None,
+        cell_type: str = "F16",
     ) -> None:
         # Without causal attention a micro-batch must hold all that is decoded together.
         super().__init__(
@@ -49,10 +50,13 @@ class CanvasContext(Context):
             causal=False,
             threads=threads,
             flash_attention=flash_attention,
+            cell_type=cell_type,
         )
         self.mask_token = model.mask_token if mask_token is None else mask_token
         self.shift_logits = model.shift_logits if shift_logits is None else shift_logits
-        self.has_cache = self._has_memory
+        # An autoregressive architecture always has memory, but a stock library does not let it
+        # go back inside a text.
+        self.has_cache = self._has_memory and (model.is_diffusion or self._patched)
 
     def logits(self, queries: Sequence[Query]) -> list[NDArray[np.float32]]:
         """Rows (n, n_vocab) that predict the positions of each query (`decoding.Query`).

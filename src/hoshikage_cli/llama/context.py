@@ -77,6 +77,8 @@ class Context:
         lib.llama_set_causal_attn(self._opened, causal)
         self._memory = lib.llama_get_memory(self._opened)
         self._has_memory = self._memory != ffi.NULL
+        # The call is of our last patch, which comes with those before it. 0 changes nothing.
+        self._patched = lib.hoshi_set_attn_block(self._opened, 0)
         self._batch = Batch(batch)
 
     def _open(
