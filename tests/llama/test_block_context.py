@@ -10,8 +10,8 @@ import pytest
 
 import random_model
 from hoshikage_cli.decoding.denoiser import Query
+from hoshikage_cli.llama.block_attention import BlockAttention
 from hoshikage_cli.llama.block_context import BlockContext
-from hoshikage_cli.llama.blocks import BlockAttention
 from hoshikage_cli.llama.canvases import CanvasContext
 from hoshikage_cli.llama.errors import ContextError
 from hoshikage_cli.llama.model import Model

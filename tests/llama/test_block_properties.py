@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hoshikage_cli.decoding.denoiser import Query
+from hoshikage_cli.llama.block_attention import BlockAttention
 from hoshikage_cli.llama.block_context import BlockContext
-from hoshikage_cli.llama.blocks import BlockAttention
 from hoshikage_cli.llama.errors import DecodeAborted
 
 MASK = 261

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ..decoding.denoiser import Query
 from ._native import lib
-from .blocks import BlockAttention, Kept, Piece, Reader, Work
+from .block_attention import BlockAttention
+from .blocks import Kept, Piece, Reader, Work
 from .context import Context
 from .errors import ContextError
 from .model import Model
@@ -30,10 +31,10 @@ class BlockContext(Context):
 
     The context knows what its cells were computed from and evaluates what is not there: the prompt
     at first, later each finished block, together with the next one where the library can read many
-    blocks in a pass (`one_pass`). Rows are always those that a fresh context would give, whatever
-    was asked before: earlier blocks may have been edited, passes stopped, other texts begun in the
-    same sequence. So nothing needs to be cleared between the turns of a chat, or between texts that
-    begin alike.
+    blocks in a pass (`one_pass`). Rows of a whole block are those that a fresh context would give,
+    whatever was asked before: earlier blocks may have been edited, passes stopped, other texts
+    begun in the same sequence. So nothing needs to be cleared between the turns of a chat, or
+    between texts that begin alike.
 
     passes and positions_decoded count what was evaluated since the context was made.
 

@@ -11,67 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..decoding.denoiser import Query
+from .block_attention import BlockAttention
 from .views import ascends, picked
 
 Tokens = NDArray[np.int32]
 Positions = NDArray[np.int64]
 Rows = NDArray[np.float32]
-
-CHOICES = {
-    "text": ("block", "causal"),
-    "block": ("both ways", "causal"),
-    "shift": ("none", "in block", "row before"),
-    "first": ("denoised", "autoregressive"),
-}
-"""What each field of BlockAttention may be."""
-
-
-@dataclass(frozen=True)
-class BlockAttention:
-    """How a family of models reads a text, block by block."""
-
-    length: int
-    """Positions of a block."""
-    text: str = "block"
-    """How the text before the block at hand is read: `block` (each block sees itself both ways, and
-    what is before it) or `causal`."""
-    block: str = "both ways"
-    """How the block at hand is read, behind that text: `both ways` or `causal`."""
-    shift: str = "none"
-    """Which row predicts position p: that of p (`none`); that of p - 1, but of p where p begins the
-    block (`in block`); that of p - 1 in any case (`row before`)."""
-    first: str = "denoised"
-    """Whether the block's first position is predicted like the others (`denoised`) or by the last
-    row of the text before it (`autoregressive`)."""
-
-    def __post_init__(self) -> None:
-        if self.length < 1:
-            raise ValueError(f"a block has at least one position, not {self.length}")
-        for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                wrong = getattr(self, name)
-                raise ValueError(f"{name} is one of {', '.join(choices)}, not {wrong!r}")
-
-    def border(self, position: int, origin: int) -> int:
-        """Where the block begins that this position is in; 0 where that would be before the text,
-        whose first block may be short."""
-        return max(0, position - (position - origin) % self.length)
-
-    def offset(self, origin: int) -> int:
-        """What is added to positions, so that blocks begin at multiples of their length, as the
-        library counts them. A text that is read causally can be cut anywhere."""
-        return -origin % self.length if self.text == "block" else 0
-
-    def sources(self, positions: Positions, start: int) -> Positions:
-        """For each position of the block that begins at `start`, the one whose row predicts it."""
-        if self.shift == "none" and self.first == "denoised":
-            return positions
-        rows = positions if self.shift == "none" else positions - 1
-        if self.shift == "in block":
-            rows = np.maximum(rows, start)
-        if self.first == "autoregressive":
-            rows = np.where(positions == start, start - 1, rows)
-        return np.maximum(rows, 0)
 
 
 @dataclass
@@ -192,7 +137,7 @@ class Reader:
     def work(self, query: Query, kept: Kept) -> Work:
         """Raises ValueError for a query that does not name positions of its last block."""
         start = self.attention.border(len(query.tokens) - 1, query.origin)
-        rows = self.attention.sources(query.positions, start)
+        rows = self._sources(query.positions, start)
         _check(query, start, rows)
         offset = self.attention.offset(query.origin)
         kept = kept if kept.offset == offset else Kept(offset)
@@ -207,6 +152,17 @@ class Reader:
         pieces = self._pieces(query, start, same, window, outputs)
         part = len(window) < len(query.tokens) - start
         return Work(query, kept, start, same, part, self.text_mode, rows, own, pieces)
+
+    def _sources(self, positions: Positions, start: int) -> Positions:
+        """For each position of the block that begins at `start`, the one whose row predicts it."""
+        if self.attention.shift == "none" and self.attention.first == "denoised":
+            return positions
+        rows = positions if self.attention.shift == "none" else positions - 1
+        if self.attention.shift == "in block":
+            rows = np.maximum(rows, start)
+        if self.attention.first == "autoregressive":
+            rows = np.where(positions == start, start - 1, rows)
+        return np.maximum(rows, 0)
 
     def _same(self, query: Query, kept: Kept, start: int) -> int:
         """How many cells were computed from what the text now is."""
