@@ -10,9 +10,11 @@ import pytest
 
 import random_model
 from hoshikage_cli.decoding.denoiser import Query
+from hoshikage_cli.llama._native import lib
 from hoshikage_cli.llama.block_attention import BlockAttention
 from hoshikage_cli.llama.block_context import BlockContext
 from hoshikage_cli.llama.canvases import CanvasContext
+from hoshikage_cli.llama.context import Context
 from hoshikage_cli.llama.errors import ContextError
 from hoshikage_cli.llama.model import Model
 from reference.transformer import Transformer, block_behind, both_ways, causal, in_blocks
@@ -207,6 +209,26 @@ def test_a_canvas_is_seen_both_ways(model, oracle, arch):
         tokens[17:19] = MASK
         found = ask(opened, tokens, part, recompute=part)
         same(found, oracle(arch).logits(tokens, both_ways(44), part))
+
+
+@pytest.mark.parametrize("arch", ["qwen3", "llama", "llada", "dream"])
+def test_without_a_block_length_attention_is_as_ever(model, arch):
+    with Context(
+        model(arch), length=44, sequences=1, batch=44, causal=True, threads=2, flash_attention=False
+    ) as opened:
+        before, _, after = (causal_rows(opened, block) for block in (0, 4, 0))
+        assert np.array_equal(before, after)
+        if lib.hoshi_set_attn_block(opened._handle, 4):
+            assert not np.array_equal(before, causal_rows(opened, 4))
+
+
+def causal_rows(context: Context, block: int) -> np.ndarray:
+    context.clear()
+    lib.hoshi_set_attn_block(context._handle, block)
+    context._batch.clear()
+    context._batch.append(text(44), np.arange(44), 0, np.ones(44, np.int8))
+    context._decode()
+    return context._outputs(44).copy()
 
 
 # --------------------------------------------------------------------------- what is done
