@@ -40,7 +40,7 @@ class ProposalRule:
     seed: int = 0
     """Keys the random numbers, with step and position."""
     keep: int | None = None
-    """How many of the likeliest tokens are told, with log-probabilities; None: no `Likeliest`."""
+    """How many of the likeliest tokens are told; None: no `Likeliest` at all."""
 
 
 @dataclass(frozen=True)
