@@ -377,6 +377,8 @@ class _Reader:
     def _candidate(self, token: Any, probability: Any) -> tuple[int, float]:
         if _whole(token) not in self.pieces:
             raise ValueError(f"token {token} was not spelled before")
+        if probability is not None and _number(probability) > 1:
+            raise ValueError(f"{_short(probability)} is no probability")
         return token, _number_or_nan(probability)
 
     def _commit(self, item: Any) -> Commit:

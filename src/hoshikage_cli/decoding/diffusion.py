@@ -79,7 +79,7 @@ class DiffusionPlan:
     @property
     def telling_rule(self) -> ProposalRule:
         """The rule, with as many of the likeliest tokens kept as are to be told."""
-        return replace(self.rule, keep=kept(self.trace_proposals, self.logprobs))
+        return replace(self.rule, keep=kept(self.rule.keep, self.trace_proposals, self.logprobs))
 
 
 @dataclass(frozen=True)

@@ -86,8 +86,9 @@ class Proposal:
     def only(self, chosen: NDArray[np.int64]) -> Proposal:
         """The same for some of the rows, by index."""
         *columns, likeliest = vars(self).values()
-        picked = None if likeliest is None else likeliest.only(chosen)
-        return Proposal(*(column[chosen] for column in columns), picked)
+        picked: list[Any] = [column[chosen] for column in columns]
+        told = None if likeliest is None else likeliest.only(chosen)
+        return replace(Proposal(*picked), likeliest=told)
 
 
 KINDS = (np.int32, np.float32, np.float64, np.float64, np.float64, np.int32)
@@ -97,7 +98,8 @@ KINDS = (np.int32, np.float32, np.float64, np.float64, np.float64, np.int32)
 def empty_proposal(n: int, keep: int | None = None) -> Proposal:
     """Columns of n rows to be filled in."""
     columns: list[Any] = [np.empty(n, kind) for kind in KINDS]
-    return Proposal(*columns, None if keep is None else empty_likeliest(n, keep))
+    likeliest = None if keep is None else empty_likeliest(n, keep)
+    return replace(Proposal(*columns), likeliest=likeliest)
 
 
 def empty_likeliest(n: int, keep: int) -> Likeliest:
