@@ -87,6 +87,7 @@ class TraceWriter:
                 "nfe": step.nfe,
                 "elapsed": round(step.elapsed, 6),
                 "commits": [self._commit(commit) for commit in step.commits],
+                **({"remasked": list(step.remasked)} if step.remasked else {}),
             }
         )
 
@@ -133,6 +134,7 @@ class TraceWriter:
             **self._token(commit.token),
             "confidence": round(sure, 6) if math.isfinite(sure) else None,
             "runner_up": None if commit.runner_up is None else self._token(commit.runner_up),
+            **({} if commit.replaced is None else {"replaced": self._token(commit.replaced)}),
         }
 
     def _token(self, token: int) -> dict[str, Any]:
@@ -216,6 +218,8 @@ class Recording:
                 return
             for commit in step.commits:
                 canvas[commit.position : commit.position + 1] = [commit.token]
+            for position in step.remasked:
+                canvas[position] = self.mask_token
             yield replace(step, canvas=np.array(canvas, np.int32))
 
 
@@ -249,6 +253,7 @@ class _Reader:
         records = self._records(lines[:-1])
         head = self._head(next(records, None))
         self.length, self.grows = len(head["canvas"]), head["mask_token"] is None
+        self.generated = {i for i, t in enumerate(head["canvas"]) if t == head["mask_token"]}
         for record in records:
             self._take(record)
         return Recording(
@@ -333,10 +338,21 @@ class _Reader:
             positions_decoded=_whole(record["positions_decoded"]),
             nfe=_whole(record["nfe"]),
             elapsed=_number(record["elapsed"]),
+            remasked=tuple(self._remasked(record)),
         )
 
+    def _remasked(self, record: dict[str, Any]) -> Iterator[int]:
+        """Positions that were taken back: each was masked at first, and not committed as well."""
+        taken = {item["position"] for item in record["commits"]}
+        for item in _items(record.get("remasked", []), self.length):
+            position = _whole(item)
+            if position not in self.generated or position in taken:
+                raise ValueError(f"position {position} cannot have been taken back")
+            taken.add(position)
+            yield position
+
     def _commit(self, item: Any) -> Commit:
-        sure, other = item["confidence"], item["runner_up"]
+        sure, other, before = item["confidence"], item["runner_up"], item.get("replaced")
         position = _whole(item["position"], self.length - (not self.grows))
         # An autoregressive run appends, so its canvas grows under the commits.
         self.length = max(self.length, position + 1)
@@ -345,6 +361,7 @@ class _Reader:
             token=self._token(item),
             confidence=math.nan if sure is None else _number(sure),
             runner_up=None if other is None else self._token(other),
+            replaced=None if before is None else self._token(before),
         )
 
     def _token(self, item: Any) -> int:

@@ -58,6 +58,7 @@ def event(answer=ANSWER, prompt="What is it?\n", index=3, total=8, block=None, e
         seed=7,
         settings={"algorithm": "confidence", "schedule": "block"},
         has_masks=True,
+        revises=False,
         model={"name": "hoshi-tiny"},
     )
     text = "".join(text for text, state in answer if state != "end")

@@ -172,13 +172,14 @@ class Diffusion:
         decide = self.plan.decide
         decision = _decided(turn, view, decide(view)) if decide else self._select(view)
         committed, remasked = view.positions[decision.commit], view.positions[decision.remask]
+        commits = _commits(view, decision.commit)  # while the view shows what stood there
         self.canvas.commit(committed, view.proposal.tokens[decision.commit])
         self.canvas.remask(remasked)
         changed = np.concatenate([committed, remasked])
         self.cache.committed(changed)
         self._evaluated, self._moving = None, len(changed) > 0
         self._turn = next(self._turns, None)
-        return self._step(turn, _commits(view, decision.commit), remasked, evaluated)
+        return self._step(turn, commits, remasked, evaluated)
 
     # ----------------------------------------------------------------------- one step
 
@@ -306,4 +307,9 @@ def _commits(view: View, chosen: Indices) -> tuple[Commit, ...]:
     proposal = view.proposal
     columns = (view.positions, proposal.tokens, proposal.probability, proposal.runner_up)
     rows = zip(*(column[chosen].tolist() for column in columns), strict=True)
-    return tuple(Commit(*row) for row in rows)
+    standing = view.canvas[view.positions[chosen]].tolist()
+    replaced = (
+        None if masked else token
+        for masked, token in zip(view.masked[chosen].tolist(), standing, strict=True)
+    )
+    return tuple(Commit(*row, other) for row, other in zip(rows, replaced, strict=True))

@@ -20,6 +20,8 @@ class Commit:
     """Its probability when it was proposed."""
     runner_up: int | None = None
     """The likeliest other token."""
+    replaced: int | None = None
+    """The token that stood there, for a step function that puts another in its place."""
 
 
 @dataclass(frozen=True)
@@ -46,3 +48,8 @@ class Step:
     """Seconds since the run began."""
     remasked: tuple[int, ...] = ()
     """Positions whose tokens were taken back, by a step function."""
+
+    @property
+    def revises(self) -> bool:
+        """Whether it changed what was committed already."""
+        return bool(self.remasked) or any(c.replaced is not None for c in self.commits)

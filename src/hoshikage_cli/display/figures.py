@@ -50,11 +50,20 @@ def progress_facts(event: TextEvent) -> list[str]:
     facts = [step_count(event)]
     if step.block is not None:
         facts.append(f"block {step.block[0]}-{step.block[1] - 1}")
-    if event.run.has_masks:
-        facts.append(f"{step.masked} masked")
+    facts += masked_facts(event)
     facts += [f"NFE {event.nfe}", speed(event.tokens_per_second)]
     left = seconds_left(event)
     return facts if left is None else [*facts, f"{duration(left)} left"]
+
+
+def masked_facts(event: TextEvent) -> list[str]:
+    """How much is masked, and what of the text a step has revised."""
+    step = event.step
+    facts = [f"{step.masked} masked"] if event.run.has_masks else []
+    if step.remasked:
+        facts.append(f"{len(step.remasked)} taken back")
+    replaced = sum(commit.replaced is not None for commit in step.commits)
+    return [*facts, f"{replaced} replaced"] if replaced else facts
 
 
 def counted(count: int, noun: str) -> str:

@@ -92,6 +92,12 @@ class Result:
         return values
 
 
+def news_of(step: Step) -> dict[int, str]:
+    """The state of each position that a step has changed."""
+    news = {c.position: "fresh" if c.replaced is None else "replaced" for c in step.commits}
+    return news | dict.fromkeys(step.remasked, "remasked")
+
+
 class Run:
     """One generation under way: iterate for `TextEvent`s; `result()` at any time.
 
@@ -125,6 +131,7 @@ class Run:
         self._held = ""
         self._streamed = 0
         self._history: dict[int, tuple[float, int]] = {}
+        self._revised = False
 
     @property
     def prompt_length(self) -> int:
@@ -138,6 +145,11 @@ class Run:
     def has_masks(self) -> bool:
         """Whether positions are unmasked, rather than added one after the other."""
         return self.job.mask_token is not None
+
+    @property
+    def revises(self) -> bool:
+        """Whether tokens may be replaced or taken back, or have been."""
+        return self._revised or self.settings.get("step") is not None
 
     @property
     def seed(self) -> int:
@@ -161,6 +173,9 @@ class Run:
         self._elapsed = step.elapsed
         for commit in step.commits:
             self._history[commit.position] = (commit.confidence, step.index)
+        for position in step.remasked:
+            self._history.pop(position, None)
+        self._revised = self._revised or step.revises
         return TextEvent(step, self, self.nfe, self._text_added(step))
 
     def finish(self) -> None:
@@ -198,7 +213,7 @@ class Run:
         return text if stop is None else text[: stop.characters]
 
     def cells_of(self, step: Step) -> list[Cell]:
-        fresh = {commit.position for commit in step.commits}
+        news = news_of(step)
         tokens = step.canvas.tolist()
         texts = piece_texts(tokens, self.mask_token, self.words.piece)
         stop = self._stop(step.canvas)
@@ -208,7 +223,7 @@ class Run:
             answered = position >= self.prompt_length
             ended = ended or position >= end or (answered and token in self.words.end_tokens)
             confidence, index = self._history.get(position, (None, None))
-            state = self._state(position, token, position in fresh, ended)
+            state = self._state(position, token, news.get(position), ended)
             cells.append(Cell(position, token, texts[position], state, confidence, index))
         return cells
 
@@ -216,13 +231,13 @@ class Run:
         """Positions of the answer that are not masked after a step."""
         return len(step.canvas) - self.prompt_length - step.masked
 
-    def _state(self, position: int, token: int, fresh: bool, ended: bool) -> str:
+    def _state(self, position: int, token: int, news: str | None, ended: bool) -> str:
         if token == self.mask_token:
-            return "masked"
+            return news or "masked"
         if ended:
             return "end"
-        if fresh:
-            return "fresh"
+        if news:
+            return news
         return "prompt" if position < self.prompt_length else "settled"
 
     def _text_added(self, step: Step) -> str:
