@@ -25,6 +25,8 @@ _HOMES = {
     "InfillRun": "generation.infill",
     "Step": "decoding.step",
     "Commit": "decoding.step",
+    "View": "decoding.view",
+    "Decision": "decoding.view",
     "TraceWriter": "trace",
     "Recording": "trace",
     "read_trace": "trace",
@@ -38,6 +40,8 @@ __all__ = ["__version__", *_HOMES]
 if TYPE_CHECKING:
     from .decoding.step import Commit as Commit
     from .decoding.step import Step as Step
+    from .decoding.view import Decision as Decision
+    from .decoding.view import View as View
     from .errors import HoshikageError as HoshikageError
     from .errors import RunError as RunError
     from .errors import UsageError as UsageError

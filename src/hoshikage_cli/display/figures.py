@@ -50,16 +50,18 @@ def progress_facts(event: TextEvent) -> list[str]:
     facts = [step_count(event)]
     if step.block is not None:
         facts.append(f"block {step.block[0]}-{step.block[1] - 1}")
-    facts += masked_facts(event)
+    if event.run.has_masks:
+        facts.append(f"{step.masked} masked")
     facts += [f"NFE {event.nfe}", speed(event.tokens_per_second)]
     left = seconds_left(event)
     return facts if left is None else [*facts, f"{duration(left)} left"]
 
 
-def masked_facts(event: TextEvent) -> list[str]:
-    """How much is masked, and what of the text a step has revised."""
-    step = event.step
-    facts = [f"{step.masked} masked"] if event.run.has_masks else []
+def step_facts(event: TextEvent) -> list[str]:
+    """A step where no colours tell: its number, how much is masked, what it has revised."""
+    step, facts = event.step, [step_count(event)]
+    if event.run.has_masks:
+        facts.append(f"{step.masked} masked")
     if step.remasked:
         facts.append(f"{len(step.remasked)} taken back")
     replaced = sum(commit.replaced is not None for commit in step.commits)

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from ..generation.run import Result, TextEvent
 from .display import Display
-from .figures import masked_facts, step_count, summary
+from .figures import step_facts, summary
 from .layout import printable
 
 
@@ -15,8 +15,7 @@ class PlainLines(Display):
     """One line a step: the step, how much is masked, what was taken back, the text so far."""
 
     def event(self, event: TextEvent) -> None:
-        facts = [step_count(event), *masked_facts(event)]
-        _line(f"{', '.join(facts)}: {one_line(event.text)}")
+        _line(f"{', '.join(step_facts(event))}: {one_line(event.text)}")
 
     def finish(self, result: Result) -> None:
         _line(summary(result))

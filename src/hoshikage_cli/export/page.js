@@ -26,8 +26,18 @@
 
   // ------------------------------------------------------------------- the canvas at each step
 
-  const born = new Map(); // position → [step number from 1, commit]
-  steps.forEach((step, i) => step.commits.forEach((c) => born.set(c.position, [i + 1, c])));
+  // position → [step number from 1, commit, or null where the token was taken back], in order
+  const changes = new Map();
+  const note = (position, number, commit) => {
+    if (!changes.has(position)) changes.set(position, []);
+    changes.get(position).push([number, commit]);
+  };
+  steps.forEach((step, i) => {
+    for (const commit of step.commits) note(commit.position, i + 1, commit);
+    for (const position of step.remasked) note(position, i + 1, null);
+  });
+  // What became of a position last; nothing, as long as it has not been changed.
+  const latest = (position, by = now) => (changes.get(position) || []).findLast(([made]) => made <= by) || [];
 
   const states = [run.canvas.slice()]; // texts after each step; null is a mask
   for (const step of steps) {
@@ -48,24 +58,26 @@
   // Where an answer has ended by now: the first end token that is there.
   const ending = () => {
     for (let p = run.prompt; p < length; p++) {
-      const [made, commit] = born.get(p) || [];
-      if (commit && commit.end && made <= now) return p;
+      const [, commit] = latest(p);
+      if (commit && commit.end) return p;
     }
     return length;
   };
 
   const level = (position) => {
-    const [made, commit] = born.get(position);
+    const [made, commit] = latest(position);
     if (view === "order") return Math.min(4, Math.floor((5 * steps[made - 1].index) / Math.max(run.total || last, 1)));
     return commit.confidence === null ? null : run.edges.filter((edge) => commit.confidence >= edge).length;
   };
 
   const look = (position, text, end) => {
-    if (text === null) return "masked";
-    if (!born.has(position)) return "given";
+    const [made, commit] = latest(position);
+    const recent = made !== undefined && now - made < RECENT;
+    if (text === null) return recent ? "masked back" : "masked";
+    if (!commit) return "given";
     if (position >= end) return "end";
-    const [made] = born.get(position);
-    if (view === "tokens") return now - made < RECENT ? "fresh" : "settled";
+    if (recent && commit.before !== null) return "replaced";
+    if (view === "tokens") return recent ? "fresh" : "settled";
     const rank = level(position);
     return rank === null ? "settled" : `l${rank}`;
   };
@@ -102,6 +114,7 @@
     if (now === 0) return "before the first step";
     const step = steps[now - 1];
     const facts = [`${step.elapsed.toFixed(2)} s`, `NFE ${step.nfe}`];
+    if (step.remasked.length) facts.unshift(`${step.remasked.length} taken back`);
     if (run.diffusion) facts.unshift(`${step.masked} masked`);
     if (step.block) facts.push(`block ${step.block[0]}–${step.block[1] - 1}`);
     return facts.join(" · ");
@@ -154,14 +167,16 @@
   const pick = (position) => {
     picked = position;
     const detail = find("detail");
-    const [made, commit] = born.get(position) || [];
-    if (!commit || made > now) {
-      detail.textContent = commit ? "still masked" : "given, not generated";
+    const [made, commit] = latest(position);
+    if (!commit) {
+      const taken = made === undefined ? "still masked" : `taken back in step ${made} of ${last}`;
+      detail.textContent = changes.has(position) ? taken : "given, not generated";
     } else {
       detail.replaceChildren(make("b", "", quoted(commit.piece)));
       const facts = [` position ${position}`, `step ${made} of ${last}`, `${run.surely} ${surely(commit.confidence)}`];
       detail.append(facts.join(" · "));
       if (commit.other !== null) detail.append(" · runner-up ", make("b", "", quoted(commit.other)));
+      if (commit.before !== null) detail.append(" · in place of ", make("b", "", quoted(commit.before)));
     }
     draw();
   };
@@ -176,7 +191,9 @@
   // The table has the same for those who cannot point.
   find("tokens").addEventListener("toggle", () => {
     if (find("rows").children.length) return;
-    for (const [position, [made, commit]] of [...born].sort((a, b) => a[0] - b[0])) {
+    for (const position of [...changes.keys()].sort((a, b) => a - b)) {
+      const [made, commit] = latest(position, last);
+      if (!commit) continue;
       const row = make("tr");
       const other = commit.other === null ? "" : quoted(commit.other);
       for (const text of [position, quoted(commit.piece), made, surely(commit.confidence), other]) {
@@ -243,6 +260,11 @@
   const legend = () => {
     const box = find("legend");
     box.replaceChildren();
+    if (run.revises) {
+      const mask = make("span");
+      mask.append(make("span", "masked back", MASK), "taken back");
+      box.append(mask, make("span", "replaced", "replaced"));
+    }
     if (view === "tokens") return;
     const total = Math.max(run.total || last, 1);
     for (let i = 0; i < 5; i++) {

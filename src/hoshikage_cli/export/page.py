@@ -97,6 +97,7 @@ def _data(
     return {
         "diffusion": recording.has_masks,
         "surely": name_of_confidence(recording.has_masks),
+        "revises": any(event.step.revises for event in events),
         "view": view_of(view, recording.has_masks),
         "edges": CONFIDENCE_EDGES,
         "prompt": recording.prompt_length,
@@ -120,7 +121,8 @@ def _steps(
 ) -> Iterator[dict[str, Any]]:
     before: list[str | None] = list(_first_canvas(recording))
     for event, time in zip(events, times, strict=True):
-        texts = [None if cell.state == "masked" else cell.text for cell in event.cells]
+        mask = recording.mask_token
+        texts = [None if cell.token == mask else cell.text for cell in event.cells]
         step = event.step
         yield {
             "index": step.index,
@@ -131,6 +133,7 @@ def _steps(
             "elapsed": round(step.elapsed, 4),
             "texts": _changes(before, texts),
             "commits": [_commit(recording, commit) for commit in step.commits],
+            "remasked": step.remasked,
         }
         before = texts
 
@@ -149,6 +152,7 @@ def _commit(recording: Recording, commit: Commit) -> dict[str, Any]:
         "end": commit.token in recording.end_tokens,
         "confidence": None if math.isnan(sure) else round(sure, 4),
         "other": None if commit.runner_up is None else _named(recording, commit.runner_up),
+        "before": None if commit.replaced is None else _named(recording, commit.replaced),
     }
 
 
