@@ -26,7 +26,7 @@ class TextJob(Job):
     settings: Settings
 
 
-class Autoregressive:
+class AutoregressiveEngine:
     """The engine of autoregressive models; one job at a time."""
 
     def __init__(self, model: Model) -> None:
@@ -36,7 +36,7 @@ class Autoregressive:
     def job(
         self, prompt: Tokens, settings: Settings, seed: int, complete: Complete | None = None
     ) -> TextJob:
-        max_tokens = _room(self.model, len(prompt), settings)
+        max_tokens = _most_tokens(self.model, len(prompt), settings)
         return TextJob(
             tokens=prompt,
             prompt_length=len(prompt),
@@ -114,7 +114,7 @@ def _sampler(model: Model, job: TextJob) -> Sampler:
     return sampler
 
 
-def _room(model: Model, prompt_length: int, settings: Settings) -> int:
+def _most_tokens(model: Model, prompt_length: int, settings: Settings) -> int:
     """How many tokens to generate: what is wanted, as far as it fits the context."""
     limit = settings.model.ctx_size or model.n_ctx_train
     canvas = settings.canvas

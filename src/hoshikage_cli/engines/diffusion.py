@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..decoding import diffusion as decoding
 from ..decoding.cache import CachePlan, cheapest_window
 from ..decoding.denoiser import Query
+from ..decoding.diffusion import Diffusion, DiffusionPlan
 from ..decoding.parallel import ParallelRule
 from ..decoding.proposal import Proposal, ProposalRule, Proposer
 from ..decoding.step import Step
@@ -71,14 +71,14 @@ class CanvasJob(Job):
         return speed.cache in ("dual", "active") and not speed.cache_window
 
     @property
-    def kind(self) -> tuple[Any, ...]:
+    def alike(self) -> tuple[Any, ...]:
         """Jobs that agree in this can share a context."""
         threads = self.settings.model.threads
         shape = (self.mask_token, self.shift_logits, threads, self.sequences)
         return (*shape, self.caching, self.asks_costs)
 
 
-class Diffusion:
+class DiffusionEngine:
     """The engine of diffusion models."""
 
     def __init__(self, model: Model) -> None:
@@ -121,11 +121,11 @@ class Diffusion:
     # ------------------------------------------------------------------------------ steps
 
     def steps(self, jobs: Jobs, at_once: int = 1) -> Iterator[tuple[Job, Step | Ended]]:
-        room: Room[CanvasJob] = Room(jobs, lambda job: job.kind)
+        room: Room[CanvasJob] = Room(jobs, lambda job: job.alike)
         while (first := room.first()) is not None:
             with ExitStack() as stack:
                 try:
-                    bench = self._bench(stack, first, room, at_once)
+                    bench = self._worker(stack, first, room, at_once)
                 except HoshikageError as error:
                     room.discard(first)
                     yield first, Ended(error)
@@ -141,9 +141,9 @@ class Diffusion:
         rows[:, job.mask_token] = -np.inf
         return rows.argmax(axis=1).tolist()
 
-    def _bench(
+    def _worker(
         self, stack: ExitStack, first: CanvasJob, room: Room[CanvasJob], at_once: int
-    ) -> _Bench:
+    ) -> _Worker:
         began, alike = time.perf_counter(), room.like(first)
         length = max(len(job.tokens) for job in alike)
         if room.last:
@@ -155,29 +155,29 @@ class Diffusion:
         # Measured before anything else is in the context.
         costs = costs_of(context) if first.asks_costs and context.has_cache else ()
         first.watch.opening = time.perf_counter() - began
-        return _Bench(self.model, context, costs)
+        return _Worker(self.model, context, costs)
 
 
-class _Bench:
+class _Worker:
     """A context at work: jobs come in from the room and run side by side."""
 
     def __init__(self, model: Model, context: CanvasContext, costs: Costs) -> None:
         self._model = model
         self._context = context
+        self._denoiser = _TimedDenoiser(context)
         self._costs = costs
-        self._jobs: dict[decoding.Diffusion, CanvasJob] = {}
+        self._jobs: dict[Diffusion, CanvasJob] = {}
 
     def run(self, room: Room[CanvasJob], first: CanvasJob) -> Iterator[tuple[Job, Step | Ended]]:
         """Steps of the jobs like `first`, until none of them is left."""
 
-        def arrivals(free: int, idle: bool) -> list[decoding.Diffusion]:
+        def arrivals(free: int, idle: bool) -> list[Diffusion]:
             admitted = room.admit(free, first, self._context.length, wait=idle)
             return [self._begun(job) for job in admitted]
 
-        denoiser = _TimedDenoiser(self._context)
-        for run, step in together(denoiser, arrivals, first.sequences):
+        for run, step in together(self._denoiser, arrivals, first.sequences):
             job = self._jobs[run]
-            job.watch.decode += denoiser.time_spent_on(run)
+            job.watch.decode += self._denoiser.time_spent_on(run)
             if step is not None:
                 yield job, step
                 if not job.revises and job.is_complete(step.canvas):
@@ -186,13 +186,13 @@ class _Bench:
                 del self._jobs[run]
                 yield job, Ended()
 
-    def _begun(self, job: CanvasJob) -> decoding.Diffusion:
+    def _begun(self, job: CanvasJob) -> Diffusion:
         cache = _cache_plan(job, self._costs)
         if cache.mode == "dual":
             job.chosen["cache_window"] = cache.window
         plan = _plan(self._model, job, cache)
         proposer = _proposer(self._context.threads, job.watch)
-        run = decoding.Diffusion(self._context, job.tokens, job.prompt_length, plan, proposer)
+        run = Diffusion(self._denoiser, job.tokens, job.prompt_length, plan, proposer)
         self._jobs[run] = job
         return run
 
@@ -215,7 +215,7 @@ class _TimedDenoiser:
             self._seconds[query.sequence] += share
         return rows
 
-    def time_spent_on(self, run: decoding.Diffusion) -> float:
+    def time_spent_on(self, run: Diffusion) -> float:
         """Seconds of passes since this was last asked of the canvas: an equal share of each."""
         mine = range(run.sequence, run.sequence + run.sequences_needed)
         return sum(self._seconds.pop(sequence, 0.0) for sequence in mine)
@@ -265,7 +265,7 @@ def _cache_plan(job: CanvasJob, costs: Costs) -> CachePlan:
     return replace(plan, costs=costs)
 
 
-def _plan(model: Model, job: CanvasJob, cache: CachePlan) -> decoding.DiffusionPlan:
+def _plan(model: Model, job: CanvasJob, cache: CachePlan) -> DiffusionPlan:
     """The pure plan of a run: what the decoding package needs of the settings and the model.
     Settings that have the name of a field flow by themselves."""
     settings, end_tokens = job.settings, model.vocabulary.end_tokens
@@ -277,7 +277,7 @@ def _plan(model: Model, job: CanvasJob, cache: CachePlan) -> decoding.DiffusionP
         "banned": (job.mask_token, *suppressed),
         "seed": job.seed,
     }
-    plan = _named(decoding.DiffusionPlan, diffusion) | {
+    plan = _named(DiffusionPlan, diffusion, settings.speed) | {
         "end_tokens": end_tokens,
         "early_stop": job.early_stop,
         "parallel": _parallel_rule(settings.speed),
@@ -285,7 +285,7 @@ def _plan(model: Model, job: CanvasJob, cache: CachePlan) -> decoding.DiffusionP
         "cache": cache,
         "rule": ProposalRule(**rule),
     }
-    return decoding.DiffusionPlan(**plan)
+    return DiffusionPlan(**plan)
 
 
 def _named(plan: type, *groups: object) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..chat import template as chat
 from ..decoding.step import Step
-from ..engines.diffusion import Diffusion
+from ..engines.diffusion import DiffusionEngine
 from ..engines.engine import Engine
 from ..engines.job import Ended, Job
 from ..engines.table import engine_of
@@ -129,7 +129,7 @@ class Generator:
         when text and holes exceed the context.
         """
         refuse_causal(self.model.family, self.name)
-        assert isinstance(self.engine, Diffusion)  # it runs all that see both ways
+        assert isinstance(self.engine, DiffusionEngine)  # it runs all that see both ways
         began, template, settings = time.perf_counter(), parse(text, marker), resolved.settings
         before = self._before(prompt, settings)
         filling = prepare(self.engine, template, before, settings, seed_of(settings))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..decoding.step import Step
-from ..engines.diffusion import CanvasJob, Diffusion, mask_token_of
+from ..engines.diffusion import CanvasJob, DiffusionEngine, mask_token_of
 from ..errors import PromptTooLong, UsageError
 from ..llama.families import Family
 from ..llama.vocabulary import Vocabulary
@@ -189,7 +189,7 @@ def refuse_causal(family: Family, name: str) -> None:
 
 
 def prepare(
-    engine: Diffusion, template: Template, before: list[int], settings: Settings, seed: int
+    engine: DiffusionEngine, template: Template, before: list[int], settings: Settings, seed: int
 ) -> Filling:
     """Lay a text with holes out behind the tokens `before`. Raises PromptTooLong when text and
     holes exceed the context."""
@@ -207,7 +207,9 @@ def _for_infill(settings: Settings, template: Template) -> Settings:
     return replace(settings, diffusion=replace(settings.diffusion, eos_policy="suppress"))
 
 
-def _check_length(engine: Diffusion, template: Template, before: int, settings: Settings) -> None:
+def _check_length(
+    engine: DiffusionEngine, template: Template, before: int, settings: Settings
+) -> None:
     """Before anything of that length is made."""
     vocabulary = engine.model.vocabulary
     kept = before + sum(len(vocabulary.tokenize(part)) for part in template.kept)
@@ -220,7 +222,7 @@ def _check_length(engine: Diffusion, template: Template, before: int, settings: 
 
 
 def _best_layout(
-    engine: Diffusion, template: Template, before: list[int], settings: Settings, seed: int
+    engine: DiffusionEngine, template: Template, before: list[int], settings: Settings, seed: int
 ) -> Filling:
     """The layout in which the model finds its words.
 

@@ -194,6 +194,7 @@ class DiffusionSettings:
         "--diffusion-alg-temp",
         minimum=0,
         maximum=1000,
+        idle_with=("algorithm", ("origin",)),
         kinds=DIFFUSION,
         idle_beside="step",
         help="Randomness in the choice of positions; 0: none.",
