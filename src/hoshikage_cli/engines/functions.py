@@ -144,7 +144,7 @@ def _described(array: NDArray[Any]) -> str:
 def _short(answer: Any) -> str:
     """A number as it is, anything else by its type: its text may be long, or have an address."""
     plain = answer is None or isinstance(answer, (bool, int, float, np.number))
-    return str(answer) if plain else f"a {type(answer).__name__}"
+    return str(answer) if plain else f"an object of type {type(answer).__name__}"
 
 
 CHECKS: dict[str, Callable[..., Any]] = {

@@ -114,12 +114,12 @@ class InfillRun(Run):
             fills.append(self._fitted(i, "".join(self._texts(tokens))))
         return self._joined(fills)
 
-    def cells_of(self, step: Step) -> list[Cell]:
+    def cells_of(self, step: Step, history: Mapping[int, tuple[float, int]]) -> list[Cell]:
         inside = {p for start, end in self.layout.spans for p in range(start, end)}
         news = news_of(step)
         return [
             replace(cell, state=self._state_in(cell, cell.position in inside, news))
-            for cell in super().cells_of(step)
+            for cell in super().cells_of(step, history)
         ]
 
     def tokens_done(self, step: Step) -> int:

@@ -43,6 +43,8 @@ class TextEvent:
     """Forward evaluations so far."""
     new_text: str
     """What streams: text that stands behind all that was there before."""
+    history: Mapping[int, tuple[float, int]]
+    """Confidence and step of what stands at each position; of those masked it says nothing."""
 
     @cached_property
     def text(self) -> str:
@@ -52,7 +54,7 @@ class TextEvent:
     @cached_property
     def cells(self) -> list[Cell]:
         """Every position of the canvas, prompt included, as a display shows it."""
-        return self.run.cells_of(self.step)
+        return self.run.cells_of(self.step, self.history)
 
     @property
     def tokens_per_second(self) -> float:
@@ -90,6 +92,10 @@ class Result:
         values = dict(self.__dict__)
         del values["tokens"]
         return values
+
+
+NEVER = (None, None)
+"""Confidence and step of what was not committed."""
 
 
 def news_of(step: Step) -> dict[int, str]:
@@ -171,12 +177,15 @@ class Run:
         self.nfe += step.nfe
         self.n_steps += 1
         self._elapsed = step.elapsed
+        if step.revises:
+            # Events that were made before still show what stood there.
+            self._history = dict(self._history)
         for commit in step.commits:
             self._history[commit.position] = (commit.confidence, step.index)
         for position in step.remasked:
             self._history.pop(position, None)
         self._revised = self._revised or step.revises
-        return TextEvent(step, self, self.nfe, self._text_added(step))
+        return TextEvent(step, self, self.nfe, self._text_added(step), self._history)
 
     def finish(self) -> None:
         """Take note that there are no more steps."""
@@ -212,7 +221,7 @@ class Run:
         stop = self._stop(canvas)
         return text if stop is None else text[: stop.characters]
 
-    def cells_of(self, step: Step) -> list[Cell]:
+    def cells_of(self, step: Step, history: Mapping[int, tuple[float, int]]) -> list[Cell]:
         news = news_of(step)
         tokens = step.canvas.tolist()
         texts = piece_texts(tokens, self.mask_token, self.words.piece)
@@ -222,7 +231,8 @@ class Run:
         for position, token in enumerate(tokens):
             answered = position >= self.prompt_length
             ended = ended or position >= end or (answered and token in self.words.end_tokens)
-            confidence, index = self._history.get(position, (None, None))
+            there = token != self.mask_token
+            confidence, index = history.get(position, NEVER) if there else NEVER
             state = self._state(position, token, news.get(position), ended)
             cells.append(Cell(position, token, texts[position], state, confidence, index))
         return cells
