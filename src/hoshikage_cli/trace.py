@@ -212,7 +212,7 @@ class Recording:
         return self.mask_token is not None
 
     def _replayed(self, before: Callable[[Step], bool]) -> Iterator[Step]:
-        canvas = list(self.canvas)
+        canvas: list[int | None] = list(self.canvas)
         for step in self.steps:
             if not before(step):
                 return

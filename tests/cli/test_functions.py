@@ -191,7 +191,8 @@ class TestNoFileNamesCode:
         done = run("batch", "-", *SHORT, stdin=lines)
         answers = [json.loads(line) for line in done.stdout.splitlines()]
         assert len(answers) == 4
-        assert all("would run code" in answer["error"] for answer in answers)
+        assert all("would run code" in answer["error"] for answer in answers[:2])
+        assert all("no setting '" in answer["error"] for answer in answers[2:])
 
     def test_a_csv(self, run, folder):
         (folder / "table.csv").write_text("prompt,algorithm\na,my_rules:score\n")

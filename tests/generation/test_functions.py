@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from functools import partial
 
 import numpy as np
@@ -85,6 +86,9 @@ def test_all_that_goes_together(generator):
     names = [result.settings[name].split(":")[1] for name in own]
     assert names == ["as_confidence", "as_linear", "as_threshold"]
     json.dumps(result.to_dict())
+    # A result goes to other processes, where a function may not.
+    assert pickle.loads(pickle.dumps(result)) == result
+    assert {type(result.settings[name]) for name in own} == {str}
 
 
 def test_the_same_seed_gives_the_same_tokens(generator):

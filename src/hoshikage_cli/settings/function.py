@@ -19,6 +19,10 @@ class Function(str):
         made.function = function
         return made
 
+    def __reduce__(self) -> tuple[type[Function], tuple[str, Callable[..., Any]]]:
+        """What a copy is made of."""
+        return Function, (str(self), self.function)
+
     def __call__(self, *arguments: Any) -> Any:
         return self.function(*arguments)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import SettingsError, did_you_mean
 from .declared import GROUPS, Settings, alternatives, declarations
+from .function import Function
 from .option import Declaration
 from .values import parse, show
 
@@ -38,9 +39,10 @@ class Resolved:
         return Resolved(_grouped(values), self.sources | dict.fromkeys(changes, "flag"))
 
     def values(self) -> dict[str, Any]:
-        """Every setting that decides what is generated, by name."""
-        known = declarations().values()
-        return {d.name: self.value(d.name) for d in known if d.group != "output"}
+        """Every setting that decides what is generated, by name; of a function its name alone."""
+        known = [d.name for d in declarations().values() if d.group != "output"]
+        found = {name: self.value(name) for name in known}
+        return {n: str(v) if isinstance(v, Function) else v for n, v in found.items()}
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
         """(name, value, source) of every setting, in words."""

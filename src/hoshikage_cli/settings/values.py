@@ -89,7 +89,6 @@ def _choice(known: Declaration, given: Any, label: str) -> str | None:
     if word in choices:
         return word
     names = [f"{i} {name}" for i, name in enumerate(choices)] if known.option.numbered else choices
-    names = [*names, FUNCTION] if known.option.takes else names
     listed = f"{', '.join(names[:-1])} or {names[-1]}"
     raise SettingsError(
         f"{label}: {given!r} is unknown: choose {listed}{did_you_mean(word, choices)}"
