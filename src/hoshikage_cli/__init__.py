@@ -30,6 +30,8 @@ _HOMES = {
     "Step": "decoding.step",
     "Commit": "decoding.step",
     "Candidates": "decoding.step",
+    "View": "decoding.view",
+    "Decision": "decoding.view",
     "TraceWriter": "trace",
     "Recording": "trace",
     "read_trace": "trace",
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
     from .decoding.step import Candidates as Candidates
     from .decoding.step import Commit as Commit
     from .decoding.step import Step as Step
+    from .decoding.view import Decision as Decision
+    from .decoding.view import View as View
     from .errors import HoshikageError as HoshikageError
     from .errors import RunError as RunError
     from .errors import UsageError as UsageError

@@ -6,6 +6,7 @@
     └── RunError                    exit code 1: a run that failed; a RuntimeError
         ├── PromptTooLong
         ├── NoMaskToken
+        ├── FunctionError           engines/functions.py
         ├── NotAModel               models/header.py
         ├── ChatTemplateError       chat/template.py
         ├── TraceError              trace.py

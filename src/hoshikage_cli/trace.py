@@ -89,6 +89,7 @@ class TraceWriter:
                 "elapsed": round(step.elapsed, 6),
                 "commits": [self._commit(commit) for commit in step.commits],
                 **self._proposals(step.proposals),
+                **({"remasked": list(step.remasked)} if step.remasked else {}),
             }
         )
 
@@ -135,6 +136,7 @@ class TraceWriter:
             **self._token(commit.token),
             "confidence": round(sure, 6) if math.isfinite(sure) else None,
             "runner_up": None if commit.runner_up is None else self._token(commit.runner_up),
+            **({} if commit.replaced is None else {"replaced": self._token(commit.replaced)}),
         }
 
     def _proposals(self, proposals: tuple[Candidates, ...] | None) -> dict[str, Any]:
@@ -235,12 +237,14 @@ class Recording:
         return self.mask_token is not None
 
     def _replayed(self, before: Callable[[Step], bool]) -> Iterator[Step]:
-        canvas = list(self.canvas)
+        canvas: list[int | None] = list(self.canvas)
         for step in self.steps:
             if not before(step):
                 return
             for commit in step.commits:
                 canvas[commit.position : commit.position + 1] = [commit.token]
+            for position in step.remasked:
+                canvas[position] = self.mask_token
             yield replace(step, canvas=np.array(canvas, np.int32))
 
 
@@ -274,6 +278,7 @@ class _Reader:
         records = self._records(lines[:-1])
         head = self._head(next(records, None))
         self.length, self.grows = len(head["canvas"]), head["mask_token"] is None
+        self.generated = {i for i, t in enumerate(head["canvas"]) if t == head["mask_token"]}
         for record in records:
             self._take(record)
         return Recording(
@@ -361,6 +366,7 @@ class _Reader:
             nfe=_whole(record["nfe"]),
             elapsed=_number(record["elapsed"]),
             proposals=self._proposals(record.get("proposals")),
+            remasked=tuple(self._remasked(record)),
         )
 
     def _proposals(self, found: Any) -> tuple[Candidates, ...] | None:
@@ -381,8 +387,18 @@ class _Reader:
             raise ValueError(f"{_short(probability)} is no probability")
         return token, _number_or_nan(probability)
 
+    def _remasked(self, record: dict[str, Any]) -> Iterator[int]:
+        """Positions that were taken back: each was masked at first, and not committed as well."""
+        taken = {item["position"] for item in record["commits"]}
+        for item in _items(record.get("remasked", []), self.length):
+            position = _whole(item)
+            if position not in self.generated or position in taken:
+                raise ValueError(f"position {position} cannot have been taken back")
+            taken.add(position)
+            yield position
+
     def _commit(self, item: Any) -> Commit:
-        sure, other = item["confidence"], item["runner_up"]
+        sure, other, before = item["confidence"], item["runner_up"], item.get("replaced")
         position = _whole(item["position"], self.length - (not self.grows))
         # An autoregressive run appends, so its canvas grows under the commits.
         self.length = max(self.length, position + 1)
@@ -391,6 +407,7 @@ class _Reader:
             token=self._token(item),
             confidence=_number_or_nan(sure),
             runner_up=None if other is None else self._token(other),
+            replaced=None if before is None else self._token(before),
         )
 
     def _token(self, item: Any) -> int:

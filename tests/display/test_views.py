@@ -60,6 +60,7 @@ def event(answer=ANSWER, prompt="What is it?\n", index=3, total=8, block=None, e
         seed=7,
         settings={"algorithm": "confidence", "schedule": "block"},
         has_masks=True,
+        revises=False,
         model={"name": "hoshi-tiny"},
     )
     text = "".join(text for text, state in answer if state != "end")
@@ -344,3 +345,33 @@ def test_without_colours_the_text_is_whole():
     plain = coloured(force_terminal=False, no_color=True)
     assert plain.startswith("Mia saw\n·[31m🌠[b]\n")
     assert "\x1b" not in plain
+
+
+def revised(view, **facts):
+    """The lines of a step that has replaced a token and taken one back."""
+    answer = [("The", "settled"), (" city", "replaced"), (MASK_CELL, "remasked"), ("x", "fresh")]
+    shown = event(answer)
+    vars(shown.run).update(facts)
+    return frame(shown, view, 80, 24, Window())
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_what_is_replaced_or_taken_back_has_a_look_and_a_legend_of_its_own(view):
+    runs = [run for line in revised(view, revises=True) for run in line.runs]
+    assert runs.count((MASK_CELL, "remasked")) == 2
+    assert (" city", "replaced") in runs
+    assert ("replaced", "replaced") in runs
+    looks = palette(Console(no_color=True))
+    assert len({str(looks[name]) for name in ("masked", "remasked", "replaced", "fresh")}) == 4
+
+
+def test_a_run_that_takes_nothing_back_has_no_legend_for_it():
+    words = "".join(text for line in revised("tokens") for text, _ in line.runs)
+    assert "taken back" not in words
+
+
+def test_a_step_function_is_named_in_place_of_the_algorithm():
+    settings = {"algorithm": "confidence", "schedule": "block", "step": "mine:step"}
+    words = "".join(text for line in revised("tokens", settings=settings) for text, _ in line.runs)
+    assert "mine:step · block" in words
+    assert "confidence" not in words

@@ -190,6 +190,24 @@ def test_ghosts_of_what_would_be_put(shown, kind):
     assert shown.complaints() == []
 
 
+@pytest.mark.parametrize("kind", ["revised"], indirect=True)
+def test_what_is_replaced_or_taken_back(shown):
+    look = "document.querySelector('[data-position=\"{}\"]').className"
+    for view in ("tokens", "confidence", "order"):
+        shown.ask(f"hoshikage.show('{view}'); hoshikage.go(2)")
+        assert shown.ask(look.format(2)) == "replaced"
+        shown.ask("hoshikage.go(3)")
+        assert shown.ask("document.querySelectorAll('#canvas .masked.back').length") == 2
+        shown.ask("hoshikage.go(4)")
+        assert shown.ask("document.querySelectorAll('#canvas .back').length") == 0
+        assert "taken back" in shown.ask("document.getElementById('legend').textContent")
+    detail = "document.getElementById('detail').textContent"
+    shown.ask("hoshikage.go(3); document.querySelector('[data-position=\"4\"]').click()")
+    assert shown.ask(detail) == "taken back in step 3 of 5"
+    shown.ask("hoshikage.go(2); document.querySelector('[data-position=\"2\"]').click()")
+    assert "in place of “ word”" in shown.ask(detail)
+
+
 def test_text_stays_text(shown):
     shown.ask("hoshikage.go(99)")
     assert "img" in shown.ask("document.title")

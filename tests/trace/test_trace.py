@@ -308,3 +308,48 @@ def test_a_stopwatch_is_all_a_replay_has_of_time(file):
     list(run)
     assert run.result().timings["generate"] == STEPS[-1].elapsed
     assert run.result().timings["decode"] == Stopwatch().decode
+
+
+# ---------------------------------------------------------------- replaced and taken back
+
+REVISED = (
+    step(0, (1, 3, 0.9, 4), (2, 3, 0.5, None)),
+    replace(step(1, (1, 6, 0.7, 3)), commits=(Commit(1, 6, 0.7, 3, replaced=3),), remasked=(2,)),
+    step(2, (2, 4, 0.8, 3), (3, 5, 0.8, None), (4, END, 1.0, None)),
+)
+
+
+def test_what_is_replaced_or_taken_back_is_read_as_it_was_written(file):
+    written(file, REVISED)
+    read = read_trace(file)
+    assert [s.remasked for s in read.steps] == [(), (2,), ()]
+    assert [c.replaced for s in read.steps for c in s.commits] == [None, None, 3, None, None, None]
+    assert str(shown(read.play())) == str(shown(recording(REVISED).play()))
+    states = [[cell.state for cell in event.cells] for event in read.play()]
+    assert states[1] == ["prompt", "replaced", "remasked", "masked", "masked"]
+    assert [event.step.canvas.tolist()[1:3] for event in read.play()] == [[3, 3], [6, MASK], [6, 4]]
+
+
+def test_a_step_without_revisions_has_no_key_for_them(file):
+    written(file)
+    assert b"remasked" not in file.read_bytes()
+    assert b"replaced" not in file.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "positions", ["[0]", "[5]", "[-1]", "[2,2]", "[1]", "2", '["2"]', "[true]", "null", "{}"]
+)
+def test_what_cannot_have_been_taken_back_is_refused(file, positions):
+    written(file, REVISED)
+    text = file.read_text(encoding="utf-8").replace('"remasked":[2]', f'"remasked":{positions}')
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(TraceError, match="line 3 cannot be understood"):
+        read_trace(file)
+
+
+def test_nothing_is_taken_back_of_a_run_without_masks(file):
+    written(file, [step(0, (1, 3, 0.5, None))], canvas=(2,), mask=None)
+    line = file.read_text(encoding="utf-8").replace('"nfe":1,', '"nfe":1,"remasked":[0],', 1)
+    file.write_text(line, encoding="utf-8")
+    with pytest.raises(TraceError, match="cannot have been taken back"):
+        read_trace(file)

@@ -184,13 +184,14 @@ class Diffusion:
         decide = self.plan.decide
         decision = _decided(turn, view, decide(view)) if decide else self._select(view)
         committed, remasked = view.positions[decision.commit], view.positions[decision.remask]
+        commits = _commits(view, decision.commit)
         self.canvas.commit(committed, view.proposal.tokens[decision.commit])
         self.canvas.remask(remasked)
         changed = np.concatenate([committed, remasked])
         self.cache.committed(changed)
         self._evaluated, self._moving = None, len(changed) > 0
         self._turn = next(self._turns, None)
-        step = self._step(turn, _commits(view, decision.commit), remasked, evaluated)
+        step = self._step(turn, commits, remasked, evaluated)
         return self._telling(step, view, decision.commit)
 
     # ----------------------------------------------------------------------- one step
@@ -330,7 +331,10 @@ def _with_twin(rows: list[Rows]) -> tuple[Rows, Rows | None]:
 
 
 def _commits(view: View, chosen: Indices) -> tuple[Commit, ...]:
-    proposal = view.proposal
+    """Made while the view still shows what stood there."""
+    proposal, masked = view.proposal, view.masked[chosen].tolist()
     columns = (view.positions, proposal.tokens, proposal.probability, proposal.runner_up)
-    rows = zip(*(column[chosen].tolist() for column in columns), strict=True)
+    standing = view.canvas[view.positions[chosen]].tolist()
+    replaced = [None if was else token for was, token in zip(masked, standing, strict=True)]
+    rows = zip(*(column[chosen].tolist() for column in columns), replaced, strict=True)
     return tuple(Commit(*row) for row in rows)

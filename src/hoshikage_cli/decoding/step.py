@@ -24,6 +24,8 @@ class Commit:
     """The logarithm of its probability, in nats, where that was asked for."""
     alternatives: tuple[tuple[int, float], ...] = ()
     """The likeliest tokens with log-probabilities, as many as were asked for."""
+    replaced: int | None = None
+    """The token that stood there, for a step function that puts another in its place."""
 
 
 @dataclass(frozen=True)
@@ -64,3 +66,8 @@ class Step:
     """Positions whose tokens were taken back, by a step function."""
     proposals: tuple[Candidates, ...] | None = None
     """What was proposed for each position in question, where that was asked for."""
+
+    @property
+    def revises(self) -> bool:
+        """Whether it changed what was committed already."""
+        return bool(self.remasked) or any(c.replaced is not None for c in self.commits)

@@ -14,6 +14,8 @@ BAR_WIDTH = 48
 BAR_FULL, BAR_EMPTY = "━", "─"
 FEWEST_ROWS = 3
 GAP = " · "
+CHANGED = ("fresh", "replaced", "remasked")
+"""States that a step has brought about, which the window follows."""
 
 
 def frame(event: TextEvent, view: str, width: int, height: int, window: Window) -> list[Line]:
@@ -39,7 +41,9 @@ def header_lines(run: Run, width: int) -> list[Line]:
 def header_facts(run: Run) -> list[str]:
     facts = [run.model["name"]]
     if run.has_masks:
-        facts += [str(run.settings.get(name, "?")) for name in ("algorithm", "schedule")]
+        # A step function stands in the place of the algorithm.
+        algorithm = run.settings.get("step") or run.settings.get("algorithm", "?")
+        facts += [str(algorithm), str(run.settings.get("schedule", "?"))]
     return [*facts, f"seed {run.seed}"]
 
 
@@ -69,4 +73,4 @@ def _pieces(event: TextEvent, view: str) -> Iterator[tuple[str, str, bool]]:
     step = event.step
     for cell in event.cells:
         text = (cell.text.strip() or END_CELL) if cell.state == "end" else cell.text
-        yield text, shade(cell, view, step.index, step.total), cell.state == "fresh"
+        yield text, shade(cell, view, step.index, step.total), cell.state in CHANGED

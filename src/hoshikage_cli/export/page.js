@@ -27,8 +27,18 @@
 
   // ------------------------------------------------------------------- the canvas at each step
 
-  const born = new Map(); // position → [step number from 1, commit]
-  steps.forEach((step, i) => step.commits.forEach((c) => born.set(c.position, [i + 1, c])));
+  // position → [step number from 1, commit, or null where the token was taken back], in order
+  const changes = new Map();
+  const note = (position, number, commit) => {
+    if (!changes.has(position)) changes.set(position, []);
+    changes.get(position).push([number, commit]);
+  };
+  steps.forEach((step, i) => {
+    for (const commit of step.commits) note(commit.position, i + 1, commit);
+    for (const position of step.remasked) note(position, i + 1, null);
+  });
+  // What became of a position last; nothing, as long as it has not been changed.
+  const latest = (position, by = now) => (changes.get(position) || []).findLast(([made]) => made <= by) || [];
 
   // What the model would have put where, by position, in each step's pass.
   const looked = steps.map((step) => new Map((step.proposals || []).map(([position, entropy, top]) => [position, { entropy, top }])));
@@ -53,24 +63,26 @@
   // Where an answer has ended by now: the first end token that is there.
   const ending = () => {
     for (let p = run.prompt; p < length; p++) {
-      const [made, commit] = born.get(p) || [];
-      if (commit && commit.end && made <= now) return p;
+      const [, commit] = latest(p);
+      if (commit && commit.end) return p;
     }
     return length;
   };
 
   const level = (position) => {
-    const [made, commit] = born.get(position);
+    const [made, commit] = latest(position);
     if (view === "order") return Math.min(4, Math.floor((5 * steps[made - 1].index) / Math.max(run.total || last, 1)));
     return commit.confidence === null ? null : run.edges.filter((edge) => commit.confidence >= edge).length;
   };
 
   const look = (position, text, end) => {
-    if (text === null) return "masked";
-    if (!born.has(position)) return "given";
+    const [made, commit] = latest(position);
+    const recent = made !== undefined && now - made < RECENT;
+    if (text === null) return recent ? "masked back" : "masked";
+    if (!commit) return "given";
     if (position >= end) return "end";
-    const [made] = born.get(position);
-    if (view === "tokens" || view === "proposals") return now - made < RECENT ? "fresh" : "settled";
+    if (recent && commit.before !== null) return "replaced";
+    if (view === "tokens" || view === "proposals") return recent ? "fresh" : "settled";
     const rank = level(position);
     return rank === null ? "settled" : `l${rank}`;
   };
@@ -118,6 +130,7 @@
     if (now === 0) return "before the first step";
     const step = steps[now - 1];
     const facts = [`${step.elapsed.toFixed(2)} s`, `NFE ${step.nfe}`];
+    if (step.remasked.length) facts.unshift(`${step.remasked.length} taken back`);
     if (run.diffusion) facts.unshift(`${step.masked} masked`);
     if (step.block) facts.push(`block ${step.block[0]}–${step.block[1] - 1}`);
     return facts.join(" · ");
@@ -174,17 +187,18 @@
 
   const tell = (position) => {
     const detail = find("detail");
-    const [made, commit] = born.get(position) || [];
+    const [made, commit] = latest(position);
     const masked = (states[now][position] ?? null) === null;
     if (masked) {
-      detail.textContent = `still masked · position ${position}`;
-    } else if (!commit || made > now) {
+      detail.textContent = made === undefined ? `still masked · position ${position}` : `taken back in step ${made} of ${last}`;
+    } else if (!commit) {
       detail.textContent = "given, not generated";
     } else {
       detail.replaceChildren(make("b", "", quoted(commit.piece)));
       const facts = [` position ${position}`, `step ${made} of ${last}`, `${run.surely} ${surely(commit.confidence)}`];
       detail.append(facts.join(" · "));
       if (commit.other !== null) detail.append(" · runner-up ", make("b", "", quoted(commit.other)));
+      if (commit.before !== null) detail.append(" · in place of ", make("b", "", quoted(commit.before)));
     }
     // Of a masked position what the next step sees in it, of a token what its own step saw.
     const found = (looked[masked ? now : made - 1] || new Map()).get(position);
@@ -214,7 +228,9 @@
   // The table has the same for those who cannot point.
   find("tokens").addEventListener("toggle", () => {
     if (find("rows").children.length) return;
-    for (const [position, [made, commit]] of [...born].sort((a, b) => a[0] - b[0])) {
+    for (const position of [...changes.keys()].sort((a, b) => a - b)) {
+      const [made, commit] = latest(position, last);
+      if (!commit) continue;
       const row = make("tr");
       const other = commit.other === null ? "" : quoted(commit.other);
       for (const text of [position, quoted(commit.piece), made, surely(commit.confidence), other]) {
@@ -281,6 +297,11 @@
   const legend = () => {
     const box = find("legend");
     box.replaceChildren();
+    if (run.revises) {
+      const mask = make("span");
+      mask.append(make("span", "masked back", MASK), "taken back");
+      box.append(mask, make("span", "replaced", "replaced"));
+    }
     if (view === "tokens" || view === "proposals") return;
     const total = Math.max(run.total || last, 1);
     for (let i = 0; i < 5; i++) {

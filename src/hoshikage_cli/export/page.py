@@ -98,6 +98,7 @@ def _data(
     return {
         "diffusion": recording.has_masks,
         "surely": name_of_confidence(recording.has_masks),
+        "revises": any(event.step.revises for event in events),
         "view": view_of(view, recording.has_masks),
         "edges": CONFIDENCE_EDGES,
         "prompt": recording.prompt_length,
@@ -123,7 +124,8 @@ def _steps(
 ) -> Iterator[dict[str, Any]]:
     before: list[str | None] = list(_first_canvas(recording))
     for event, time in zip(events, times, strict=True):
-        texts = [None if cell.state == "masked" else cell.text for cell in event.cells]
+        mask = recording.mask_token
+        texts = [None if cell.token == mask else cell.text for cell in event.cells]
         step = event.step
         yield {
             "index": step.index,
@@ -135,6 +137,7 @@ def _steps(
             "texts": _changes(before, texts),
             "commits": [_commit(recording, commit) for commit in step.commits],
             **_proposals(step),
+            "remasked": step.remasked,
         }
         before = texts
 
@@ -180,6 +183,7 @@ def _commit(recording: Recording, commit: Commit) -> dict[str, Any]:
         "end": commit.token in recording.end_tokens,
         "confidence": _rounded(commit.confidence),
         "other": None if commit.runner_up is None else _named(recording, commit.runner_up),
+        "before": None if commit.replaced is None else _named(recording, commit.replaced),
     }
 
 

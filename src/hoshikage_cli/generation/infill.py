@@ -21,7 +21,7 @@ from ..llama.families import Family
 from ..llama.vocabulary import Vocabulary
 from ..settings.declared import Settings
 from .holes import Layout, Template, lay_out, spaced
-from .run import Result, Run
+from .run import Result, Run, news_of
 from .text import Cell, decode, piece_texts
 
 # ------------------------------------------------------------------------------- the results
@@ -116,25 +116,23 @@ class InfillRun(Run):
             fills.append(self._fitted(i, "".join(self._texts(tokens))))
         return self._joined(fills)
 
-    def cells_of(self, step: Step) -> list[Cell]:
+    def cells_of(self, step: Step, history: Mapping[int, tuple[float, int]]) -> list[Cell]:
         inside = {p for start, end in self.layout.spans for p in range(start, end)}
-        fresh = {commit.position for commit in step.commits}
+        news = news_of(step)
         return [
-            replace(cell, state=self._state_in(cell, cell.position in inside, fresh))
-            for cell in super().cells_of(step)
+            replace(cell, state=self._state_in(cell, cell.position in inside, news))
+            for cell in super().cells_of(step, history)
         ]
 
     def tokens_done(self, step: Step) -> int:
         return self.template.masks - step.masked
 
-    def _state_in(self, cell: Cell, hole: bool, fresh: set[int]) -> str:
+    def _state_in(self, cell: Cell, hole: bool, news: Mapping[int, str]) -> str:
         if not hole:
             return "prompt"
-        if cell.token == self.mask_token:
-            return "masked"
         if cell.token in self._dropped:
             return "end"
-        return "fresh" if cell.position in fresh else "settled"
+        return news.get(cell.position, "masked" if cell.token == self.mask_token else "settled")
 
     def _put_together(self, canvas: NDArray[np.int32]) -> tuple[str, list[FilledHole]]:
         text, holes = "", []

@@ -44,6 +44,8 @@ class TextEvent:
     """Forward evaluations so far."""
     new_text: str
     """What streams: text that stands behind all that was there before."""
+    history: Mapping[int, tuple[float, int]]
+    """Confidence and step of what stands at each position; of those masked it says nothing."""
 
     @cached_property
     def text(self) -> str:
@@ -53,7 +55,7 @@ class TextEvent:
     @cached_property
     def cells(self) -> list[Cell]:
         """Every position of the canvas, prompt included, as a display shows it."""
-        return self.run.cells_of(self.step)
+        return self.run.cells_of(self.step, self.history)
 
     @property
     def tokens_per_second(self) -> float:
@@ -97,6 +99,16 @@ class Result:
         return {**values, "logprobs": {"content": [told.to_dict() for told in self.logprobs]}}
 
 
+NEVER = (None, None)
+"""Confidence and step of what was not committed."""
+
+
+def news_of(step: Step) -> dict[int, str]:
+    """The state of each position that a step has changed."""
+    news = {c.position: "fresh" if c.replaced is None else "replaced" for c in step.commits}
+    return news | dict.fromkeys(step.remasked, "remasked")
+
+
 class Run:
     """One generation under way: iterate for `TextEvent`s; `result()` at any time.
 
@@ -131,6 +143,7 @@ class Run:
         self._streamed = 0
         self._history: dict[int, tuple[float, int]] = {}
         self._logprobs = Logprobs(words.piece, words.text)
+        self._revised = False
 
     @property
     def prompt_length(self) -> int:
@@ -144,6 +157,11 @@ class Run:
     def has_masks(self) -> bool:
         """Whether positions are unmasked, rather than added one after the other."""
         return self.job.mask_token is not None
+
+    @property
+    def revises(self) -> bool:
+        """Whether tokens may be replaced or taken back, or have been."""
+        return self._revised or self.settings.get("step") is not None
 
     @property
     def seed(self) -> int:
@@ -165,10 +183,16 @@ class Run:
         self.nfe += step.nfe
         self.n_steps += 1
         self._elapsed = step.elapsed
+        if step.revises:
+            # Events that were made before still show what stood there.
+            self._history = dict(self._history)
         for commit in step.commits:
             self._history[commit.position] = (commit.confidence, step.index)
+        for position in step.remasked:
+            self._history.pop(position, None)
+        self._revised = self._revised or step.revises
         self._logprobs.note(step.commits, step.index)
-        return TextEvent(step, self, self.nfe, self._text_added(step))
+        return TextEvent(step, self, self.nfe, self._text_added(step), self._history)
 
     def finish(self) -> None:
         """Take note that there are no more steps."""
@@ -206,8 +230,8 @@ class Run:
         stop = self._stop(canvas)
         return text if stop is None else text[: stop.characters]
 
-    def cells_of(self, step: Step) -> list[Cell]:
-        fresh = {commit.position for commit in step.commits}
+    def cells_of(self, step: Step, history: Mapping[int, tuple[float, int]]) -> list[Cell]:
+        news = news_of(step)
         tokens = step.canvas.tolist()
         texts = piece_texts(tokens, self.mask_token, self.words.piece)
         stop = self._stop(step.canvas)
@@ -216,8 +240,9 @@ class Run:
         for position, token in enumerate(tokens):
             answered = position >= self.prompt_length
             ended = ended or position >= end or (answered and token in self.words.end_tokens)
-            confidence, index = self._history.get(position, (None, None))
-            state = self._state(position, token, position in fresh, ended)
+            there = token != self.mask_token
+            confidence, index = history.get(position, NEVER) if there else NEVER
+            state = self._state(position, token, news.get(position), ended)
             cells.append(Cell(position, token, texts[position], state, confidence, index))
         return cells
 
@@ -225,13 +250,13 @@ class Run:
         """Positions of the answer that are not masked after a step."""
         return len(step.canvas) - self.prompt_length - step.masked
 
-    def _state(self, position: int, token: int, fresh: bool, ended: bool) -> str:
+    def _state(self, position: int, token: int, news: str | None, ended: bool) -> str:
         if token == self.mask_token:
-            return "masked"
+            return news or "masked"
         if ended:
             return "end"
-        if fresh:
-            return "fresh"
+        if news:
+            return news
         return "prompt" if position < self.prompt_length else "settled"
 
     def _text_added(self, step: Step) -> str:

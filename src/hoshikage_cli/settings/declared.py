@@ -23,6 +23,8 @@ MOST_TOLD = 20
 """Of the likeliest tokens of a position."""
 
 VIEWS = ("tokens", "confidence", "order")
+FUNCTION = "MODULE:FUNCTION"
+"""How code is named, on the command line alone."""
 
 DIFFUSION = ("diffusion",)
 AUTOREGRESSIVE = ("autoregressive",)
@@ -138,8 +140,10 @@ class DiffusionSettings:
         "--diffusion-algorithm",
         env="DIFFUSION_ALGORITHM",
         choices=ALGORITHMS,
+        takes=("view",),
         numbered=True,
         kinds=DIFFUSION,
+        idle_beside="step",
         help="Which positions are unmasked first.",
         panel="Diffusion",
     )
@@ -149,6 +153,7 @@ class DiffusionSettings:
         "--diffusion-schedule",
         env="DIFFUSION_SCHEDULE",
         choices=SCHEDULES,
+        takes=("step", "block", "masked", "eps"),
         numbered=True,
         kinds=DIFFUSION,
         help="How many are unmasked in each step.",
@@ -194,6 +199,7 @@ class DiffusionSettings:
         maximum=1000,
         idle_with=("algorithm", ("origin",)),
         kinds=DIFFUSION,
+        idle_beside="step",
         help="Randomness in the choice of positions; 0: none.",
         panel="Diffusion",
     )
@@ -221,6 +227,17 @@ class DiffusionSettings:
         choices=("natural", "suppress", "last"),
         kinds=DIFFUSION,
         help="End tokens: as they come, never, or after all others.",
+        panel="Diffusion",
+    )
+    step: str | None = option(
+        None,
+        "--step",
+        metavar=FUNCTION,
+        env="",
+        config=False,
+        takes=("view",),
+        kinds=DIFFUSION,
+        help="A function of your own that decides each step: what is committed, what taken back.",
         panel="Diffusion",
     )
 
@@ -334,6 +351,18 @@ class SpeedSettings:
         kinds=DIFFUSION,
         idle_with=("klass", (None,)),
         help="How sure --klass wants to be.",
+        panel="Speed",
+    )
+    rule: str | None = option(
+        None,
+        "--rule",
+        metavar=FUNCTION,
+        env="",
+        config=False,
+        takes=("view",),
+        one_of="parallel rule",
+        kinds=DIFFUSION,
+        help="Unmask everything in the block that a function of your own accepts.",
         panel="Speed",
     )
 

@@ -12,11 +12,13 @@ from .values import parse
 
 FIXED_GROUPS = ("model", "output")
 FIXED_NAMES = ("samples",)
-"""Settings of the program: one model gives all answers, each once."""
+"""Settings of the program: one model gives all answers, each once. What can be code alone is left
+out besides, since a record has none."""
 
 
 def _free(known: Declaration) -> bool:
-    return known.group not in FIXED_GROUPS and known.name not in FIXED_NAMES
+    code_alone = bool(known.option.takes) and not known.option.choices
+    return not code_alone and known.group not in FIXED_GROUPS and known.name not in FIXED_NAMES
 
 
 def changeable() -> dict[str, Declaration]:

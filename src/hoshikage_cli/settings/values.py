@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import SettingsError, did_you_mean
+from .declared import FUNCTION, declarations
+from .function import Function, named
 from .option import FALSE_WORDS, TRUE_WORDS, Declaration
 
 
@@ -12,6 +14,8 @@ def parse(known: Declaration, given: Any, label: str) -> Any:
     """`given`, text or a value, as the option's type. Raises SettingsError that begins `label`."""
     if known.repeated:
         return _texts(known, given, label)
+    if known.option.takes and (callable(given) or ":" in str(given) or not known.option.choices):
+        return _function(known, given, label)
     read = {"int": _integer, "float": _number, "bool": _truth, "str": _text}[known.type]
     value = _choice(known, given, label) if known.option.choices else read(known, given, label)
     if known.option.unset is not None and value == known.option.unset:
@@ -59,6 +63,20 @@ def _texts(known: Declaration, given: Any, label: str) -> tuple[str, ...]:
     if "" in several:
         raise SettingsError(f"{label}: '' is no text: give at least one character")
     return tuple(_text(known, each, label) for each in several)
+
+
+def _function(known: Declaration, given: Any, label: str) -> Function:
+    """A function itself: text never becomes one here, whatever file it stands in."""
+    if callable(given):
+        return named(given, known.option.takes, label)
+    if ":" in str(given):
+        raise SettingsError(
+            f"{label}: {given!r} would run code, which only a flag and Python may: "
+            f"give {known.flag} {FUNCTION} on the command line"
+        )
+    others = [d.flag for d in declarations().values() if d != known]
+    guess = did_you_mean(known.flag, others, 0.8)
+    raise SettingsError(f"{label}: {given!r} is no function: give {FUNCTION}{guess}")
 
 
 def _choice(known: Declaration, given: Any, label: str) -> str | None:
@@ -117,7 +135,7 @@ def show(known: Declaration, value: Any) -> str:
         return known.option.none
     if known.repeated:
         return ", ".join(map(repr, value))
-    if known.option.numbered:
+    if known.option.numbered and not isinstance(value, Function):
         return f"{known.option.choices.index(value)} ({value})"
     if isinstance(value, bool):
         return "yes" if value else "no"

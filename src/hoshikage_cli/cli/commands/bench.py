@@ -17,6 +17,7 @@ from ...settings.option import Declaration
 from ...settings.resolve import Resolved
 from ...settings.values import parse
 from ..exits import Exit
+from ..functions import with_function
 from ..interrupts import run_through
 from ..options import RUN, Typed, argument, flag, with_options, with_settings
 from ..output import write_json
@@ -139,7 +140,7 @@ def parse_variation(text: str) -> tuple[str, list[str]]:
         raise UsageError(f"--vary: {text!r} is not NAME=VALUE,VALUE")
     if name not in known:
         raise SettingsError(f"--vary: no setting {name!r} to vary{did_you_mean(name, known)}")
-    return known[name], values.split(",")
+    return known[name], [with_function(known[name], value) for value in values.split(",")]
 
 
 def name_of(variant: Mapping[str, str]) -> str:
