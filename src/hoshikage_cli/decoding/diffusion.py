@@ -228,10 +228,8 @@ class Diffusion:
         return quota if self.rule is None else max(1, quota)
 
     def _view(self, turn: Turn, rows: list[Rows]) -> View:
-        rule, masked = (
-            self.proposal_rule,
-            self.canvas.tokens[turn.positions] == self.canvas.mask_token,
-        )
+        rule = self.proposal_rule
+        masked = self.canvas.tokens[turn.positions] == self.canvas.mask_token
         return View(
             positions=turn.positions,
             masked=masked,
