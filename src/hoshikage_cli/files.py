@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import tempfile
 from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .errors import RunError, SettingsError
 
@@ -16,6 +18,21 @@ if TYPE_CHECKING:
 
 CONFIG = "the config file"
 """What a file is called in messages, unless whoever reads it says otherwise."""
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """A file to be read, or /dev/null. Raises RunError for a pipe, a socket or a device, which
+    could keep us waiting for ever; OSError as `open` does."""
+    # Without O_NONBLOCK, to open a named pipe is to wait for whoever writes to it.
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NO_WAIT))  # noqa: SIM115
+    found = os.fstat(file.fileno())
+    if stat.S_ISREG(found.st_mode) or os.path.samestat(found, os.stat(os.devnull)):
+        return file
+    file.close()
+    raise RunError(f"{path} is no regular file: give the path of one")
+
+
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -48,10 +65,11 @@ def _replace(target: Path, text: str, mode: int) -> None:
 def read_text(path: Path, what: str = CONFIG) -> str | None:
     """A file's text, None without one. Raises SettingsError for one that cannot be read."""
     try:
-        return path.read_text(encoding="utf-8")
+        with TextIOWrapper(open_regular(path), encoding="utf-8") as file:
+            return file.read()
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, RunError) as error:
         raise SettingsError(f"cannot read {what} {path}: {error}") from None
 
 

@@ -107,16 +107,17 @@ def lay_out(
     return Layout(np.array(tokens, np.int32), tuple(spans), absorbed)
 
 
-def continued(vocabulary: Vocabulary, text: str) -> list[int]:
+def continued(vocabulary: Vocabulary, text: str, parse_special: bool = False) -> list[int]:
     """Tokens of a text that does not begin anything.
 
     Some vocabularies put a space in front of every text; behind a newline they cannot.
     """
-    tokens = vocabulary.tokenize(text).tolist()
-    if not text or vocabulary.detokenize(tokens) == text.encode("utf-8", "surrogatepass"):
+    tokens = vocabulary.tokenize(text, parse_special=parse_special).tolist()
+    written = vocabulary.detokenize(tokens, special=parse_special)
+    if not text or written == text.encode("utf-8", "surrogatepass"):
         return tokens
     start = vocabulary.tokenize("\n").tolist()
-    longer = vocabulary.tokenize("\n" + text).tolist()
+    longer = vocabulary.tokenize("\n" + text, parse_special=parse_special).tolist()
     return longer[len(start) :] if longer[: len(start)] == start else tokens
 
 
