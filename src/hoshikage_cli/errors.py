@@ -33,6 +33,18 @@ class NoMaskToken(RunError):
     """A diffusion model whose vocabulary names no mask token."""
 
 
+LONGEST_QUOTE = 200
+"""Characters of what was typed that a message repeats."""
+
+
+def shortened(text: str) -> str:
+    """A text as a message may repeat it: long ones without their middle."""
+    if len(text) <= LONGEST_QUOTE:
+        return text
+    half = LONGEST_QUOTE // 2
+    return f"{text[:half]}… {len(text) - 2 * half:,} characters …{text[-half:]}"
+
+
 def did_you_mean(name: str, allowed: Iterable[str], likeness: float = 0.6) -> str:
     """`; did you mean X?` where something allowed looks like `name`, else nothing."""
     close = difflib.get_close_matches(name, list(allowed), n=1, cutoff=likeness)

@@ -68,11 +68,11 @@ def _unused(messages: Sequence[Message]) -> str:
 
 def _marked(message: Message, vocabulary: Vocabulary, mark: str) -> Message:
     """A message with the mark behind the first character of each control token that it spells."""
-    text = message["content"]
+    said = text = message["content"]
     while spellings := set(_control_spellings(text, vocabulary)):
         longest_first = sorted(map(re.escape, spellings), key=len, reverse=True)
         text = re.sub("|".join(longest_first), lambda m: m[0][:1] + mark + m[0][1:], text)
-    return message if text == message["content"] else {**message, "content": text}
+    return message if text == said else {**message, "content": text}
 
 
 def _control_spellings(text: str, vocabulary: Vocabulary) -> Iterator[str]:
