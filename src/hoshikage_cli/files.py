@@ -11,7 +11,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from .errors import RunError, SettingsError
+from .errors import RunError, SettingsError, shortened
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -42,11 +42,14 @@ def write_whole(path: Path, text: str) -> None:
     """
     target = Path(os.path.realpath(path))
     try:
+        text.encode("utf-8")
         target.parent.mkdir(parents=True, exist_ok=True)
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
         _replace(target, text, mode)
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror}") from None
+    except UnicodeEncodeError:
+        raise RunError(f"cannot write {path}: what is to be written is not UTF-8 text") from None
 
 
 def _replace(target: Path, text: str, mode: int) -> None:
@@ -81,8 +84,11 @@ def parse_toml(text: str, path: Path, what: str = CONFIG) -> dict[str, Any]:
         import tomli as tomllib
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{what} {path} is not valid TOML: {error}") from None
+    except RecursionError:
+        raise SettingsError(f"{what} {path} is not valid TOML: it is nested too deeply") from None
+    except ValueError as error:
+        reason = shortened(str(error))
+        raise SettingsError(f"{what} {path} is not valid TOML: {reason}") from None
 
 
 def document_of(path: Path, what: str = CONFIG) -> TOMLDocument:
@@ -91,4 +97,7 @@ def document_of(path: Path, what: str = CONFIG) -> TOMLDocument:
 
     text = read_text(path, what) or ""
     parse_toml(text, path, what)
-    return tomlkit.parse(text)
+    try:
+        return tomlkit.parse(text)
+    except RecursionError:
+        raise SettingsError(f"{what} {path} is nested too deeply to be changed") from None

@@ -9,11 +9,14 @@ import traceback
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
-from ..errors import HoshikageError, UsageError, did_you_mean
+from ..errors import HoshikageError, UsageError, did_you_mean, shortened
 from ..settings.declared import declarations
 from ..settings.option import TRUE_WORDS
 from .exits import Exit
 from .streams import ClosedPipe, note
+
+LONGEST_LINE = 2000
+"""Characters of a line on stderr: a path may be long, what an argument held is not repeated."""
 
 
 @runtime_checkable
@@ -39,7 +42,7 @@ def report(error: BaseException, arguments: list[str]) -> int:
     if _verbose(arguments, os.environ):
         traceback.print_exception(error, file=sys.stderr)
     message, code = _described(error)
-    note(message)
+    note(shortened(message, LONGEST_LINE))
     return code
 
 

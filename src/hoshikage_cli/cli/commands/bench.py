@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...display.display import Display
-from ...errors import SettingsError, UsageError, did_you_mean
+from ...errors import SettingsError, UsageError, did_you_mean, quoted
 from ...settings.declared import declarations
 from ...settings.resolve import Resolved
 from ..exits import Exit
@@ -106,9 +106,9 @@ def parse_variation(text: str) -> tuple[str, list[str]]:
     known = {d.long_name: d.name for d in declarations().values()}
     known |= {d.name: d.name for d in declarations().values()}
     if not found or not values:
-        raise UsageError(f"--vary: {text!r} is not NAME=VALUE,VALUE")
+        raise UsageError(f"--vary: {quoted(text)} is not NAME=VALUE,VALUE")
     if name not in known:
-        raise SettingsError(f"--vary: no setting {name!r}{did_you_mean(name, known)}")
+        raise SettingsError(f"--vary: no setting {quoted(name)}{did_you_mean(name, known)}")
     return known[name], values.split(",")
 
 
