@@ -41,12 +41,13 @@ demo: build ## watch the shipped model unmask an answer (PROMPT="…" for anothe
 test: build $(TESTABLE) ## run the tests, a process per core (TESTS=tests/cli: some of them)
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(TESTS)
 
-# Packages that know nothing of the library (tests/test_walls.py holds them to it).
-QUICK := decoding reference settings models chat trace batch display export cli/test_settings.py cli/test_chat.py
-QUICK_TESTS := $(wildcard $(QUICK:%=tests/%)) tests/test_walls.py
+# Tests of packages that know nothing of the library (tests/test_walls.py holds them to it), and of
+# what needs none in the others.
+QUICK := decoding reference settings models chat trace batch display export \
+	engines/test_room.py generation/test_arrivals.py test_walls.py
 
 quick: $(CHECKABLE) ## run the tests that need no library and no build: seconds
-	$(BIN)/python -m pytest -m "not native and not slow" $(QUICK_TESTS)
+	$(BIN)/python -m pytest -m "not native and not slow" $(QUICK:%=tests/%)
 
 MUTANTS ?= 5000
 SEED ?= 0

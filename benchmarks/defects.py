@@ -112,7 +112,7 @@ def margin_unsorted(path: Path) -> Finding:
         p = np.exp(rows - rows.max(1, keepdims=True))
         p /= p.sum(1, keepdims=True)
         unsorted = best(p[:, 0] - p[:, 1], positions, len(committed))
-        true = best(proposal.top1 - proposal.top2, positions, len(committed))
+        true = best(1 - proposal.rest - proposal.top2, positions, len(committed))
     wrong, right = len(committed & unsorted), len(committed & true)
     return Finding(
         "3",
@@ -179,7 +179,8 @@ def origin_masks(path: Path) -> Finding:
         idle = sum(map(np.array_equal, canvases[:-1], canvases[1:]))
     return Finding(
         "7",
-        "origin rounds its probability down to a count: 0 in early steps, and masks left in blocks",
+        "origin rounds its probability down to a whole number of masks: 0 while more "
+        "steps than masks are left, and masks left in blocks",
         "each masked position with probability 1 - s/t, all of them in the last step",
         "the real-valued probability; the last step fills what is left",
         f"{left} masks left with blocks; {idle} of 64 steps commit nothing",
@@ -214,7 +215,7 @@ def aborts(path: Path) -> Finding:
         "9",
         "aborts on its own default command and on lengths that do not divide; a prompt that is too "
         "long ends with exit code 0",
-        "LLaDA and Dream demand divisibility; neither aborts",
+        "LLaDA's code asserts that lengths divide; Dream's own algorithms have no blocks",
         "defaults run, a ragged last block is shorter, a failure has exit code 1 and one line",
         f"exit codes: default {default}, ragged block {ragged}, too long {long}",
         default != 0 and ragged != 0 and long == 0,

@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -33,11 +34,12 @@ from hoshikage_cli.decoding.diffusion import DiffusionPlan
 from hoshikage_cli.decoding.proposal import ProposalRule
 from hoshikage_cli.decoding.together import diffuse
 from hoshikage_cli.llama.canvases import CanvasContext
+from hoshikage_cli.llama.families import FAMILIES
 from hoshikage_cli.llama.model import Model
 from hoshikage_cli.models.catalogue import shipped_path
 from random_model import Shape, copied_vocabulary, write_model
 
-ARCHITECTURES = ("dream", "llada", "llada-moe", "rnd1")
+ARCHITECTURES = tuple(a for f in FAMILIES if f.kind == "diffusion" for a in f.architectures)
 VOCABULARY = ROOT / "vendor" / "llama.cpp" / "models" / "ggml-vocab-qwen2.gguf"
 ALGORITHMS = ("confidence", "margin", "entropy")
 STEPS = (1, 2, 3, 5, 8, 13, 24, 40)
@@ -274,11 +276,11 @@ def equivalent_steps(run: PeerRun) -> int:
 
 
 def single_precision_differs(run: PeerRun) -> bool:
-    """Whether float32 arithmetic, as the peer's, gives other counts than double precision."""
-    return schedule_counts(run, np.float32) != schedule_counts(run, np.float64)
+    """Whether float32 arithmetic, as the peer's, gives other counts than exact numbers."""
+    return schedule_counts(run, np.float32) != schedule_counts(run, lambda x: Fraction(str(x)))
 
 
-def schedule_counts(run: PeerRun, real: type) -> list[int]:
+def schedule_counts(run: PeerRun, real: Callable) -> list[int]:
     masked, counts = run.length - len(run.prompt), []
     one, eps = real(1), real(run.eps)
     for step in range(run.steps):

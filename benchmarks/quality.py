@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
+from functools import partial
 
 import corpus
 import hoshikage_cli as hk
+from hoshikage_cli.batch.records import Record
+from hoshikage_cli.bench import accuracy
+from hoshikage_cli.bench.tasks import Item
+from hoshikage_cli.generation.generator import Generator
+from hoshikage_cli.settings.resolve import Resolved
 
 BLOCKS = {"block_length": 32, "steps": 0}
 SETTINGS: dict[str, dict] = {
@@ -46,17 +51,32 @@ class Score:
 
 
 def scores(items: int) -> list[Score]:
+    """Every setting on so many held-out items of each task, one answer at a time."""
     with hk.load("hoshi-tiny", threads=2, seed=1) as generator:
-        return [score(generator, name, settings, items) for name, settings in SETTINGS.items()]
+        settings = {name: partial(settled, generator, each) for name, each in SETTINGS.items()}
+        trial = accuracy.Trial(generator, held_out_items(items), settings, at_once=1)
+        for _ in trial:
+            pass
+    return [score_of(found) for found in trial.scores]
 
 
-def score(generator, name: str, settings: dict, items: int) -> Score:
-    right, nfe, tokens, began = {}, 0, 0, time.perf_counter()
-    for task in corpus.GENERATORS:
-        examples = corpus.held_out_examples(task, items)
-        results = [generator.generate(example.prompt, **settings) for example in examples]
-        correct = [corpus.is_right(e, r.text) for e, r in zip(examples, results, strict=True)]
-        right[task] = sum(correct) / len(correct)
-        nfe += sum(result.nfe for result in results)
-        tokens += sum(result.completion_tokens for result in results)
-    return Score(name, right, nfe, tokens, time.perf_counter() - began)
+def settled(generator: Generator, settings: dict, own: dict) -> Resolved:
+    return generator.resolve(**settings, **own)
+
+
+def held_out_items(count: int) -> list[Item]:
+    examples = [
+        (task, example)
+        for task in corpus.GENERATORS
+        for example in corpus.held_out_examples(task, count)
+    ]
+    return [
+        Item(Record(line, example.prompt), partial(corpus.is_right, example), task)
+        for line, (task, example) in enumerate(examples, 1)
+    ]
+
+
+def score_of(found: accuracy.Score) -> Score:
+    right = {task: tally.share for task, tally in found.tasks().items()}
+    nfe = sum(answer.nfe for answer in found.answers.values())
+    return Score(found.name, right, nfe, found.tokens, found.seconds)

@@ -25,6 +25,7 @@ sys.path += [str(ROOT / "tools"), str(ROOT / "tools" / "demo_model")]
 
 import quality
 import speed
+from hoshikage_cli.export.plot import Point, plot
 from hoshikage_cli.llama.library import build_info
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -183,51 +184,10 @@ def cpu_facts() -> str:
 
 
 def draw(scores: list[quality.Score]) -> None:
-    import matplotlib
-
-    matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "hoshikage"
-    from matplotlib import pyplot, ticker
-
-    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
-    for i, score in enumerate(scores):
-        axes.scatter(score.tokens_per_second, 100 * score.accuracy, color=f"C{i % 10}", zorder=3)
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
-    axes.xaxis.set_minor_formatter(ticker.NullFormatter())
-    axes.set_xlabel("tokens of answers a second")
-    axes.set_ylabel("exact match on held-out tasks (%)")
-    axes.margins(x=0.15, y=0.12)
-    axes.grid(alpha=0.3)
-    figure.draw_without_rendering()
-    taken: list = []
-    for score in sorted(scores, key=lambda score: score.accuracy):
-        label(axes, score, taken)
+    points = [Point(s.name, s.tokens_per_second, 100 * s.accuracy) for s in scores]
+    labels = ("tokens of answers a second", "exact match on held-out tasks (%)")
     PLOT.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(PLOT, metadata={"Date": None})
-
-
-def label(axes, score: quality.Score, taken: list) -> None:
-    """Write the name beside its point, at the first place where it covers no other name."""
-    point = (score.tokens_per_second, 100 * score.accuracy)
-    places = [(x, y) for y in (4, -12, 14, -22, 24, -32) for x in (7, -7)]
-    for x, y in places:
-        text = axes.annotate(
-            score.name,
-            point,
-            xytext=(x, y),
-            textcoords="offset points",
-            fontsize=8,
-            ha="left" if x > 0 else "right",
-        )
-        extent = text.get_window_extent().padded(1)
-        inside = axes.bbox.x0 < extent.x0 and extent.x1 < axes.bbox.x1
-        if inside and not any(extent.overlaps(other) for other in taken):
-            break
-        if (x, y) != places[-1]:
-            text.remove()
-    taken.append(extent)
+    PLOT.write_bytes(plot(points, *labels, PLOT.suffix))
 
 
 if __name__ == "__main__":

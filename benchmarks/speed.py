@@ -16,12 +16,13 @@ from statistics import median
 import numpy as np
 
 import hoshikage_cli as hk
-from hoshikage_cli.bench import Peer, Row, measure
+from hoshikage_cli.bench.timing import Peer, Row, measure
 from hoshikage_cli.decoding.denoiser import Query
+from hoshikage_cli.decoding.proposal import ProposalRule
 from hoshikage_cli.llama.canvases import CanvasContext
 from hoshikage_cli.llama.model import Model
 from hoshikage_cli.llama.openmp import environment_of_others
-from hoshikage_cli.llama.rows import RowRule, reduce_rows
+from hoshikage_cli.llama.rows import reduce_rows
 from peer import PEER, ROOT
 from random_model import Shape, copied_vocabulary, write_model
 
@@ -134,7 +135,7 @@ def reduction(repetitions: int) -> Comparison:
     positions = np.arange(BLOCK)
 
     def once() -> float:
-        return seconds(lambda: reduce_rows(rows, None, positions, 0, RowRule(), THREADS))
+        return seconds(lambda: reduce_rows(rows, None, positions, 0, ProposalRule(), THREADS))
 
     once()
     found = 1000 * median(once() for _ in range(4 * repetitions))

@@ -16,7 +16,7 @@ from typing import Any
 
 import typer.main
 
-from hoshikage_cli.cli.app import app
+from hoshikage_cli.cli.app import program
 from hoshikage_cli.cli.help import OTHERS, help_row
 
 ROOT = Path(__file__).parents[1]
@@ -40,7 +40,7 @@ the flags are understood as well.
 def reference() -> str:
     """The text of docs/reference.md."""
     parts = [HEAD]
-    for path, command in commands(typer.main.get_command(app), ("hoshikage",)):
+    for path, command in commands(typer.main.get_command(program()), ("hoshikage",)):
         parts.append(section(path, command))
     return "\n".join(parts)
 

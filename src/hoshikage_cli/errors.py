@@ -1,6 +1,26 @@
 """What can go wrong, in words for the person who typed the command.
 
-`UsageError` is something to type differently (exit code 2), `RunError` a run that failed (1).
+    HoshikageError
+    ├── UsageError                  exit code 2: something to type differently; a ValueError
+    │   └── SettingsError
+    └── RunError                    exit code 1: a run that failed; a RuntimeError
+        ├── PromptTooLong
+        ├── NoMaskToken
+        ├── NotAModel               models/header.py
+        ├── ChatTemplateError       chat/template.py
+        ├── TraceError              trace.py
+        ├── StrictStop              batch/run.py
+        ├── ClosedPipe              cli/streams.py: exit code 141, and no line
+        └── LlamaError              llama/errors.py
+            ├── ModelLoadError      llama/errors.py: an OSError
+            ├── ContextError        llama/errors.py
+            ├── DecodeError         llama/errors.py
+            ├── DecodeAborted       llama/errors.py
+            ├── TokenizeError       llama/errors.py: a ValueError
+            └── ClosedError         llama/errors.py: a ValueError
+
+Errors live beside what raises them; those above without a file live here. `cli/errors.py` makes the
+line and the exit code.
 """
 
 from __future__ import annotations

@@ -6,37 +6,30 @@ import json
 
 import pytest
 
-import random_model
-
-ARCHITECTURES = ("dream", "llada", "llada-moe", "rnd1")
-SHIFTED = ("dream", "rnd1")
+from random_models import DIFFUSION, SHIFTED
 
 
-@pytest.fixture(scope="module")
-def model_files(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("random")
-    return {
-        arch: random_model.write_model(
-            folder / f"{arch}.gguf", random_model.Shape(arch=arch, experts=4)
-        )
-        for arch in ARCHITECTURES
-    }
-
-
-@pytest.mark.parametrize("arch", ARCHITECTURES)
-def test_inspect(hoshikage, model_files, arch):
-    shown = json.loads(hoshikage("inspect", "--json", model_files[arch]).stdout)
+@pytest.mark.parametrize("arch", DIFFUSION)
+def test_inspect(hoshikage, model_file, arch):
+    shown = json.loads(hoshikage("inspect", "--json", model_file(arch)).stdout)
     assert shown["architecture"] == arch
     assert shown["kind"] == "diffusion"
     assert shown["shift_logits"] is (arch in SHIFTED)
 
 
-@pytest.mark.parametrize("options", [(), ("--fast",), ("--cfg-scale", "1", "--temp", "0.8")])
-@pytest.mark.parametrize("arch", ARCHITECTURES)
-def test_generate(hoshikage, model_files, arch, options):
-    arguments = ("generate", "-m", model_files[arch], "-n", "16", "--steps", "6", "-s", "1")
+# Without end tokens every run takes all of its steps and fills the whole canvas.
+WHOLE = ("-n", "16", "--steps", "6", "--seed", "1", "--eos-policy", "suppress")
+
+
+@pytest.mark.parametrize(
+    ("options", "nfe"),
+    [((), 6), (("--cache", "dual", "--cache-window", "8"), 6), (("--cfg-scale", "1"), 12)],
+)
+@pytest.mark.parametrize("arch", DIFFUSION)
+def test_generate(hoshikage, model_file, arch, options, nfe):
+    arguments = ("generate", "-m", model_file(arch), *WHOLE, "--temp", "0.8")
     done = hoshikage(*arguments, "--json", *options, "some text")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
-    assert result["completion_tokens"] <= 16
-    assert result["nfe"] >= 6 or result["stop_reason"] == "end" or "--fast" in options
+    assert (result["steps"], result["nfe"]) == (6, nfe)
+    assert (result["completion_tokens"], result["stop_reason"]) == (16, "length")

@@ -1,24 +1,30 @@
-"""The program around `generate`: versions, help, completion, inspect."""
+"""The program around its commands: versions, help, completion."""
 
 from __future__ import annotations
 
-import json
+import re
 import subprocess
 import sys
 
 import pytest
 
 from hoshikage_cli import __version__
+from hoshikage_cli.llama.library import build_info
 from hoshikage_cli.settings.declared import declarations
+
+COMMANDS = "generate infill chat batch bench replay export inspect models config".split()
 
 
 def test_version_names_llama_cpp_and_its_backends(hoshikage):
+    info = build_info()
     result = hoshikage("--version")
-    assert result.returncode == 0
+    assert (result.returncode, result.stderr) == (0, "")
     first, second, third = result.stdout.splitlines()
     assert first == f"hoshikage {__version__}"
-    assert "commit" in second
-    assert "CPU" in third
+    assert second.startswith(f"llama.cpp {info.llama_version}, commit {info.llama_commit}, ")
+    assert third == f"backends: {', '.join(info.backends)}"
+    assert re.fullmatch(r"[0-9a-f]{40}", info.llama_commit) or not info.vendored
+    assert "CPU" in info.backends
 
 
 @pytest.mark.parametrize("flag", ["-V", "--version"])
@@ -44,9 +50,7 @@ def test_the_package_imports_nothing_heavy(environment):
     assert result.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize(
-    "command", "generate infill chat batch bench replay export inspect models config".split()
-)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_waits_for_nothing_heavy(environment, command):
     heavy = "('numpy', 'rich', 'jinja2', '_cffi_backend', 'hoshikage_cli.llama.library')"
     program = (
@@ -70,11 +74,18 @@ def test_help_shows_every_setting_and_examples(hoshikage):
     assert max(len(line) for line in result.stdout.splitlines()) <= 80
 
 
-def test_help_of_the_program(hoshikage):
-    for arguments in ((), ("--help",), ("-h",)):
-        result = hoshikage(*arguments)
-        assert "generate" in result.stdout + result.stderr
-        assert "inspect" in result.stdout + result.stderr
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_of_the_program(hoshikage, flag):
+    result = hoshikage(flag)
+    assert (result.returncode, result.stderr) == (0, "")
+    listed = re.findall(r"^  (\w+)  ", result.stdout.split("Commands:")[1], re.MULTILINE)
+    assert sorted(listed) == sorted(COMMANDS)
+
+
+def test_without_a_command_the_help_is_told_as_an_error(hoshikage):
+    result = hoshikage()
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == hoshikage("--help").stdout
 
 
 @pytest.mark.parametrize(
@@ -94,34 +105,3 @@ def test_completion_in_bash(hoshikage, words, expected):
         COMP_CWORD=str(len(words.split()) - 1),
     )
     assert result.stdout.split() == expected
-
-
-def test_inspect_tells_what_matters(hoshikage):
-    result = hoshikage("inspect", "hoshi-tiny")
-    assert result.returncode == 0
-    told = {line[:14].strip(): line[14:].strip() for line in result.stdout.splitlines()}
-    assert told["architecture"] == "llada"
-    assert told["kind"] == "diffusion"
-    assert told["shift logits"] == "no"
-    assert told["chat template"] == "yes"
-    assert "hoshikage.max_tokens" in told["advice"]
-
-
-def test_inspect_as_json(hoshikage):
-    told = json.loads(hoshikage("inspect", "hoshi-tiny", "--json").stdout)
-    assert told["kind"] == "diffusion"
-    assert told["mask_token"] is not None
-    assert told["parameters"] > 1_000_000
-    assert "Q8_0" in told["quantisation"]
-    assert told["block_cache"] in (True, False)
-
-
-def test_inspect_of_what_is_no_model(hoshikage, tmp_path):
-    file = tmp_path / "x.gguf"
-    for content, words in ((b"", "empty"), (b"PK\3\4", "zip"), (b"GGUF\3\0\0\0", "not whole")):
-        file.write_bytes(content)
-        result = hoshikage("inspect", file)
-        assert result.returncode == 1
-        assert words in result.stderr
-        assert len(result.stderr.splitlines()) == 1
-    assert hoshikage("inspect", "nowhere").returncode == 2

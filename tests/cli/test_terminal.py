@@ -13,8 +13,7 @@ import time
 import pyte
 import pytest
 
-import random_model
-from cli.conftest import PROGRAM
+from program import PROGRAM
 
 HIDE_CURSOR, SHOW_CURSOR = b"\x1b[?25l", b"\x1b[?25h"
 # All tokens are text and all steps are made, whatever the model answers.
@@ -157,15 +156,8 @@ def test_ctrl_c_prints_the_text_so_far(environment, visual):
     assert terminal.seen.count(HIDE_CURSOR) == terminal.seen.count(SHOW_CURSOR) > 0
 
 
-@pytest.fixture(scope="module")
-def autoregressive_model(tmp_path_factory):
-    path = tmp_path_factory.mktemp("models") / "llama.gguf"
-    random_model.write_model(path, random_model.Shape(arch="llama"))
-    return path
-
-
-def test_an_autoregressive_run_is_coloured_by_probability(environment, autoregressive_model):
-    options = ("-m", str(autoregressive_model), "-n", "24", "--seed", "1")
+def test_an_autoregressive_run_is_coloured_by_probability(environment, model_file):
+    options = ("-m", str(model_file("llama")), "-n", "24", "--seed", "1")
     terminal = Terminal(["generate", "hi", *options, "--visual"], environment)
     assert terminal.end()[0] == 0
     for words in ("llama.gguf", "seed 1", "probability", "≥0.9", "NFE"):
@@ -175,12 +167,10 @@ def test_an_autoregressive_run_is_coloured_by_probability(environment, autoregre
 
 
 @pytest.fixture(scope="module")
-def slow_model(tmp_path_factory):
+def slow_model(model_file):
     """A model whose passes take seconds, in many small parts."""
-    path = tmp_path_factory.mktemp("slow") / "slow.gguf"
-    shape = random_model.Shape(layers=32, width=256, feed_forward=1024, quantisation="Q8_0")
-    random_model.write_model(path, shape)
-    return path
+    size = {"layers": 32, "width": 256, "feed_forward": 1024}
+    return model_file(name="slow", quantisation="Q8_0", **size)
 
 
 def test_a_pass_that_is_under_way_is_aborted(environment, slow_model):

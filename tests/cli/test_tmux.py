@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from cli.conftest import PROGRAM
+from program import PROGRAM
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="no tmux")
 

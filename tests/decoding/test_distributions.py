@@ -6,10 +6,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hoshikage_cli.decoding import selection
 from hoshikage_cli.decoding.diffusion import DiffusionPlan
 from hoshikage_cli.decoding.proposal import ProposalRule, filtered, propose, softmax
 from hoshikage_cli.decoding.randomness import Stream, keys, uniform
+from hoshikage_cli.decoding.selection import independently
 from hoshikage_cli.decoding.together import diffuse
 
 DRAWS = 60_000
@@ -73,7 +73,7 @@ def test_origin_unmasks_each_position_independently() -> None:
     share, positions = 0.3, np.arange(6)
     chosen = np.zeros((20_000, 6), bool)
     for step in range(len(chosen)):
-        chosen[step, selection.origin(share, positions, step, 9)] = True
+        chosen[step, independently(share, positions, step, 9)] = True
     np.testing.assert_allclose(chosen.mean(0), share, atol=0.015)
     correlation = np.corrcoef(chosen.T) - np.eye(6)
     assert np.abs(correlation).max() < 0.03
@@ -96,7 +96,7 @@ def test_origin_follows_the_timesteps_on_average() -> None:
 
 
 class _Flat:
-    n_vocab, mask_token, shift_logits, has_cache, max_sequences = 6, 5, False, False, 1
+    mask_token, has_cache, max_sequences = 5, False, 1
 
     def logits(self, queries):
         return [np.zeros((len(query.positions), 6), np.float32) for query in queries]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fakes import TableDenoiser
+from fakes import CachingDenoiser, TableDenoiser
 from hoshikage_cli.decoding.autoregressive import extend
 from hoshikage_cli.decoding.cache import MODES, CachePlan
-from hoshikage_cli.decoding.diffusion import DiffusionPlan
+from hoshikage_cli.decoding.diffusion import Diffusion, DiffusionPlan
+from hoshikage_cli.decoding.parallel import RULES, ParallelRule
 from hoshikage_cli.decoding.proposal import ProposalRule
 from hoshikage_cli.decoding.schedule import SCHEDULES
 from hoshikage_cli.decoding.selection import ALGORITHMS
-from hoshikage_cli.decoding.together import diffuse
+from hoshikage_cli.decoding.together import all_at_once, diffuse, together
 
 MASK, END = 11, 0
 
@@ -32,10 +33,9 @@ def run(denoiser, tokens=None, prompt=4, **plan):
 class Scripted:
     """Wants a fixed token at each position, with a fixed sureness; remembers what was asked."""
 
-    n_vocab, mask_token, shift_logits, max_sequences = 12, MASK, False, 2
+    mask_token, has_cache, max_sequences = MASK, False, 2
 
-    def __init__(self, tokens, sureness, has_cache=False) -> None:
-        self.has_cache = has_cache
+    def __init__(self, tokens, sureness) -> None:
         self.asked: list = []
         self._rows = np.zeros((len(tokens), 12), np.float32)
         self._rows[np.arange(len(tokens)), tokens] = sureness
@@ -149,29 +149,6 @@ def test_steps_are_snapshots() -> None:
 # ---------------------------------------------------------------------------------- caches
 
 
-class CachingDenoiser(TableDenoiser):
-    """A table whose rows come from what was last evaluated: what is not recomputed is stale."""
-
-    has_cache = True
-
-    def __init__(self, **options) -> None:
-        super().__init__(**options)
-        self._seen: dict[int, np.ndarray] = {}
-
-    def _wanted(self, query) -> np.ndarray:
-        seen = self._seen.get(query.sequence)
-        rows = np.asarray(query.positions)
-        rows = np.maximum(rows - 1, 0) if self.shift_logits else rows
-        if query.recompute is None:
-            seen = query.tokens.copy()
-        else:
-            window = np.union1d(query.recompute, rows)
-            seen = seen.copy()
-            seen[window] = query.tokens[window]
-        self._seen[query.sequence] = seen
-        return self.rows(seen)[rows]
-
-
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("shift", [False, True])
@@ -193,7 +170,7 @@ def test_a_cache_always_sees_what_was_committed(mode, shift) -> None:
 
     def watch(queries, evaluate=denoiser.logits):
         rows = evaluate(queries)
-        seen.append((queries[0].tokens.copy(), denoiser._seen[0]))
+        seen.append((queries[0].tokens.copy(), denoiser.seen[0]))
         return rows
 
     denoiser.logits = watch
@@ -219,21 +196,118 @@ def test_without_a_cache_below_every_pass_is_full() -> None:
 
 # ------------------------------------------------------------------------ parallel commits
 
+SURE = {
+    "threshold": (0.9,),
+    "factor": (1.0,),
+    "entropy_bound": (0.1,),
+    "entropy_threshold": (0.1,),
+    "entropy_exit": (0.1,),
+}
+
+
+def sureness_of(probabilities) -> np.ndarray:
+    """Logits that give the wanted token this probability among the eleven that are not banned."""
+    p = np.array(probabilities)
+    return np.log(10 * p / (1 - p))
+
 
 def test_a_threshold_takes_what_is_sure_and_at_least_one() -> None:
     sure = np.full(16, 0.5)
     sure[4:9] = 12.0
-    results = run(Scripted([1] * 16, sure), steps=0, threshold=0.9)
+    results = run(Scripted([1] * 16, sure), steps=0, parallel=ParallelRule("threshold", (0.9,)))
     assert [len(step.commits) for step in results] == [5] + [1] * 7
 
 
-@pytest.mark.parametrize("rule", [{"threshold": 0.9}, {"factor": 1.0}, {"entropy_bound": 0.1}])
-def test_steps_are_a_maximum_for_parallel_commits(rule) -> None:
+@pytest.mark.parametrize("name", SURE)
+def test_steps_are_a_maximum_for_parallel_commits(name) -> None:
+    rule = ParallelRule(name, SURE[name])
     for steps in (3, 6):
-        unsure = run(Scripted([1] * 16, np.full(16, 0.1)), steps=steps, **rule)
+        unsure = run(Scripted([1] * 16, np.full(16, 0.1)), steps=steps, parallel=rule)
         assert len(unsure) <= steps
         assert unsure[-1].masked == 0
-    assert len(run(Scripted([1] * 16, np.full(16, 30.0)), steps=6, **rule)) == 1
+    assert len(run(Scripted([1] * 16, np.full(16, 30.0)), steps=6, parallel=rule)) == 1
+
+
+@pytest.mark.parametrize("name", SURE)
+def test_end_tokens_that_come_last_do_not_count_for_a_rule(name) -> None:
+    """However sure the model is of the end, it says nothing of the text before it."""
+    sure = sureness_of([0.5] * 4 + [0.3, 0.25, 0.99, 0.98])
+    denoiser = Scripted([1] * 6 + [END] * 2, sure)
+    plan = {"eos_policy": "last", "end_tokens": frozenset({END}), "early_stop": False}
+    rule = ParallelRule(name, SURE[name])
+    results = run(denoiser, canvas(4, 4), steps=0, parallel=rule, **plan)
+    assert [[c.position for c in step.commits] for step in results] == [[4], [5], [6], [7]]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("name", SURE)
+def test_a_rule_reads_the_probability_and_not_the_noise_that_orders(name, seed) -> None:
+    denoiser = Scripted([1] * 16, sureness_of(np.linspace(0.4, 0.55, 16)))
+    rule = ParallelRule(name, SURE[name])
+    plan = {"steps": 0, "alg_temp": 0.1, "rule": {"seed": seed}}
+    results = run(denoiser, parallel=rule, **plan)
+    assert [len(step.commits) for step in results] == [1] * 12
+    sure = run(Scripted([1] * 16, np.full(16, 30.0)), parallel=rule, **plan)
+    assert len(sure) == 1
+
+
+@pytest.mark.parametrize("name", SURE)
+@pytest.mark.parametrize("algorithm", [name for name in ALGORITHMS if name != "origin"])
+def test_rules_work_with_every_order(algorithm, name) -> None:
+    sure = np.full(16, 0.1)
+    sure[4:9] = 30.0
+    rule = ParallelRule(name, SURE[name])
+    first = run(Scripted([1] * 16, sure), steps=0, algorithm=algorithm, parallel=rule)[0]
+    assert {commit.position for commit in first.commits} >= set(range(4, 9))
+    assert len(first.commits) <= 6
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_origin_takes_no_rule(name) -> None:
+    with pytest.raises(ValueError, match="origin decides by itself"):
+        DiffusionPlan(algorithm="origin", parallel=ParallelRule(name, SURE.get(name, (0.9, 0.01))))
+
+
+# ------------------------------------------------------------------------------ side by side
+
+
+def diffusion(denoiser, generated=6, **plan) -> Diffusion:
+    rule = ProposalRule(banned=(MASK,), **plan.pop("rule", {}))
+    return Diffusion(denoiser, canvas(4, generated), 4, DiffusionPlan(rule=rule, **plan))
+
+
+def test_too_few_sequences_are_refused() -> None:
+    denoiser = TableDenoiser()
+    denoiser.max_sequences = 1
+    run = diffusion(denoiser, rule={"guidance": 1.0})
+    with pytest.raises(ValueError, match="needs 2 sequences"):
+        list(together(denoiser, all_at_once([run]), run.sequences_needed))
+
+
+def test_a_run_that_was_ended_makes_no_more_steps() -> None:
+    denoiser, made = TableDenoiser(), 0
+    run = diffusion(denoiser, steps=0)
+    for _, step in together(denoiser, all_at_once([run])):
+        made += step is not None
+        run.end()
+    assert made == 1
+
+
+def test_a_run_is_asked_and_answered_in_turn() -> None:
+    denoiser = TableDenoiser()
+    one = diffusion(denoiser, 2, steps=0)
+    with pytest.raises(RuntimeError, match="after it began"):
+        one.ask()
+    one.begin(0)
+    with pytest.raises(RuntimeError, match="after it has asked"):
+        one.answer([])
+    while not one.over:
+        queries = one.ask()
+        with pytest.raises(RuntimeError, match="once a step"):
+            one.ask()
+        one.answer(denoiser.logits(queries))
+    with pytest.raises(RuntimeError, match="before its end"):
+        one.ask()
 
 
 # ------------------------------------------------------------------------- autoregression

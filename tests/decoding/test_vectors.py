@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hoshikage_cli.decoding import selection
 from hoshikage_cli.decoding.guidance import guide
+from hoshikage_cli.decoding.movement import Movement, divergence, log_softmax
+from hoshikage_cli.decoding.parallel import ParallelRule, rule_of
 from hoshikage_cli.decoding.proposal import (
+    Proposal,
     ProposalRule,
-    entropy,
     filtered,
     gumbel_scores,
     propose,
@@ -17,6 +18,8 @@ from hoshikage_cli.decoding.proposal import (
 )
 from hoshikage_cli.decoding.randomness import Stream, keys, uniform
 from hoshikage_cli.decoding.schedule import SCHEDULES, Block
+from hoshikage_cli.decoding.selection import ALGORITHMS, perturbed, ranked
+from hoshikage_cli.decoding.view import View
 
 A = [2.0, 1.0, 0.0, -1.0]
 FIVE_ROWS = [
@@ -27,6 +30,29 @@ FIVE_ROWS = [
     A,
 ]
 CLOSE = {"atol": 6e-7, "rtol": 0}
+
+
+def view_of(proposal, divergences=None) -> View:
+    divergences = np.empty((0, len(proposal.tokens))) if divergences is None else divergences
+    positions = np.arange(len(proposal.tokens))
+    canvas = np.zeros(len(positions), np.int32)
+    block = Block(0, len(positions), 1, len(positions))
+    masked = np.ones(len(positions), bool)
+    return View(positions, masked, proposal, canvas, block, 1, 0, 0, np.array(divergences))
+
+
+def sureness(probability=None, entropy=None) -> Proposal:
+    """Proposals of which only this is known."""
+    n = len(probability if probability is not None else entropy)
+    unknown = np.full(n, np.nan)
+    probability = unknown if probability is None else np.array(probability)
+    entropy = unknown if entropy is None else np.array(entropy)
+    return Proposal(np.zeros(n, int), probability, unknown, unknown, entropy, np.zeros(n, int))
+
+
+def accepted(name, limits, proposal, divergences=None) -> list[int]:
+    rule = rule_of(ParallelRule(name, limits))
+    return np.flatnonzero(rule.accepts(view_of(proposal, divergences))).tolist()
 
 
 def proposal_of(rows, **rule):
@@ -46,13 +72,15 @@ def proposal_of(rows, **rule):
 def test_proposal_of_a_row(logits, rule, token, confidence, margin, entropy) -> None:
     proposal = proposal_of(logits, **rule)
     assert proposal.tokens[0] == token
-    found = (proposal.probability[0], proposal.top1[0] - proposal.top2[0], proposal.entropy[0])
+    lead = 1 - proposal.rest[0] - proposal.top2[0]
+    found = (proposal.probability[0], lead, proposal.entropy[0])
     np.testing.assert_allclose(found, (confidence, margin, entropy), **CLOSE)
 
 
 def test_statistics_of_the_tempered_distribution() -> None:
     proposal = proposal_of(A, temperature=0.5, confidence="sampled")
-    found = (proposal.top1[0], proposal.top1[0] - proposal.top2[0], proposal.entropy[0])
+    top1 = 1 - proposal.rest[0]
+    found = (top1, top1 - proposal.top2[0], proposal.entropy[0])
     np.testing.assert_allclose(found, (0.864955, 0.747896, 0.455429), **CLOSE)
 
 
@@ -66,9 +94,20 @@ def test_statistics_of_the_tempered_distribution() -> None:
 )
 def test_confidences_and_their_order(algorithm, values, order) -> None:
     proposal = proposal_of(FIVE_ROWS)
-    found = selection.confidences(algorithm, proposal, np.arange(5), 0, 0)
-    np.testing.assert_allclose(found, values, **CLOSE)
-    assert selection.ranked(found).tolist() == order
+    found = ALGORITHMS[algorithm].score(view_of(proposal))
+    less = 0 if algorithm == "entropy" else 1
+    np.testing.assert_allclose(found, np.array(values) - less, **CLOSE)
+    assert ranked(found).tolist() == order
+
+
+@pytest.mark.parametrize("algorithm", ["confidence", "margin", "entropy"])
+def test_nearly_certain_positions_are_told_apart(algorithm) -> None:
+    """Probabilities that are 1 in single precision, and 1 - p from 1e-7 to 1e-30."""
+    gaps = np.array([40, 16, 70, 36.5, 36.4, 17, 25])
+    rows = np.zeros((len(gaps), 5))
+    rows[:, 2] = gaps
+    found = ALGORITHMS[algorithm].score(view_of(proposal_of(rows)))
+    assert ranked(found).tolist() == np.argsort(-gaps).tolist()
 
 
 def seed_that_draws(token: int, **rule) -> int:
@@ -115,7 +154,7 @@ def test_gumbel_noise_chooses_the_token_and_nothing_else() -> None:
         proposal = propose(z, None, np.array([3]), 0, rule)
         clean = softmax(z[0].astype(float))
         np.testing.assert_allclose(proposal.probability, clean[proposal.tokens], rtol=1e-6)
-        np.testing.assert_allclose(proposal.entropy, entropy(clean), rtol=1e-6)
+        np.testing.assert_allclose(proposal.entropy, -(clean * np.log(clean)).sum(), rtol=1e-6)
 
 
 def counts(schedule: str, masks: int, steps: int, eps: float = 1e-3) -> list[int]:
@@ -151,6 +190,23 @@ def test_masks_a_step(schedule, masks, steps, expected) -> None:
     assert counts(schedule, masks, steps) == expected
 
 
+@pytest.mark.parametrize("eps", [1e-3, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5])
+def test_timesteps_are_exact(eps) -> None:
+    """floor(m d / (1 - i d)) for d = (1 - eps) / N, in whole numbers: eps = a / 1000."""
+    rest = 1000 - round(1000 * eps)
+    for steps in range(1, 41):
+        block = Block(0, 40, steps, 40)
+        for step in range(steps - 1):
+            for masked in range(1, 41):
+                wanted = masked * rest // (1000 * steps - step * rest)
+                assert SCHEDULES["timestep"].quota(step, block, masked, eps) == wanted
+
+
+def test_timesteps_that_divide() -> None:
+    """13 masks in step 17: 13 * 0.9 / (27 - 17 * 0.9) is 1, and in floating point a little less."""
+    assert counts("timestep", 16, 27, eps=0.1) == [0] * 14 + [1] * 12 + [4]
+
+
 def test_guidance() -> None:
     conditional, unconditional = np.array([1.0, 2, 3]), np.array([0.5, 2.5, 1])
     np.testing.assert_allclose(guide(conditional, unconditional, 0.5), [1.25, 1.75, 4])
@@ -159,9 +215,9 @@ def test_guidance() -> None:
     np.testing.assert_allclose(softmax(strong), [0.013945, 0.008458, 0.977597], **CLOSE)
 
 
-@pytest.mark.parametrize(("confidence", "taken"), [([0.95, 0.92, 0.5], 2), ([0.5, 0.4, 0.3], 1)])
+@pytest.mark.parametrize(("confidence", "taken"), [([0.95, 0.92, 0.5], 2), ([0.5, 0.4, 0.3], 0)])
 def test_threshold(confidence, taken) -> None:
-    assert selection.over_threshold(np.array(confidence), 0.9) == taken
+    assert accepted("threshold", (0.9,), sureness(confidence)) == list(range(taken))
 
 
 @pytest.mark.parametrize(
@@ -175,7 +231,10 @@ def test_threshold(confidence, taken) -> None:
     ],
 )
 def test_factor(confidence, taken) -> None:
-    assert selection.by_factor(np.array(confidence), 1.0) == taken
+    together = range(taken) if taken > 1 else []  # the first alone is the algorithm's choice
+    assert accepted("factor", (1.0,), sureness(confidence)) == list(together)
+    backwards = [len(confidence) - 1 - i for i in reversed(together)]
+    assert accepted("factor", (1.0,), sureness(confidence[::-1])) == backwards
 
 
 def test_alg_temp_weights_and_draws_without_replacement() -> None:
@@ -184,26 +243,40 @@ def test_alg_temp_weights_and_draws_without_replacement() -> None:
     np.testing.assert_allclose(weights, [0.679486, 0.305313, 0.015201], **CLOSE)
     draws, included = 40_000, np.zeros(3)
     for step in range(draws):
-        scores = selection.perturbed(confidence, 0.5, np.arange(3), step, 7)
-        included[selection.ranked(scores)[:2]] += 1
+        scores = perturbed(confidence, 0.5, np.arange(3), step, 7)
+        included[ranked(scores)[:2]] += 1
     # Four standard errors of the rarest inclusion.
     np.testing.assert_allclose(included / draws, [0.988607, 0.957287, 0.054107], atol=0.0046)
 
 
-def test_entropy_exit_and_bound() -> None:
-    assert selection.entropy_exit(np.array([0.2, 1.4, 1.6, 3]), 1) == 2
-    assert selection.within_entropy_bound(np.array([0.1, 0.2, 0.3, 1]), 0.31) == 3
+def test_rules_of_entropy() -> None:
+    joint = sureness([0.9, 0.8, 0.7, 0.6], [0.1, 0.2, 0.3, 1])
+    assert accepted("entropy_bound", (0.31,), joint) == [0, 1, 2]
+    unsure = sureness([0.6, 0.9, 0.3, 0.2], [0.2, 1.6, 1.4, 3])
+    assert accepted("entropy_threshold", (1.5,), unsure) == [0, 2]
+    assert accepted("entropy_exit", (1.5,), unsure) == [0, 1]  # as many, the most probable
 
 
 def test_divergence() -> None:
-    p, q = softmax(np.array(A)), softmax(np.array([1.9, 1.1, 0, -1]))
-    np.testing.assert_allclose(selection.kl_divergence(p, q), 0.003662, **CLOSE)
+    now, before = np.array([A, A]), np.array([[1.9, 1.1, 0, -1], A])
+    movement = Movement(2, 5)
+    assert np.isinf(movement.note(np.array([1, 3]), before)).all()
+    moved = movement.note(np.array([1, 3]), now)
+    assert np.isinf(moved[0]).all()
+    np.testing.assert_allclose(moved[1], [0.003662, 0], **CLOSE)
+    later = movement.note(np.array([3]), now[1:])
+    np.testing.assert_allclose(later, [[0], [0]], **CLOSE)
+    assert np.isinf(movement.note(np.array([1]), now[:1])[1])  # out of question in between
 
 
-def test_stable_positions_are_confident_and_still() -> None:
-    confidence = np.array([0.95, 0.95, 0.5])
-    moved = np.array([[0.001, 0.02, 0.001], [0.001, 0.001, 0.001]])
-    assert selection.stable(confidence, moved).tolist() == [0]
+def test_what_is_impossible_does_not_diverge() -> None:
+    row = log_softmax(np.array([1.0, -np.inf, 2.0]))
+    assert divergence(row, row) == 0
+
+
+def test_what_has_settled_is_confident_and_still() -> None:
+    moved = [[0.001, 0.02, 0.001], [0.001, 0.001, 0.001]]
+    assert accepted("klass", (0.9, 0.01), sureness([0.95, 0.95, 0.5]), moved) == [0]
 
 
 def test_random_numbers_are_reproducible_and_distinct() -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 import write_docs as docs
-from cli.conftest import environment  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).parents[2]
 COOKBOOK = (ROOT / "docs" / "cookbook.md").read_text(encoding="utf-8")
+PAGES = [*ROOT.glob("*.md"), ROOT / "vendor" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 RECIPES = re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", COOKBOOK, re.MULTILINE | re.DOTALL)
 
 
@@ -32,12 +32,12 @@ def test_the_reference_has_every_command_and_setting():
         assert f"--{known.long_name}" in text
 
 
-def test_there_are_ten_recipes():
-    assert len(RECIPES) == 10
+def test_there_are_eleven_recipes():
+    assert len(RECIPES) == 11
 
 
 @pytest.mark.parametrize(("title", "body"), RECIPES, ids=[title for title, _ in RECIPES])
-def test_a_recipe_runs(title, body, environment, tmp_path):  # noqa: F811
+def test_a_recipe_runs(title, body, environment, tmp_path):
     (code,) = re.findall(r"```sh\n(.*?)```", body, re.DOTALL)
     if "jq" in code and shutil.which("jq") is None:
         pytest.skip("needs jq")
@@ -73,12 +73,30 @@ def test_the_page_about_python_runs(capsys):
     assert "did you mean steps" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["cookbook.md", "diffusion.md", "python.md", "reference.md"])
-def test_links_within_the_documentation(name):
-    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
-        if target not in ("benchmarks.md",):  # written by `make bench`
-            assert (ROOT / "docs" / target).exists(), target
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_links_within_the_documentation(page):
+    text = page.read_text(encoding="utf-8")
+    links = [*re.findall(r"\]\(([^)\s]+)\)", text), *re.findall(r'(?:src|href)="([^"]+)"', text)]
+    for target in links:
+        path, _, anchor = target.partition("#")
+        if ":" in path:
+            continue
+        other = (page.parent / path) if path else page
+        assert other.exists(), target
+        assert not anchor or anchor in anchors(other), target
+
+
+def anchors(page):
+    """What the headings of a page are linked by."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_page_of_the_folder_can_be_found_from_the_readme():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [
+        p.name for p in PAGES if p.parent.name == "docs" and f"docs/{p.name})" not in text
+    ] == []
 
 
 def test_the_pictures_are_of_runs():

@@ -9,6 +9,7 @@ from typing import Any
 
 import hoshikage_cli as hk
 import random_model
+from random_models import RandomModels
 
 from .cases import CASES, Case
 
@@ -17,13 +18,10 @@ TRACES = Path(__file__).parent / "traces"
 SCALE = 4.0
 # A token that the ending model likes, so that its answers end before the canvas does.
 FULL_STOP = ord(".")
-MODELS = {
-    "llada": random_model.Shape("llada", logit_scale=SCALE),
-    "dream": random_model.Shape("dream", logit_scale=SCALE),
-    "llada-moe": random_model.Shape("llada-moe", experts=4, logit_scale=SCALE),
-    "rnd1": random_model.Shape("rnd1", experts=4, logit_scale=SCALE),
-    "llama": random_model.Shape("llama", logit_scale=SCALE),
-    "llada-ending": random_model.Shape("llada", logit_scale=SCALE, seed=1),
+ENDING = "llada-ending"
+MODELS: dict[str, dict[str, Any]] = {
+    **{arch: {"arch": arch} for arch in random_model.ARCHITECTURES},
+    ENDING: {"arch": "llada", "seed": 1},
 }
 
 
@@ -32,6 +30,7 @@ class Recorder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._files = RandomModels(folder)
         self._generators: dict[str, hk.Generator] = {}
 
     def close(self) -> None:
@@ -51,9 +50,10 @@ class Recorder:
 
     def _write(self, model: str) -> Path:
         vocabulary = random_model.byte_vocabulary()
-        if model == "llada-ending":
+        if model == ENDING:
             vocabulary = replace(vocabulary, eos=FULL_STOP)
-        return random_model.write_model(self._folder / f"{model}.gguf", MODELS[model], vocabulary)
+        shape = {"logit_scale": SCALE, **MODELS[model]}
+        return self._files(name=model, vocabulary=vocabulary, **shape)
 
     def _trace(self, case: Case) -> list[dict[str, Any]]:
         """The trace of one run, as `--trace` writes it."""

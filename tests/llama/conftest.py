@@ -1,4 +1,4 @@
-"""Small models with random weights, one of each architecture, made once a session."""
+"""Loaded models, which stay open to the end."""
 
 from __future__ import annotations
 
@@ -7,30 +7,12 @@ from pathlib import Path
 
 import pytest
 
-import random_model
 from hoshikage_cli.llama.model import Model
-
-DIFFUSION = ("dream", "llada", "llada-moe", "rnd1")
-VOCABULARIES = Path(__file__).parents[2] / "vendor" / "llama.cpp" / "models"
-
-
-@pytest.fixture(scope="session")
-def model_file(tmp_path_factory):
-    """The file of an architecture: `model_file("dream")`."""
-    folder = tmp_path_factory.mktemp("models")
-
-    def make(arch: str) -> Path:
-        path = folder / f"{arch}.gguf"
-        if not path.exists():
-            random_model.write_model(path, random_model.Shape(arch=arch, experts=4))
-        return path
-
-    return make
 
 
 @pytest.fixture(scope="session")
 def model(model_file):
-    """The loaded model of an architecture; stays open to the end."""
+    """The loaded model of an architecture: `model("dream")`."""
     opened: dict[str, Model] = {}
 
     def load(arch: str) -> Model:

@@ -10,8 +10,7 @@ import pytest
 from hoshikage_cli.decoding.denoiser import Query
 from hoshikage_cli.llama.canvases import CanvasContext
 from hoshikage_cli.llama.errors import ClosedError, DecodeAborted
-
-from .conftest import DIFFUSION
+from random_models import DIFFUSION, SHIFTED
 
 LENGTH = 70
 EVERYTHING = np.arange(LENGTH)
@@ -77,7 +76,7 @@ def test_the_shift_takes_the_row_before(model, arch, whole):
         model(arch), length=LENGTH, threads=2, shift_logits=False, flash_attention=False
     ) as plain:
         unshifted = rows(plain, canvas(), EVERYTHING)
-    source = np.maximum(EVERYTHING - 1, 0) if arch in ("dream", "rnd1") else EVERYTHING
+    source = np.maximum(EVERYTHING - 1, 0) if arch in SHIFTED else EVERYTHING
     same(whole, unshifted[source])
 
 

@@ -12,6 +12,7 @@ from hoshikage_cli.llama import build
 from hoshikage_cli.llama._native import ffi, lib
 
 FOLDER = Path(build.__file__).parent / "declarations"
+SOURCES = sorted(FOLDER.parent.glob("*.py"))
 TEXT = "\n".join((FOLDER / f"{name}.h").read_text() for name in build.DECLARATIONS)
 
 
@@ -35,6 +36,27 @@ def test_every_file_is_read():
 @pytest.mark.parametrize("name", declared_functions())
 def test_function(name):
     assert ffi.typeof(getattr(lib, name)).kind == "function"
+
+
+# What nobody uses and is declared all the same: the first of an enum whose others are used.
+UNUSED = {"GGML_LOG_LEVEL_NONE"}
+
+
+def names_used() -> set[str]:
+    """What the package takes from the library, as an attribute of `lib` or by its name."""
+    nodes = [node for path in SOURCES for node in ast.walk(ast.parse(path.read_text()))]
+    attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute) and of_lib(node)}
+    return attributes | {node.value for node in nodes if isinstance(node, ast.Constant)}
+
+
+def of_lib(node: ast.Attribute) -> bool:
+    return isinstance(node.value, ast.Name) and node.value.id == "lib"
+
+
+def test_nothing_is_declared_that_nobody_uses():
+    """Each declaration is one more that a new llama.cpp may change."""
+    declared = {*declared_functions(), *declared_constants()}
+    assert declared - names_used() == UNUSED
 
 
 STUB = ast.parse((FOLDER.parent / "_native.pyi").read_text())

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hoshikage_cli.decoding.proposal import ProposalRule, propose
-from hoshikage_cli.llama.rows import RowRule, reduce_rows
+from hoshikage_cli.llama.rows import reduce_rows
 
 CASES = {
     "random": lambda rng: rng.normal(size=(5, 3000)) * 3,
@@ -20,6 +20,8 @@ CASES = {
     "minus infinity": lambda rng: np.where(
         rng.random((4, 2100)) < 0.9, -np.inf, rng.normal(size=(4, 2100))
     ),
+    "nearly certain": lambda rng: rng.normal(size=(9, 3000))
+    + np.where(np.arange(3000) == 1700, np.arange(9)[:, None] * 12.0, 0),
     "tiny vocabulary": lambda rng: rng.normal(size=(7, 3)),
     "descending": lambda rng: -np.arange(4096.0)[None, :] / 64,
     "ascending": lambda rng: np.arange(4096.0)[None, :] / 64,
@@ -40,29 +42,18 @@ RULES = {
 }
 
 
-def native_rule(rule: ProposalRule) -> RowRule:
-    return RowRule(
-        temperature=rule.temperature,
-        top_k=rule.top_k,
-        top_p=rule.top_p,
-        gumbel=rule.gumbel,
-        clean=rule.confidence == "clean",
-        guidance=rule.guidance,
-        banned=rule.banned,
-        seed=rule.seed,
-    )
-
-
 def assert_same(logits, rule: ProposalRule, unconditional=None, step=3, threads=2) -> None:
     positions = np.arange(10, 10 + len(logits))
     with np.errstate(all="ignore"):
         wanted = propose(logits, unconditional, positions, step, rule)
-    found = reduce_rows(logits, unconditional, positions, step, native_rule(rule), threads)
+    found = reduce_rows(logits, unconditional, positions, step, rule, threads)
     np.testing.assert_array_equal(found.tokens, wanted.tokens)
     np.testing.assert_allclose(found.probability, wanted.probability, rtol=2e-4, atol=1e-7)
-    np.testing.assert_allclose(found.top1, wanted.top1, rtol=2e-5, atol=1e-7)
-    np.testing.assert_allclose(found.top2, wanted.top2, rtol=2e-4, atol=1e-7)
-    np.testing.assert_allclose(found.entropy, wanted.entropy, rtol=2e-4, atol=2e-5)
+    told = wanted.top2 > 0  # beside a huge logit all others are alike in single precision
+    np.testing.assert_array_equal(found.runner_up[told], wanted.runner_up[told])
+    np.testing.assert_allclose(found.rest, wanted.rest, rtol=2e-5, atol=1e-300)
+    np.testing.assert_allclose(found.top2, wanted.top2, rtol=2e-5, atol=1e-300)
+    np.testing.assert_allclose(found.entropy, wanted.entropy, rtol=2e-4, atol=1e-300)
 
 
 @pytest.mark.parametrize("options", RULES.values(), ids=RULES.keys())
@@ -84,7 +75,7 @@ def test_guidance_comes_before_everything_else(scale, options) -> None:
 def test_a_banned_token_is_never_proposed() -> None:
     logits = np.zeros((4, 9), np.float32)
     logits[:, 4] = 50
-    reduced = reduce_rows(logits, None, np.arange(4), 0, RowRule(banned=(4,)))
+    reduced = reduce_rows(logits, None, np.arange(4), 0, ProposalRule(banned=(4,)))
     assert (reduced.tokens == 0).all()
     np.testing.assert_allclose(reduced.probability, 1 / 8, rtol=1e-6)
 
@@ -92,7 +83,7 @@ def test_a_banned_token_is_never_proposed() -> None:
 def test_rows_are_not_written_to() -> None:
     logits = np.random.default_rng(0).normal(size=(3, 3000)).astype(np.float32)
     before = logits.copy()
-    reduce_rows(logits, None, np.arange(3), 0, RowRule(temperature=0.5, top_k=3, banned=(7,)))
+    reduce_rows(logits, None, np.arange(3), 0, ProposalRule(temperature=0.5, top_k=3, banned=(7,)))
     np.testing.assert_array_equal(logits, before)
 
 
@@ -102,7 +93,7 @@ def test_rows_are_not_written_to() -> None:
 def test_the_result_does_not_depend_on_the_thread_count(options) -> None:
     logits = np.random.default_rng(1).normal(size=(13, 30000)).astype(np.float32)
     results = [
-        reduce_rows(logits, None, np.arange(13), 0, RowRule(seed=1, **options), threads)
+        reduce_rows(logits, None, np.arange(13), 0, ProposalRule(seed=1, **options), threads)
         for threads in (1, 2, 4)
     ]
     for other in results[1:]:
@@ -112,7 +103,7 @@ def test_the_result_does_not_depend_on_the_thread_count(options) -> None:
 
 def test_a_draw_does_not_depend_on_the_other_rows() -> None:
     logits = np.random.default_rng(1).normal(size=(6, 500)).astype(np.float32)
-    rule = RowRule(temperature=1.0, seed=9)
+    rule = ProposalRule(temperature=1.0, seed=9)
     together = reduce_rows(logits, None, np.arange(6), 2, rule)
     alone = reduce_rows(logits[3:4], None, np.arange(3, 4), 2, rule)
     assert together.tokens[3] == alone.tokens[0]
@@ -141,7 +132,7 @@ def test_adversarial_rows(rows, top_k, top_p, temperature, confidence) -> None:
 
 def test_shapes_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="positions"):
-        reduce_rows(np.zeros((2, 5), np.float32), None, np.arange(3), 0, RowRule())
+        reduce_rows(np.zeros((2, 5), np.float32), None, np.arange(3), 0, ProposalRule())
     rows = np.zeros((2, 5), np.float32)
     with pytest.raises(ValueError, match="one shape"):
-        reduce_rows(rows, rows[:1], np.arange(2), 0, RowRule(guidance=1.0))
+        reduce_rows(rows, rows[:1], np.arange(2), 0, ProposalRule(guidance=1.0))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from fakes import TableDenoiser
 from hoshikage_cli.decoding.denoiser import Query
 from hoshikage_cli.decoding.diffusion import DiffusionPlan
+from hoshikage_cli.decoding.parallel import ParallelRule
 from hoshikage_cli.decoding.proposal import ProposalRule
 from hoshikage_cli.decoding.randomness import Stream, keys, uniform
 from hoshikage_cli.decoding.together import diffuse
@@ -18,11 +19,21 @@ from hoshikage_cli.models.catalogue import shipped_path
 from . import papers
 
 ALGORITHMS = ("confidence", "margin", "entropy", "random")
-EPS = 1e-3
+ENDS = frozenset({0, 3})
+RULES = (
+    None,
+    ParallelRule("threshold", (0.5,)),
+    ParallelRule("factor", (1.0,)),
+    ParallelRule("entropy_bound", (0.8,)),
+    ParallelRule("entropy_threshold", (0.9,)),
+    ParallelRule("entropy_exit", (0.9,)),
+    ParallelRule("klass", (0.3, 0.2)),
+)
+EPS = (1e-3, 1e-2, 0.05, 0.1, 0.25, 0.3, 0.5)
 
 
-def noise(seed):
-    return lambda step, position: float(uniform(keys(seed, Stream.RANDOM, step, [position]))[0])
+def noise(seed, stream):
+    return lambda step, position: float(uniform(keys(seed, stream, step, [position]))[0])
 
 
 def canvas_of(denoiser, prompt, generated, holes):
@@ -43,50 +54,60 @@ def changes(canvases):
     return kept
 
 
-def compare(denoiser, tokens, prompt, algorithm, schedule, steps, block_length, scale, seed):
-    plan = DiffusionPlan(
-        steps=steps,
-        algorithm=algorithm,
-        schedule=schedule,
-        eps=EPS,
-        block_length=block_length,
-        rule=ProposalRule(banned=(denoiser.mask_token,), guidance=scale, seed=seed),
-    )
+def compare(denoiser, tokens, prompt, *, seed, scale=0.0, **settings):
+    """settings: fields of the plan."""
+    mask = denoiser.mask_token
+    rule = ProposalRule(banned=(mask,), guidance=scale, seed=seed)
+    plan = DiffusionPlan(**settings, end_tokens=ENDS, early_stop=False, rule=rule)
     ours = [tokens, *(step.canvas for step in diffuse(denoiser, tokens, prompt, plan))]
     options = {
-        "mask": denoiser.mask_token,
+        "mask": mask,
         "shift": denoiser.shift_logits,
         "scale": scale,
-        "algorithm": algorithm,
-        "noise": noise(seed),
+        "algorithm": plan.algorithm,
+        "noise": noise(seed, Stream.RANDOM),
+        "alg_temp": plan.alg_temp,
+        "alg_noise": noise(seed, Stream.ALG_TEMP),
+        "ends_last": ENDS if plan.eos_policy == "last" else (),
+        "rule": plan.parallel and (plan.parallel.name, *plan.parallel.limits),
     }
-    if schedule == "block":
-        theirs = papers.llada(denoiser.rows, tokens, options, steps, block_length)
+    if plan.schedule == "block":
+        theirs = papers.llada(denoiser.rows, tokens, options, plan.steps, plan.block_length)
     else:
-        theirs = papers.dream(denoiser.rows, tokens, options, steps, EPS)
+        theirs = papers.dream(denoiser.rows, tokens, options, plan.steps, plan.eps)
     assert changes(ours) == changes([tokens, *theirs])
-    assert denoiser.mask_token not in ours[-1]
+    assert mask not in ours[-1]
 
 
-@settings(deadline=None, max_examples=250)
-@given(
-    algorithm=st.sampled_from(ALGORITHMS),
-    schedule=st.sampled_from(("timestep", "block")),
-    shift=st.booleans(),
-    prompt=st.integers(1, 9),
-    generated=st.integers(1, 14),
-    steps=st.integers(1, 24),
-    block_length=st.integers(1, 9),
-    scale=st.sampled_from((0.0, 0.5, 1.5)),
-    holes=st.lists(st.integers(0, 8), max_size=3),
-    seed=st.integers(0, 3),
+CANVASES = {
+    "shift": st.booleans(),
+    "prompt": st.integers(1, 9),
+    "generated": st.integers(1, 14),
+    "holes": st.lists(st.integers(0, 8), max_size=3),
+}
+PLANS = st.fixed_dictionaries(
+    {
+        "algorithm": st.sampled_from(ALGORITHMS),
+        "schedule": st.sampled_from(("timestep", "block")),
+        "steps": st.integers(1, 24),
+        "block_length": st.integers(1, 9),
+        "scale": st.sampled_from((0.0, 0.5, 1.5)),
+        "seed": st.integers(0, 3),
+    },
+    optional={
+        "eps": st.sampled_from(EPS),
+        "alg_temp": st.sampled_from((0.1, 0.7)),
+        "eos_policy": st.just("last"),
+        "parallel": st.sampled_from(RULES),
+    },
 )
-def test_every_setting(
-    algorithm, schedule, shift, prompt, generated, steps, block_length, scale, holes, seed
-) -> None:
-    denoiser = TableDenoiser(shift=shift, seed=seed)
-    tokens = canvas_of(denoiser, prompt, generated, holes)
-    compare(denoiser, tokens, prompt, algorithm, schedule, steps, block_length, scale, seed)
+
+
+@settings(deadline=None, max_examples=400)
+@given(**CANVASES, plan=PLANS, sharpness=st.sampled_from((1, 6, 20)))
+def test_every_setting(shift, prompt, generated, holes, plan, sharpness) -> None:
+    denoiser = TableDenoiser(shift=shift, seed=plan["seed"], sharpness=sharpness)
+    compare(denoiser, canvas_of(denoiser, prompt, generated, holes), prompt, **plan)
 
 
 @pytest.mark.parametrize("shift", [False, True])
@@ -106,7 +127,8 @@ def test_every_setting(
 def test_edges(algorithm, shift, schedule, generated, steps, block_length) -> None:
     denoiser = TableDenoiser(shift=shift, seed=4)
     tokens = canvas_of(denoiser, 5, generated, [])
-    compare(denoiser, tokens, 5, algorithm, schedule, steps, block_length, 0.5, 1)
+    plan = {"algorithm": algorithm, "schedule": schedule, "steps": steps}
+    compare(denoiser, tokens, 5, **plan, block_length=block_length, scale=0.5, seed=1)
 
 
 class ModelDenoiser:
@@ -138,32 +160,11 @@ def denoisers():
 
 @pytest.mark.native
 @settings(deadline=None, max_examples=40)
-@given(
-    algorithm=st.sampled_from(ALGORITHMS),
-    schedule=st.sampled_from(("timestep", "block")),
-    shift=st.booleans(),
-    prompt=st.integers(1, 12),
-    generated=st.integers(1, 12),
-    steps=st.integers(1, 16),
-    block_length=st.integers(1, 9),
-    scale=st.sampled_from((0.0, 1.5)),
-    holes=st.lists(st.integers(0, 8), max_size=3),
-    seed=st.integers(0, 3),
-)
+@given(**CANVASES, plan=PLANS)
 def test_every_setting_over_the_shipped_model(
-    denoisers,
-    algorithm,
-    schedule,
-    shift,
-    prompt,
-    generated,
-    steps,
-    block_length,
-    scale,
-    holes,
-    seed,
+    denoisers, shift, prompt, generated, holes, plan
 ) -> None:
     denoiser = denoisers[shift]
     tokens = canvas_of(denoiser, prompt, generated, holes)
     tokens[tokens != denoiser.mask_token] += 300  # words rather than bytes
-    compare(denoiser, tokens, prompt, algorithm, schedule, steps, block_length, scale, seed)
+    compare(denoiser, tokens, prompt, **plan)

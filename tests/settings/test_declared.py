@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hoshikage_cli.decoding import cache, schedule, selection
+from hoshikage_cli.decoding import cache, parallel, schedule, selection
 from hoshikage_cli.settings.declared import (
     ALGORITHMS,
     CACHES,
@@ -13,6 +13,7 @@ from hoshikage_cli.settings.declared import (
     declarations,
 )
 from hoshikage_cli.settings.option import Declaration, Option
+from hoshikage_cli.settings.resolve import UNRULED
 
 
 def test_variables_are_named_after_the_flags():
@@ -29,7 +30,9 @@ def test_no_flag_is_declared_twice():
 
 
 def test_the_names_are_those_that_decoding_knows():
-    assert ALGORITHMS == selection.ALGORITHMS
+    assert tuple(selection.ALGORITHMS) == ALGORITHMS
+    assert alternatives()["parallel rule"] == tuple(parallel.RULES)
+    assert tuple(name for name, row in selection.ALGORITHMS.items() if row.draw) == UNRULED
     assert tuple(schedule.SCHEDULES) == SCHEDULES
     assert cache.MODES == CACHES
 
@@ -37,7 +40,14 @@ def test_the_names_are_those_that_decoding_knows():
 def test_groups_of_which_one_counts():
     assert alternatives() == {
         "length": ("max_tokens", "max_length"),
-        "parallel rule": ("threshold", "factor", "entropy_bound"),
+        "parallel rule": (
+            "threshold",
+            "factor",
+            "entropy_bound",
+            "entropy_threshold",
+            "entropy_exit",
+            "klass",
+        ),
     }
 
 

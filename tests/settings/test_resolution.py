@@ -148,3 +148,26 @@ def test_of_alternatives_that_of_the_highest_layer_counts(layers, kind):
         typed = [name for layer in LAYERS for name in names if name in layers[layer]]
         by_default = [name for name in names if declarations()[name].default is not None]
         assert counting == (typed or by_default)[:1]
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [
+        (
+            {"flags": {"threshold": "0.9"}, "config": {"algorithm": "origin"}},
+            "--algorithm origin decides by itself what to unmask: leave out --threshold",
+        ),
+        ({"flags": {"factor": "1", "algorithm": "0"}}, "leave out --factor, or choose another"),
+    ],
+)
+def test_an_algorithm_that_takes_no_rule(layers, words):
+    with pytest.raises(SettingsError, match=words):
+        resolved(**layers)
+
+
+def test_a_rule_gives_way_to_an_algorithm_that_takes_none():
+    below = {"config": {"threshold": 0.9}}
+    assert told("threshold", flags={"algorithm": "origin"}, **below) == (None, "default")
+    fast = {"flags": {"fast": True, "algorithm": "origin"}}
+    assert told("threshold", **fast) == (None, "default")
+    assert told("cache", **fast) == ("dual", "flag")

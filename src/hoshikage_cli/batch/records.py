@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..errors import SettingsError, UsageError, quoted, shortened
+from ..errors import SettingsError, UsageError, did_you_mean, quoted, shortened
 from ..settings.overlay import by_field, changeable
 
 CSV_ADVICE = "give --format lines"
@@ -159,12 +159,19 @@ def _checked(line: int, value: dict[str, Any]) -> Record | BadRecord:
 def _prompt(value: Mapping[str, Any]) -> str:
     prompt = value.get("prompt")
     if prompt is None:
-        raise UsageError("there is no prompt in it")
+        slips = (
+            f": {quoted(key)} is no key{guess}" for key in value if (guess := _like_prompt(key))
+        )
+        raise UsageError(f"there is no prompt in it{next(slips, '')}")
     if not isinstance(prompt, str):
         raise UsageError(f"the prompt {quoted(prompt)} is not text")
     if not prompt.strip():
         raise UsageError("the prompt is empty")
     return prompt
+
+
+def _like_prompt(key: str) -> str:
+    return did_you_mean(key, ["prompt"], likeness=0.75)
 
 
 def _id(value: Mapping[str, Any]) -> str | int | None:

@@ -98,6 +98,10 @@ class Batch:
                 return job
         return None
 
+    def close(self) -> None:
+        """No more records are wanted."""
+        self._records.close()
+
     def __iter__(self) -> Iterator[BatchProgress]:
         """Run it; the progress after each answer.
 

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from .commands import batch, bench, chat, export, generate, infill, replay
-from .commands.config import config_app
-from .commands.inspect import inspect
-from .commands.models import models_app
 from .exits import Exit
 from .help import TopicsCommand
-from .options import Command
+
+COMMANDS = (
+    "generate",
+    "replay",
+    "export",
+    "infill",
+    "chat",
+    "batch",
+    "bench",
+    "inspect",
+    "models",
+    "config",
+)
+"""In the order of help; each is a module of `commands` of its own."""
 
 GLOBAL_FLAGS = ("--help", "-h", "--version", "-V", "--install-completion", "--show-completion")
 CONTEXT = {"help_option_names": ["-h", "--help"]}
-
-app = typer.Typer(
-    name="hoshikage",
-    no_args_is_help=True,
-    context_settings=CONTEXT,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
 
 # \b keeps the lines as they are.
 ROOT_EXAMPLES = """\b
@@ -40,7 +43,6 @@ Examples:
 """
 
 
-@app.callback(epilog=ROOT_EXAMPLES)
 def root(
     version: Annotated[
         bool, typer.Option("--version", "-V", help="Show versions and leave.", is_eager=True)
@@ -53,20 +55,29 @@ def root(
         raise typer.Exit(print_version())
 
 
-def _add(command: Command, examples: str) -> None:
-    app.command(cls=TopicsCommand, epilog=examples)(command)
+def program(commands: Sequence[str] = COMMANDS) -> typer.Typer:
+    """The program with these of its commands: who runs one need not load the others."""
+    app = typer.Typer(
+        name="hoshikage",
+        no_args_is_help=True,
+        context_settings=CONTEXT,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback(epilog=ROOT_EXAMPLES)(root)
+    for name in commands:
+        _add(app, name)
+    return app
 
 
-_add(generate.generate, generate.EXAMPLES)
-_add(replay.replay, replay.EXAMPLES)
-_add(export.export, export.EXAMPLES)
-_add(infill.infill, infill.EXAMPLES)
-_add(chat.chat, chat.EXAMPLES)
-_add(batch.batch, batch.EXAMPLES)
-_add(bench.bench, bench.EXAMPLES)
-app.command()(inspect)
-app.add_typer(models_app)
-app.add_typer(config_app)
+def _add(app: typer.Typer, name: str) -> None:
+    module = import_module(f".commands.{name}", __package__)
+    if hasattr(module, "app"):
+        app.add_typer(module.app)
+    elif hasattr(module, "EXAMPLES"):
+        app.command(cls=TopicsCommand, epilog=module.EXAMPLES)(getattr(module, name))
+    else:
+        app.command()(getattr(module, name))
 
 
 def run(arguments: list[str]) -> int:
@@ -77,7 +88,9 @@ def run(arguments: list[str]) -> int:
     forgive_encoding()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(int(Exit.TERMINATED)))
     try:
-        result = app(_with_command(arguments), prog_name="hoshikage", standalone_mode=False)
+        arguments = _with_command(arguments)
+        named = [name for name in COMMANDS if name in arguments[:1]]
+        result = program(named or COMMANDS)(arguments, prog_name="hoshikage", standalone_mode=False)
         return result if isinstance(result, int) else Exit.OK
     except Exception as error:
         return report(error, arguments)

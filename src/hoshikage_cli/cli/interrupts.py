@@ -17,8 +17,10 @@ class Interrupts:
     """While entered, the first Ctrl-C is noted (`seen`) and stops the forward pass under way, which
     ends the block; a second one raises KeyboardInterrupt as usual."""
 
-    def __init__(self, of_passes: bool = True) -> None:
+    def __init__(self, of_passes: bool = True, then: Callable[[], None] | None = None) -> None:
         self.seen = False
+        self._then = then
+        """What ends a wait that no forward pass is the cause of."""
         self._of_passes = of_passes
         """Whether there are forward passes, and so the library that makes them."""
 
@@ -49,6 +51,8 @@ class Interrupts:
         if self.seen:
             raise KeyboardInterrupt
         self.seen = True
+        if self._then is not None:
+            self._then()
 
 
 def _is_abort(kind: type[BaseException]) -> bool:

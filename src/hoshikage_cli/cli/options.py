@@ -111,8 +111,6 @@ def _read(known: Mapping[str, Declaration], typed: Mapping[str, Any]) -> dict[st
 
 
 def _value(known: Declaration, given: Any) -> Any:
-    if _is_repeated(known):
-        return tuple(given)
     return parse(known, given, f"--{known.long_name}" if known.option.flags else known.name)
 
 
@@ -123,7 +121,7 @@ def _parameter(known: Declaration) -> inspect.Parameter:
     kind: Any = Optional[str]  # noqa: UP045 - read by typer
     if known.type == "bool":
         kind = Optional[bool]  # noqa: UP045
-    elif _is_repeated(known):
+    elif known.repeated:
         kind = Optional[list[str]]  # noqa: UP045
     return inspect.Parameter(
         known.name,
@@ -131,11 +129,6 @@ def _parameter(known: Declaration) -> inspect.Parameter:
         default=inspect.Parameter.empty if known.default is REQUIRED else None,
         annotation=Annotated[kind, _typer_info(known)],
     )
-
-
-def _is_repeated(known: Declaration) -> bool:
-    """Whether it may be given again and again."""
-    return known.type.startswith("tuple")
 
 
 def _typer_info(known: Declaration) -> ArgumentInfo | OptionInfo:
@@ -181,7 +174,7 @@ def _metavar(known: Declaration) -> str:
     if known.option.choices:
         listed = "|".join(known.option.choices)
         return f"[={listed}]" if known.option.bare else listed
-    return known.option.metavar or METAVARS[known.type]
+    return known.option.metavar or METAVARS.get(known.type, "TEXT")
 
 
 def _default_text(known: Declaration) -> str | bool:

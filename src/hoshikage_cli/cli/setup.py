@@ -23,6 +23,7 @@ from .options import Typed
 from .streams import is_terminal, note
 
 if TYPE_CHECKING:
+    from ..display.batch import BatchDisplay
     from ..generation.generator import Generator
 
 
@@ -140,10 +141,21 @@ def view(colours: str | None, plain: bool) -> Display:
     return LiveView(colours)
 
 
+def display_of_many(setup: Setup, apart: bool = True) -> BatchDisplay:
+    """How far many prompts are; apart: whether nothing else goes to the terminal meanwhile."""
+    from ..display.batch import BatchBar, BatchDisplay, BatchLines
+
+    if setup.output.quiet:
+        return BatchDisplay()
+    if apart and is_terminal(sys.stderr) and not setup.output.verbose:
+        return BatchBar()
+    return BatchLines()
+
+
 def answers_stream(setup: Setup) -> bool:
     """Whether the answer goes to stdout as it comes."""
     live = setup.output.visual and is_terminal(sys.stdout) and is_terminal(sys.stderr)
-    return setup.kind == "autoregressive" and not setup.output.json and not live
+    return setup.header.family.in_order and not setup.output.json and not live
 
 
 def delay_of(output: OutputSettings, display: Display) -> float:

@@ -21,18 +21,21 @@ Positions = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class CachePlan:
-    """mode: none, prefix, dual or active. window: least number of positions to evaluate at once
-    (0: as `costs` advise), since a few more can be cheaper and are never worse. costs: what a pass
-    over so many positions costs, (positions, seconds) in ascending order; empty: no advice, so that
-    no more than needed are evaluated. refresh: a full pass at least every so many passes (0: only
-    at a block's start). recent: for how many passes a committed position goes on being evaluated;
-    at least 1, or its token would never be seen."""
+    """How much of the canvas a pass evaluates."""
 
     mode: str = "none"
+    """none, prefix, dual or active."""
     window: int = 0
+    """Least number of positions to evaluate at once, since a few more can be cheaper and are never
+    worse; 0: as `costs` advise."""
     costs: tuple[tuple[int, float], ...] = ()
+    """What a pass over so many positions costs: (positions, seconds), ascending. Empty: no advice,
+    so that no more than needed are evaluated."""
     refresh: int = 0
+    """A full pass at least every so many passes; 0: only at a block's start."""
     recent: int = 1
+    """For how many passes a committed position goes on being evaluated; at least 1, or its token
+    would never be seen."""
 
 
 def cheapest_window(needed: int, costs: Sequence[tuple[int, float]]) -> int:

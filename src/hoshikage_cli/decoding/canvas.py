@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 
 class Canvas:
-    """Tokens (L,) under way. A committed token never changes.
+    """Tokens (L,) under way. What was given never changes, and a committed token only where a step
+    function replaces it or takes it back.
 
     `given` marks what was not masked at the start; masks may also stand inside the prompt.
     """
@@ -26,8 +27,22 @@ class Canvas:
         return start + np.flatnonzero(self.tokens[start:end] == self.mask_token)
 
     def commit(self, positions: NDArray[np.int64], tokens: NDArray[np.int32]) -> None:
-        """Unmask positions for good."""
+        """Put tokens at positions."""
         self.tokens[positions] = tokens
+
+    def remask(self, positions: NDArray[np.int64]) -> None:
+        """Take the tokens at positions back."""
+        self.tokens[positions] = self.mask_token
+
+    def generated(self, start: int, end: int) -> NDArray[np.int64]:
+        """Positions in [start, end) that were masked at first, ascending."""
+        return start + np.flatnonzero(~self.given[start:end])
+
+    def view(self) -> NDArray[np.int32]:
+        """The tokens as they are, read-only; they change with the canvas."""
+        tokens = self.tokens.view()
+        tokens.flags.writeable = False
+        return tokens
 
     def snapshot(self) -> NDArray[np.int32]:
         """A read-only copy."""
@@ -35,12 +50,12 @@ class Canvas:
         copy.flags.writeable = False
         return copy
 
-    def answered(self, end_tokens: NDArray[np.int32]) -> bool:
-        """Whether an end token was generated and no mask stands before it: since commits are
-        final, nothing that could still be unmasked would be part of the answer."""
+    def answered(self, end_tokens: NDArray[np.int32], settled: int) -> bool:
+        """Whether an end token was generated and no mask stands before it, both among the first
+        `settled` positions, which are final: nothing that still changes is part of the answer."""
         if len(end_tokens) == 0:
             return False
-        ends = np.flatnonzero(np.isin(self.tokens[self.prompt_length :], end_tokens))
+        ends = np.flatnonzero(np.isin(self.tokens[self.prompt_length : settled], end_tokens))
         if len(ends) == 0:
             return False
         return len(self.masked(0, self.prompt_length + int(ends[0]))) == 0

@@ -12,28 +12,28 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Query:
-    """One canvas to be evaluated in a forward pass, and what is wanted of it.
-
-    tokens: (L,) the whole canvas. positions: (n,) ascending, whose logits are wanted; n may be 0.
-    recompute: positions evaluated afresh against cached keys and values, None for all of them.
-    sequence: which cached canvas this is; guidance keeps the unconditional twin in another one.
-    """
+    """One canvas to be evaluated in a forward pass, and what is wanted of it."""
 
     tokens: NDArray[np.int32]
+    """(L,) the whole canvas."""
     positions: NDArray[np.int64]
+    """(n,) ascending, whose logits are wanted; n may be 0."""
     recompute: NDArray[np.int64] | None = None
+    """Positions evaluated afresh against cached keys and values; None for all of them."""
     sequence: int = 0
+    """Which cached canvas this is; guidance keeps the unconditional twin in another one."""
 
 
 class Denoiser(Protocol):
     """A model as the loop sees it. Shifted models are no matter of the loop: the row for position p
     is the one that predicts p."""
 
-    n_vocab: int
     mask_token: int
-    shift_logits: bool
+    """What stands at a masked position."""
     has_cache: bool
+    """Whether part of a canvas can be evaluated against the kept rest."""
     max_sequences: int
+    """How many canvases it holds side by side."""
 
     def logits(self, queries: Sequence[Query]) -> list[NDArray[np.float32]]:
         """Rows (n, n_vocab) of each query, from one forward pass where that is possible.

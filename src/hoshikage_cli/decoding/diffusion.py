@@ -3,69 +3,95 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import selection
 from .cache import Cache, CachePlan
 from .canvas import Canvas
 from .denoiser import Denoiser, Query
 from .guidance import unconditional_canvas
-from .proposal import Proposal, ProposalRule, Proposer, propose
-from .schedule import SCHEDULES, Block, blocks, one_a_step
+from .movement import Movement
+from .parallel import ParallelRule, Rule, rule_of
+from .proposal import ProposalRule, Proposer, edited_logits, propose
+from .schedule import Block, Schedule, blocks, one_a_step, schedule_of
+from .selection import Algorithm, algorithm_of, perturbed, ranked
 from .step import Commit, Step
+from .view import Decision, Flags, Floats, Indices, View
+
+Rows = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class DiffusionPlan:
-    """Everything that decides the result but the model and the prompt.
-
-    steps: 0 means one token a step. algorithm: a name of `selection.ALGORITHMS`. schedule: a name
-    of `schedule.SCHEDULES`. eos_policy: `natural`; `suppress` (the rule bans end tokens); `last`,
-    where proposed end tokens rank behind all others. early_stop: end as soon as the answer is
-    complete, which loses nothing.
-
-    threshold, factor and entropy_bound commit more than the schedule asks for where the model is
-    sure (at most one of them; see `selection`): steps are then a maximum.
-    """
+    """Everything that decides the result but the model and the prompt."""
 
     steps: int = 50
-    algorithm: str = "confidence"
-    schedule: str = "timestep"
+    """0 means one token a step."""
+    algorithm: str | Algorithm | Callable[[View], Floats] = "confidence"
+    """Which proposals go first: a name of `selection.ALGORITHMS`, or a score (n,) of a view."""
+    schedule: str | Schedule | Callable[[int, Block, int, float], int] = "timestep"
+    """How many: a name of `schedule.SCHEDULES`, or a quota of (step, block, masked, eps)."""
     eps: float = 1e-3
+    """Where the timesteps of the schedule `timestep` end."""
     block_length: int = 32
+    """Size of the blocks of the schedule `block`."""
     alg_temp: float = 0.0
+    """Above 0 the positions are drawn, at this temperature of their scores."""
     eos_policy: str = "natural"
+    """`natural`; `suppress` (the proposal rule bans end tokens); `last`: proposed end tokens rank
+    behind all others, and no parallel rule accepts them."""
     end_tokens: frozenset[int] = frozenset()
+    """What ends an answer."""
     early_stop: bool = True
-    threshold: float | None = None
-    factor: float | None = None
-    entropy_bound: float | None = None
+    """End as soon as the answer is complete, which loses nothing."""
+    parallel: ParallelRule | Rule | Callable[[View], Flags] | None = None
+    """Commits more than the schedule asks for where the model is sure; steps are then a maximum.
+    A name of `parallel.RULES` with its limits, or flags (n,) of a view."""
+    decide: Callable[[View], Decision] | None = None
+    """A whole step of your own, in place of algorithm, rule and eos_policy. It sees all generated
+    positions of the block, masked or not, and may take tokens back; what is still masked in the
+    block's last step is committed."""
     cache: CachePlan = field(default_factory=CachePlan)
+    """What a pass evaluates afresh."""
     rule: ProposalRule = field(default_factory=ProposalRule)
+    """How logits become proposals."""
+
+    def __post_init__(self) -> None:
+        alone = self.decide is not None or algorithm_of(self.algorithm).draw is not None
+        if alone and self.parallel is not None:
+            name = "a step function" if self.decide else self.algorithm
+            raise ValueError(f"{name} decides by itself what to unmask: it takes no parallel rule")
 
     @property
-    def commits_in_parallel(self) -> bool:
-        rules = (self.threshold, self.factor, self.entropy_bound)
-        return any(rule is not None for rule in rules)
+    def sequences_needed(self) -> int:
+        """How many canvases a pass evaluates: with guidance a second one, without the prompt."""
+        return 2 if self.rule.guidance > 0 else 1
 
 
 @dataclass(frozen=True)
 class Turn:
-    """A step to be made: its number within the block and in the run, and the positions that it may
-    commit."""
+    """A step to be made."""
 
     block: Block
+    """What is in scope."""
     step: int
+    """Its number in the block."""
     index: int
-    positions: NDArray[np.int64]
+    """Its number in the run."""
+    positions: Indices
+    """What it may commit; at least one."""
 
 
 class Diffusion:
-    """One run, without its forward passes: `ask` what it needs next, `answer` with the rows."""
+    """One run, without its forward passes: `begin` once, then `ask` what it needs next and `answer`
+    with the rows, in turn, until it is `over`.
+
+    What a step may commit follows from the canvas, so that the next turn must not be taken before
+    the last commit: `answer` alone takes it, and `ask` raises RuntimeError when it is not yet due.
+    """
 
     def __init__(
         self,
@@ -75,139 +101,209 @@ class Diffusion:
         plan: DiffusionPlan,
         proposer: Proposer = propose,
     ) -> None:
-        self.sequence = 0
-        self.canvas = Canvas(tokens, prompt_length, denoiser.mask_token)
         self.plan = plan
         self.proposer = proposer
-        self.schedule = SCHEDULES[plan.schedule] if plan.steps else one_a_step(plan.schedule)
+        self.algorithm = algorithm_of(plan.algorithm)
+        self.rule = rule_of(plan.parallel) if plan.parallel is not None else None
+        schedule = schedule_of(plan.schedule)
+        self.schedule = schedule if plan.steps else one_a_step(schedule)
         self.end_tokens = np.array(sorted(plan.end_tokens), np.int32)
+        self.canvas = Canvas(tokens, prompt_length, denoiser.mask_token)
         self.blocks = blocks(
-            self.canvas.masked(), len(self.canvas), plan.schedule, plan.steps, plan.block_length
+            self.canvas.masked(),
+            len(self.canvas),
+            self.schedule.in_blocks,
+            plan.steps,
+            plan.block_length,
         )
-        mode = plan.cache if denoiser.has_cache else CachePlan()
-        self.cache = Cache(mode, len(self.canvas))
-        self.evaluated = len(self.canvas)
-        self.turns = self.all_turns()
-        self.began = time.perf_counter()
-
-    def begin(self, sequence: int) -> None:
-        """Take a sequence of the denoiser, and let the clock start."""
-        self.sequence = sequence
-        self.began = time.perf_counter()
-
-    def ask(self) -> list[Query]:
-        """The queries of the next step of a run that is not over."""
-        self.turn = next(turn for turn in self.turns if len(turn.positions))
-        return self.queries(self.turn)
-
-    def answer(self, rows: list[NDArray[np.float32]]) -> Step:
-        """Make the step that was asked about, with one array of rows a query."""
-        turn = self.turn
-        unconditional = rows[1] if self.guided else None
-        proposal = self.proposer(rows[0], unconditional, turn.positions, turn.index, self.plan.rule)
-        return self.commit(turn, proposal, self.select(turn, proposal))
-
-    def all_turns(self) -> Iterator[Turn]:
-        offset = 0
-        for block in self.blocks:
-            for step in range(block.steps):
-                positions = self.in_question(block, step, offset + step)
-                yield Turn(block, step, offset + step, positions)
-            offset += block.steps
-
-    # ----------------------------------------------------------------------- one step
-
-    def in_question(self, block: Block, step: int, index: int) -> NDArray[np.int64]:
-        """Positions that this step may commit; none when it has nothing to commit.
-
-        `origin` does not look at the proposals, so its choice is made before the forward pass.
-        """
-        plan = self.plan
-        positions = self.canvas.masked(block.start, block.end)
-        if plan.algorithm == "origin":
-            share = self.schedule.share(step, block, plan.eps)
-            return positions[selection.origin(share, positions, index, plan.rule.seed)]
-        quota = self.schedule.quota(step, block, len(positions), plan.eps)
-        return positions if quota > 0 or plan.commits_in_parallel else positions[:0]
-
-    def queries(self, turn: Turn) -> list[Query]:
-        """Rows that predict the positions in question, and their twins under guidance."""
-        block, canvas = turn.block, self.canvas
-        window = self.cache.window(block, canvas.masked(block.start, block.end))
-        self.evaluated = len(canvas) if window is None else len(window)
-        queries = [Query(canvas.tokens, turn.positions, window, self.sequence)]
-        if self.guided:
-            twin = unconditional_canvas(canvas.tokens, canvas.given, canvas.mask_token)
-            queries.append(Query(twin, turn.positions, window, self.sequence + 1))
-        return queries
-
-    def select(self, turn: Turn, proposal: Proposal) -> NDArray[np.int64]:
-        """Indices into the positions in question of what is committed, best first."""
-        positions, index = turn.positions, turn.index
-        plan = self.plan
-        if plan.algorithm == "origin":
-            return np.arange(len(positions))
-        confidence = selection.confidences(
-            plan.algorithm, proposal, positions, index, plan.rule.seed
-        )
-        if plan.alg_temp > 0:
-            confidence = selection.perturbed(
-                confidence, plan.alg_temp, positions, index, plan.rule.seed
-            )
-        late = np.isin(proposal.tokens, self.end_tokens) if plan.eos_policy == "last" else None
-        order = selection.ranked(confidence, late)
-        quota = self.schedule.quota(turn.step, turn.block, len(positions), plan.eps)
-        return order[: max(quota, self.sure(confidence[order], proposal.entropy[order]))]
-
-    def sure(self, confidence: NDArray[np.float64], entropy: NDArray[np.float32]) -> int:
-        """How many of the best, which come first, the model is sure enough of."""
-        plan = self.plan
-        if plan.threshold is not None:
-            return selection.over_threshold(confidence, plan.threshold)
-        if plan.factor is not None:
-            return selection.by_factor(confidence, plan.factor)
-        if plan.entropy_bound is not None:
-            return selection.within_entropy_bound(entropy.astype(np.float64), plan.entropy_bound)
-        return 0
-
-    def commit(self, turn: Turn, proposal: Proposal, chosen: NDArray[np.int64]) -> Step:
-        positions, block = turn.positions, turn.block
-        self.canvas.commit(positions[chosen], proposal.tokens[chosen])
-        self.cache.committed(positions[chosen])
-        commits = zip(
-            positions[chosen].tolist(),
-            proposal.tokens[chosen].tolist(),
-            proposal.probability[chosen].tolist(),
-            proposal.runner_up[chosen].tolist(),
-            strict=True,
-        )
-        evaluations = self.sequences_needed
-        return Step(
-            index=turn.index,
-            total=sum(block.steps for block in self.blocks),
-            commits=tuple(Commit(*commit) for commit in commits),
-            canvas=self.canvas.snapshot(),
-            masked=len(self.canvas.masked()),
-            block=(block.start, block.end) if self.schedule.in_blocks else None,
-            positions_decoded=evaluations * self.evaluated,
-            nfe=evaluations,
-            elapsed=time.perf_counter() - self.began,
-        )
-
-    # ------------------------------------------------------------------------- a run
-
-    @property
-    def guided(self) -> bool:
-        return self.plan.rule.guidance > 0
+        self.cache = Cache(plan.cache if denoiser.has_cache else CachePlan(), len(self.canvas))
+        memory = self.rule.memory if self.rule else 0
+        self.movement = Movement(memory, len(self.canvas)) if memory else None
+        self.sequence = 0
+        self._ended = False
+        self._began: float | None = None
+        self._evaluated: int | None = None  # by the pass that `ask` asked for, until `answer`
+        self._moving = False  # whether the last step changed anything
+        self._turns = self._all_turns()
+        self._turn = next(self._turns, None)
 
     @property
     def sequences_needed(self) -> int:
-        """How many of the denoiser's sequences it takes, and so how many evaluations a step."""
-        return 2 if self.guided else 1
+        """How many canvases a pass evaluates for this run."""
+        return self.plan.sequences_needed
 
     @property
     def over(self) -> bool:
         """Whether no step is left to make."""
-        if self.plan.early_stop and self.canvas.answered(self.end_tokens):
+        if self._ended or self._turn is None:
             return True
-        return len(self.canvas.masked()) == 0
+        settled = self._turn.block.start if self.plan.decide else len(self.canvas)
+        return self.plan.early_stop and self.canvas.answered(self.end_tokens, settled)
+
+    def begin(self, sequence: int) -> None:
+        """Take a sequence of the denoiser, and the next one if two are needed; the clock starts."""
+        self.sequence = sequence
+        self._began = time.perf_counter()
+
+    def end(self) -> None:
+        """Make no more steps: the answer needs none."""
+        self._ended = True
+
+    def ask(self) -> list[Query]:
+        """The queries of the next step: rows that predict the positions in question, and their
+        twins under guidance."""
+        if self._turn is None or self._began is None or self._evaluated is not None:
+            raise RuntimeError("a run is asked after it began, before its end, and once a step")
+        turn, canvas, block = self._turn, self.canvas, self._turn.block
+        wanted = turn.positions if self.plan.decide else canvas.masked(block.start, block.end)
+        window = self.cache.window(block, wanted)
+        self._evaluated = len(canvas) if window is None else len(window)
+        twin = unconditional_canvas(canvas.tokens, canvas.given, canvas.mask_token)
+        canvases = (canvas.tokens, twin)[: self.sequences_needed]
+        places = enumerate(canvases, start=self.sequence)
+        return [Query(tokens, turn.positions, window, place) for place, tokens in places]
+
+    def answer(self, rows: list[Rows]) -> Step:
+        """Make the step that was asked about, with one array of rows a query."""
+        if self._turn is None or self._evaluated is None:
+            raise RuntimeError("a run is answered after it has asked")
+        turn, evaluated = self._turn, self._evaluated
+        view = self._view(turn, rows)
+        decide = self.plan.decide
+        decision = _decided(turn, view, decide(view)) if decide else self._select(view)
+        committed, remasked = view.positions[decision.commit], view.positions[decision.remask]
+        self.canvas.commit(committed, view.proposal.tokens[decision.commit])
+        self.canvas.remask(remasked)
+        changed = np.concatenate([committed, remasked])
+        self.cache.committed(changed)
+        self._evaluated, self._moving = None, len(changed) > 0
+        self._turn = next(self._turns, None)
+        return self._step(turn, _commits(view, decision.commit), remasked, evaluated)
+
+    # ----------------------------------------------------------------------- one step
+
+    def _all_turns(self) -> Iterator[Turn]:
+        """The steps that have something to commit, each as the canvas is when it is taken."""
+        offset = 0
+        for block in self.blocks:
+            for step in range(block.steps):
+                positions = self._in_question(block, step, offset + step)
+                if len(positions):
+                    yield Turn(block, step, offset + step, positions)
+            offset += block.steps
+
+    def _in_question(self, block: Block, step: int, index: int) -> Indices:
+        """Positions that a step may commit; none when it has nothing to commit. A step function may
+        go on when all is unmasked, until it changes nothing any more."""
+        plan = self.plan
+        positions = self.canvas.masked(block.start, block.end)
+        if plan.decide is not None:
+            going = len(positions) > 0 or self._moving
+            return self.canvas.generated(block.start, block.end) if going else positions
+        if self.algorithm.draw is not None:
+            share = self.schedule.share(step, block, plan.eps)
+            return positions[self.algorithm.draw(share, positions, index, plan.rule.seed)]
+        return positions if self._least(block, step, len(positions)) > 0 else positions[:0]
+
+    def _least(self, block: Block, step: int, masked: int) -> int:
+        """How many a step commits at least: the quota, never none under a parallel rule, and in a
+        block's last step all."""
+        if step == block.steps - 1:
+            return masked
+        quota = self.schedule.quota(step, block, masked, self.plan.eps)
+        return quota if self.rule is None else max(1, quota)
+
+    def _view(self, turn: Turn, rows: list[Rows]) -> View:
+        rule, masked = self.plan.rule, self.canvas.tokens[turn.positions] == self.canvas.mask_token
+        return View(
+            positions=turn.positions,
+            masked=masked,
+            proposal=self.proposer(*_with_twin(rows), turn.positions, turn.index, rule),
+            canvas=self.canvas.view(),
+            block=turn.block,
+            quota=self._least(turn.block, turn.step, int(masked.sum())),
+            step=turn.index,
+            seed=rule.seed,
+            divergences=self._divergences(turn.positions, rows),
+        )
+
+    def _divergences(self, positions: Indices, rows: list[Rows]) -> Floats:
+        """How far the distributions have moved, for a rule that asks for it."""
+        if self.movement is None:
+            return np.empty((0, len(positions)))
+        # One row after the other: all of them in double precision would fill the memory.
+        single = ([array[i : i + 1] for array in rows] for i in range(len(positions)))
+        edited = (edited_logits(z, u, self.plan.rule)[0] for z, u in map(_with_twin, single))
+        return self.movement.note(positions, edited)
+
+    def _select(self, view: View) -> Decision:
+        """So many of the most trusted as the step has to commit, and whatever else the parallel
+        rule accepts."""
+        if self.algorithm.draw is not None:
+            return Decision(np.arange(len(view.positions)))
+        late = self._late(view)
+        order = ranked(self._scores(view), late)
+        first = np.arange(len(order)) < view.quota
+        return Decision(order[first | self._accepted(view, late)[order]])
+
+    def _scores(self, view: View) -> Floats:
+        scores, alg_temp = self.algorithm.score(view), self.plan.alg_temp
+        if alg_temp <= 0:
+            return scores
+        return perturbed(scores, alg_temp, view.positions, view.step, view.seed)
+
+    def _late(self, view: View) -> Flags:
+        """What is to be committed behind all others."""
+        late = np.isin(view.proposal.tokens, self.end_tokens)
+        return late if self.plan.eos_policy == "last" else np.zeros_like(late)
+
+    def _accepted(self, view: View, late: Flags) -> Flags:
+        """What the parallel rule accepts of all that is not late."""
+        accepted = np.zeros(len(late), bool)
+        if self.rule is not None:
+            counted = np.flatnonzero(~late)
+            accepted[counted] = self.rule.accepts(view.only(counted))
+        return accepted
+
+    def _step(
+        self, turn: Turn, commits: tuple[Commit, ...], remasked: Indices, evaluated: int
+    ) -> Step:
+        block = turn.block
+        return Step(
+            index=turn.index,
+            total=sum(block.steps for block in self.blocks),
+            commits=commits,
+            canvas=self.canvas.snapshot(),
+            masked=len(self.canvas.masked()),
+            block=(block.start, block.end) if self.schedule.in_blocks else None,
+            positions_decoded=self.sequences_needed * evaluated,
+            nfe=self.sequences_needed,
+            elapsed=time.perf_counter() - (self._began or 0.0),
+            remasked=tuple(remasked.tolist()),
+        )
+
+
+def _decided(turn: Turn, view: View, decision: Decision) -> Decision:
+    """What a step function decided, less what changes nothing; in a block's last step with
+    everything that is still masked, and nothing taken back."""
+    commit, remask = np.asarray(decision.commit, int), np.asarray(decision.remask, int)
+    remask = remask[~view.masked[remask]]
+    if turn.step == turn.block.steps - 1:
+        commit = np.concatenate([commit, np.setdiff1d(np.flatnonzero(view.masked), commit)])
+        remask = remask[:0]
+    if len(np.unique(np.concatenate([commit, remask]))) < len(commit) + len(remask):
+        raise ValueError("a step function decides about each position once")
+    standing = view.canvas[view.positions[commit]]
+    return Decision(commit[view.proposal.tokens[commit] != standing], remask)
+
+
+def _with_twin(rows: list[Rows]) -> tuple[Rows, Rows | None]:
+    """Conditional rows, and the unconditional ones or None."""
+    return rows[0], rows[1] if len(rows) > 1 else None
+
+
+def _commits(view: View, chosen: Indices) -> tuple[Commit, ...]:
+    proposal = view.proposal
+    columns = (view.positions, proposal.tokens, proposal.probability, proposal.runner_up)
+    rows = zip(*(column[chosen].tolist() for column in columns), strict=True)
+    return tuple(Commit(*row) for row in rows)

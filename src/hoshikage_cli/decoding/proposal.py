@@ -20,35 +20,57 @@ from .randomness import Stream, keys, uniform, uniform_tokens
 
 @dataclass(frozen=True)
 class ProposalRule:
-    """How rows of logits become proposals.
-
-    temperature: 0 is greedy. top_k: 0 is off. top_p: 1 is off. gumbel: draw as LLaDA does, by
-    adding noise to the logits (no filters then). confidence: `clean` reads confidence, margin and
-    entropy from the softmax at temperature 1 (LLaDA), `sampled` from the distribution that is
-    drawn from (Dream). guidance: w. banned: ids that are never proposed.
-    """
+    """How rows of logits become proposals."""
 
     temperature: float = 0.0
+    """0 is greedy."""
     top_k: int = 0
+    """0 is off."""
     top_p: float = 1.0
+    """1 is off."""
     gumbel: bool = False
+    """Draw as LLaDA does, by adding noise to the logits; without filters."""
     confidence: str = "clean"
+    """`clean`: probabilities and entropy are those of the softmax at temperature 1 (LLaDA);
+    `sampled`: of the distribution that is drawn from (Dream)."""
     guidance: float = 0.0
+    """w of `guidance.guide`; 0 is off."""
     banned: tuple[int, ...] = ()
+    """Ids that are never proposed."""
     seed: int = 0
+    """Keys the random numbers, with step and position."""
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """One entry for each row: proposed token, its probability, the two largest probabilities,
-    entropy in nats, and the likeliest token other than the proposed one."""
+    """One entry of each array for each row."""
 
     tokens: NDArray[np.int32]
+    """What is proposed."""
     probability: NDArray[np.float32]
-    top1: NDArray[np.float32]
-    top2: NDArray[np.float32]
-    entropy: NDArray[np.float32]
+    """Of the proposed token."""
+    rest: NDArray[np.float64]
+    """1 - the largest probability, summed from all others: exact where that is nearly 1."""
+    top2: NDArray[np.float64]
+    """The second largest probability."""
+    entropy: NDArray[np.float64]
+    """In nats."""
     runner_up: NDArray[np.int32]
+    """The likeliest token other than the proposed one."""
+
+    def only(self, chosen: NDArray[np.int64]) -> Proposal:
+        """The same for some of the rows, by index."""
+        return Proposal(*(column[chosen] for column in vars(self).values()))
+
+
+KINDS = (np.int32, np.float32, np.float64, np.float64, np.float64, np.int32)
+"""Types of a proposal's columns, in order."""
+
+
+def empty_proposal(n: int) -> Proposal:
+    """Columns of n rows to be filled in."""
+    columns: list[Any] = [np.empty(n, kind) for kind in KINDS]
+    return Proposal(*columns)
 
 
 Proposer = Callable[..., Proposal]
@@ -67,9 +89,8 @@ def propose(
         _propose_row(row, position, step, rule)
         for row, position in zip(edited_logits(logits, unconditional, rule), positions, strict=True)
     ]
-    columns = list(zip(*rows, strict=True)) if rows else [()] * 6
-    kinds = (np.int32, np.float32, np.float32, np.float32, np.float32, np.int32)
-    arrays: list[Any] = [np.array(c, kind) for c, kind in zip(columns, kinds, strict=True)]
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(KINDS)
+    arrays: list[Any] = [np.array(c, kind) for c, kind in zip(columns, KINDS, strict=True)]
     return Proposal(*arrays)
 
 
@@ -124,12 +145,6 @@ def softmax(y: NDArray[np.float64]) -> NDArray[np.float64]:
     return e / e.sum()
 
 
-def entropy(p: NDArray[np.float64]) -> float:
-    """Entropy of one distribution, in nats."""
-    positive = p[p > 0]
-    return float(max(0.0, -(positive * np.log(positive)).sum()))
-
-
 Row = tuple[int, float, float, float, float, int]
 
 
@@ -137,10 +152,22 @@ def _propose_row(z: NDArray[np.float64], position: int, step: int, rule: Proposa
     noisy = rule.gumbel and rule.temperature > 0
     y = filtered(z, rule.temperature, 1.0 if noisy else rule.top_p, 0 if noisy else rule.top_k)
     token = _draw(z, y, position, step, rule)
-    p = softmax(z if rule.confidence == "clean" else y)
-    first, second = _two_largest(p)
-    other = second if token == first else first
-    return token, p[token], p[first], p[second] if second != first else 0.0, entropy(p), other
+    first, second, probability, *statistics = _statistics(z if rule.confidence == "clean" else y)
+    return token, probability[token], *statistics, second if token == first else first
+
+
+def _statistics(y: NDArray[np.float64]) -> tuple[Any, ...]:
+    """Of one row: ids of the two largest, probabilities, and what they leave, the second, entropy.
+
+    Sums leave the largest out, which would swallow the others where it is nearly certain."""
+    first, second = _two_largest(y)
+    below = y - y[first]
+    e = np.exp(below)
+    others = np.delete(e, first).sum()
+    total = 1 + others
+    depth = -(below[e > 0] * e[e > 0]).sum() / total
+    top2 = e[second] / total if second != first else 0.0
+    return first, second, e / total, others / total, top2, np.log1p(others) + depth
 
 
 def _draw(
@@ -168,10 +195,8 @@ def inverse_cdf(p: NDArray[np.float64], u: float) -> int:
     return min(chosen, int(np.flatnonzero(p)[-1]))
 
 
-def _two_largest(p: NDArray[np.float64]) -> tuple[int, int]:
-    if len(p) < 2:
-        return 0, 0
-    first = int(np.argmax(p))
-    rest = p.copy()
-    rest[first] = -1.0
+def _two_largest(y: NDArray[np.float64]) -> tuple[int, int]:
+    first = int(np.argmax(y))
+    rest = y.copy()
+    rest[first] = -np.inf
     return first, int(np.argmax(rest))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,32 +17,45 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Block:
-    """Positions [start, end) and the steps that they get; masks: how many were masked at first."""
+    """Positions [start, end) and the steps that they get."""
 
     start: int
     end: int
     steps: int
     masks: int
+    """How many were masked at first."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """quota(step, block, masked, eps) and share(step, block, eps); the last step takes all."""
+    """How much a step unmasks. Steps count from 0 in each block; the last takes all."""
 
     in_blocks: bool
+    """Whether the canvas is divided into blocks."""
     quota: Callable[[int, Block, int, float], int]
+    """(step, block, masked, eps): how many of the positions that are still masked."""
     share: Callable[[int, Block, float], float]
+    """(step, block, eps): the probability of each of them, for an algorithm that draws."""
 
 
 def timestep_share(step: int, block: Block, eps: float) -> float:
     """1 - s/t for t falling linearly from 1 to eps over the steps (Dream)."""
-    fall = (1 - eps) / block.steps
-    return 1.0 if step >= block.steps - 1 else fall / (1 - step * fall)
+    return float(_fall(step, block, eps))
 
 
 def timestep_quota(step: int, block: Block, masked: int, eps: float) -> int:
-    """trunc(masked (1 - s/t)), of the masks that there are now; all in the last step (Dream)."""
-    return masked if step >= block.steps - 1 else int(masked * timestep_share(step, block, eps))
+    """trunc(masked (1 - s/t)), of the masks that there are now; all in the last step (Dream).
+
+    Exact, where Dream's single precision now and then falls one short of a whole number."""
+    return int(masked * _fall(step, block, eps))
+
+
+def _fall(step: int, block: Block, eps: float) -> Fraction:
+    """1 - s/t of the decimal number that eps is written as."""
+    if step >= block.steps - 1:
+        return Fraction(1)
+    span = 1 - Fraction(str(eps))
+    return span / (block.steps - step * span)
 
 
 def even_quota(step: int, block: Block, masked: int, eps: float) -> int:
@@ -69,23 +83,30 @@ SCHEDULES = {
 }
 
 
-def one_a_step(name: str) -> Schedule:
-    """The named schedule's blocks, with as many steps as there are masks."""
-    return replace(SCHEDULES[name], quota=even_quota, share=even_share)
+def schedule_of(named: str | Schedule | Callable[[int, Block, int, float], int]) -> Schedule:
+    """A row of the table by name, one of your own, or a quota over the whole canvas."""
+    if isinstance(named, str):
+        return SCHEDULES[named]
+    return named if isinstance(named, Schedule) else Schedule(False, named, even_share)
+
+
+def one_a_step(schedule: Schedule) -> Schedule:
+    """The schedule's blocks, with as many steps as there are masks."""
+    return replace(schedule, quota=even_quota, share=even_share)
 
 
 def blocks(
-    masked: NDArray[np.int64], length: int, schedule: str, steps: int, size: int
+    masked: NDArray[np.int64], length: int, in_blocks: bool, steps: int, size: int
 ) -> list[Block]:
     """The blocks of a canvas of `length` positions whose `masked` positions (ascending) are given.
 
-    Blocks of `size` positions begin at the first masked one; the last may be shorter, and a block
-    without masks gets no steps. Each has ceil(steps / blocks) steps. steps = 0 means one token a
-    step.
+    Without division the whole canvas is one block. Blocks of `size` positions begin at the first
+    masked one; the last may be shorter, and one without masks gets no steps. Each has
+    ceil(steps / blocks) steps; steps = 0 means one token a step.
     """
     if len(masked) == 0:
         return []
-    if not SCHEDULES[schedule].in_blocks:
+    if not in_blocks:
         return [Block(0, length, steps or len(masked), len(masked))]
     first = int(masked[0])
     counts = np.bincount((masked - first) // size)

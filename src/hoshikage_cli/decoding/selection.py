@@ -1,96 +1,96 @@
-"""Which proposals a step commits.
+"""Which proposals a step commits first: the table of algorithms.
 
-Every rule is a plain function of confidences (higher commits sooner) and returns indices into them,
-best first. Ties go to the lower position.
+An algorithm gives each position in question a score; higher commits sooner, ties go to the lower
+position. To add one, write its function and its row in ALGORITHMS, and its name in the settings.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from .proposal import Proposal
 from .randomness import Stream, keys, uniform
-
-ALGORITHMS = ("origin", "entropy", "margin", "random", "confidence")
-"""By number, as llama-diffusion-cli counts them."""
-
-CONFIDENCES = {
-    "confidence": lambda proposal: proposal.probability,
-    "margin": lambda proposal: proposal.top1 - proposal.top2,
-    "entropy": lambda proposal: -proposal.entropy,
-}
-
-Indices = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from .view import Flags, Floats, Indices, View
 
 
-def confidences(
-    algorithm: str, proposal: Proposal, positions: NDArray[np.int64], step: int, seed: int
-) -> Floats:
-    """How much each proposal is trusted, (n,), by the named algorithm."""
-    if algorithm == "random":
-        return uniform(keys(seed, Stream.RANDOM, step, positions))
-    return CONFIDENCES[algorithm](proposal).astype(np.float64)
+@dataclass(frozen=True)
+class Algorithm:
+    """How the positions that a step commits are chosen."""
+
+    score: Callable[[View], Floats]
+    """How much each proposal is trusted, (n,)."""
+    draw: Callable[[float, Indices, int, int], Indices] | None = None
+    """(share, positions, step, seed): indices of all that the step commits, chosen before the
+    forward pass. Such an algorithm knows no quota."""
 
 
-def ranked(confidence: Floats, late: NDArray[np.bool_] | None = None) -> Indices:
-    """Indices by falling confidence; those marked `late` behind all others."""
-    late = np.zeros(len(confidence), bool) if late is None else late
-    return np.lexsort((-confidence, late))
+def by_probability(view: View) -> Floats:
+    """The probability of the proposed token, less 1."""
+    proposal = view.proposal
+    return _less_one(proposal.probability, proposal.rest)
 
 
-def perturbed(
-    confidence: Floats, alg_temp: float, positions: NDArray[np.int64], step: int, seed: int
-) -> Floats:
-    """c / alg_temp plus Gumbel noise: its k largest are k draws without replacement from
-    softmax(c / alg_temp) (Plackett and Luce), with no probability that underflows."""
-    u = uniform(keys(seed, Stream.ALG_TEMP, step, positions))
-    return confidence / alg_temp - np.log(-np.log(u))
+def by_margin(view: View) -> Floats:
+    """The largest probability less the second, whichever of them is proposed; less 1."""
+    proposal = view.proposal
+    margin = np.float32(1 - proposal.rest) - np.float32(proposal.top2)
+    return _less_one(margin, proposal.rest + proposal.top2)
 
 
-def origin(share: float, positions: NDArray[np.int64], step: int, seed: int) -> Indices:
+def by_entropy(view: View) -> Floats:
+    """Minus the entropy: the fewest alternatives first."""
+    return -np.float32(view.proposal.entropy).astype(np.float64)
+
+
+def at_random(view: View) -> Floats:
+    """Uniform in (0, 1), anew in each step."""
+    return uniform(keys(view.seed, Stream.RANDOM, view.step, view.positions))
+
+
+def in_place(view: View) -> Floats:
+    """All alike, so that they keep their order."""
+    return np.zeros(len(view.positions))
+
+
+def independently(share: float, positions: Indices, step: int, seed: int) -> Indices:
     """Each position with probability `share`, independently of the others (Dream's `origin`)."""
     return np.flatnonzero(uniform(keys(seed, Stream.ORIGIN, step, positions)) < share)
 
 
-# ------------------------------------------------- parallel commits: how many of the best to take
+ALGORITHMS = {
+    "origin": Algorithm(in_place, draw=independently),
+    "entropy": Algorithm(by_entropy),
+    "margin": Algorithm(by_margin),
+    "random": Algorithm(at_random),
+    "confidence": Algorithm(by_probability),
+}
+"""By name, in the order of the numbers that llama-diffusion-cli gives them."""
 
 
-def over_threshold(ranked_confidence: Floats, threshold: float) -> int:
-    """The best, and every other that is at least `threshold` (Fast-dLLM)."""
-    return max(1, int(np.count_nonzero(ranked_confidence >= threshold)))
+def algorithm_of(named: str | Algorithm | Callable[[View], Floats]) -> Algorithm:
+    """A row of the table by name, one of your own, or a score to rank by."""
+    if isinstance(named, str):
+        return ALGORITHMS[named]
+    return named if isinstance(named, Algorithm) else Algorithm(named)
 
 
-def by_factor(ranked_confidence: Floats, factor: float) -> int:
-    """The longest prefix whose n-th confidence is at least 1 - factor / (n + 1) (Fast-dLLM)."""
-    n = np.arange(1, len(ranked_confidence) + 1)
-    enough = ranked_confidence >= np.where(n == 1, -1.0, 1 - factor / (n + 1))
-    return int(np.argmin(enough)) if not enough.all() else len(enough)
+def ranked(score: Floats, late: Flags | None = None) -> Indices:
+    """Indices by falling score; those marked `late` behind all others."""
+    late = np.zeros(len(score), bool) if late is None else late
+    return np.lexsort((-score, late))
 
 
-def within_entropy_bound(ranked_entropy: Floats, bound: float) -> int:
-    """Takes while the sum of entropies less the largest stays within `bound` nats (EB sampler)."""
-    joint = np.cumsum(ranked_entropy) - np.maximum.accumulate(ranked_entropy)
-    enough = joint <= bound
-    return max(1, int(np.argmin(enough)) if not enough.all() else len(enough))
+def perturbed(score: Floats, alg_temp: float, positions: Indices, step: int, seed: int) -> Floats:
+    """score / alg_temp plus Gumbel noise: its k largest are k draws without replacement from
+    softmax(score / alg_temp) (Plackett and Luce), with no probability that underflows."""
+    u = uniform(keys(seed, Stream.ALG_TEMP, step, positions))
+    return score / alg_temp - np.log(-np.log(u))
 
 
-def entropy_exit(entropy: Floats, quota: int, limit: float = 1.5) -> int:
-    """The quota, or all whose entropy is below `limit` nats if those are more (diffuse-cpp)."""
-    return max(quota, int(np.count_nonzero(entropy < limit)))
-
-
-def kl_divergence(p: Floats, q: Floats) -> Floats:
-    """KL(p || q) of distributions along the last axis, in nats."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        terms = np.where(p > 0, p * (np.log(p) - np.log(q)), 0.0)
-    return terms.sum(-1)
-
-
-def stable(
-    confidence: Floats, divergences: Floats, least: float = 0.9, most: float = 0.01
-) -> Indices:
-    """Positions that are confident and whose distribution has not moved in the last steps
-    (KLASS). divergences: (steps, n), in nats. Empty: fall back to the quota."""
-    return np.flatnonzero((confidence > least) & (divergences < most).all(axis=0))
+def _less_one(value: NDArray[np.float32], doubt: Floats) -> Floats:
+    """value - 1, from `doubt`, which is 1 - value, where the value is nearer to 1 than to 0. Either
+    is rounded to single precision: what is equal but for the order of a sum is to tie."""
+    return np.where(value < 0.5, np.float64(value) - 1, -np.float32(doubt).astype(np.float64))

@@ -10,31 +10,39 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Commit:
-    """A token that was put at a position for good, and how much it was trusted."""
+    """A token that was put at a position."""
 
     position: int
+    """Where on the canvas."""
     token: int
+    """What was put there."""
     confidence: float
+    """Its probability when it was proposed."""
     runner_up: int | None = None
     """The likeliest other token."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a run.
-
-    canvas: (L,) read-only, after the commits; for an autoregressive run the tokens so far.
-    masked: masked positions left. block: [start, end) in scope, None for the whole canvas.
-    positions_decoded: positions evaluated in the forward pass. nfe: forward evaluations of the
-    step, 2 with guidance. elapsed: seconds since the run began.
-    """
+    """One step of a run."""
 
     index: int
+    """Its number; steps that have nothing to commit are left out."""
     total: int | None
+    """How many steps there are at most."""
     commits: tuple[Commit, ...]
+    """What was put on the canvas, the most trusted first."""
     canvas: NDArray[np.int32]
+    """(L,) read-only, after the commits; for an autoregressive run the tokens so far."""
     masked: int
+    """How many positions are still masked."""
     block: tuple[int, int] | None
+    """[start, end) in scope; None for the whole canvas."""
     positions_decoded: int
+    """Positions evaluated in the forward pass."""
     nfe: int
+    """Forward evaluations of the step, 2 with guidance."""
     elapsed: float
+    """Seconds since the run began."""
+    remasked: tuple[int, ...] = ()
+    """Positions whose tokens were taken back, by a step function."""

@@ -12,13 +12,13 @@ from .diffusion import Diffusion, DiffusionPlan
 from .proposal import Proposer, propose
 from .step import Step
 
-Arrivals = Callable[[int, bool], Iterable[Diffusion]]
+Admission = Callable[[int, bool], Iterable[Diffusion]]
 """arrivals(free, idle): up to `free` runs that are to begin now. When nothing is under way (`idle`)
 none means that it is over; it may wait then, and not otherwise."""
 
 
 def together(
-    denoiser: Denoiser, arrivals: Arrivals, sequences: int = 1
+    denoiser: Denoiser, arrivals: Admission, sequences: int = 1
 ) -> Iterator[tuple[Diffusion, Step | None]]:
     """Run canvases as they arrive, as many at a time as the denoiser has room for.
 
@@ -26,6 +26,10 @@ def together(
     and (run, None) behind the last one. Each run gives the tokens that it gives alone, as far as
     the denoiser's rows do not depend on what else is in a batch.
     """
+    if sequences > denoiser.max_sequences:
+        raise ValueError(
+            f"a run needs {sequences} sequences and the denoiser has {denoiser.max_sequences}"
+        )
     free = list(range(0, denoiser.max_sequences - sequences + 1, sequences))
     under_way: list[Diffusion] = []
     while True:
@@ -53,8 +57,8 @@ def _pass(denoiser: Denoiser, runs: list[Diffusion]) -> list[tuple[Diffusion, St
     return [(run, run.answer(mine)) for run, mine in zip(runs, answered, strict=True)]
 
 
-def all_at_once(runs: Iterable[Diffusion]) -> Arrivals:
-    """Arrivals of runs that are all there already."""
+def all_at_once(runs: Iterable[Diffusion]) -> Admission:
+    """Admission of runs that are all there already."""
     waiting = list(runs)
 
     def arrivals(free: int, idle: bool) -> list[Diffusion]:

@@ -15,7 +15,7 @@ from ..llama.text_context import TextContext
 from ..settings.declared import Settings
 from .contexts import Contexts
 from .engine import Jobs
-from .job import Ended, Job, Stopwatch, Tokens
+from .job import Complete, Ended, Job, Stopwatch, Tokens
 
 
 @dataclass(eq=False, kw_only=True)
@@ -26,21 +26,24 @@ class TextJob(Job):
     settings: Settings
 
 
-class Autoregressive:
+class AutoregressiveEngine:
     """The engine of autoregressive models; one job at a time."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
         self.contexts = Contexts(model)
 
-    def job(self, prompt: Tokens, settings: Settings, seed: int) -> TextJob:
-        max_tokens = _room(self.model, len(prompt), settings)
+    def job(
+        self, prompt: Tokens, settings: Settings, seed: int, complete: Complete | None = None
+    ) -> TextJob:
+        max_tokens = _most_tokens(self.model, len(prompt), settings)
         return TextJob(
             tokens=prompt,
             prompt_length=len(prompt),
             mask_token=None,
             seed=seed,
             total_steps=max_tokens,
+            complete=complete,
             max_tokens=max_tokens,
             settings=settings,
         )
@@ -63,7 +66,10 @@ class Autoregressive:
             job.watch.opening = time.perf_counter() - began
             source = _Source(context, _sampler(self.model, job), job.watch)
             end_tokens = self.model.vocabulary.end_tokens
-            yield from extend(source, job.tokens, job.max_tokens, end_tokens)
+            for step in extend(source, job.tokens, job.max_tokens, end_tokens):
+                yield step
+                if job.is_complete(step.canvas):
+                    return
 
 
 class _Source:
@@ -108,7 +114,7 @@ def _sampler(model: Model, job: TextJob) -> Sampler:
     return sampler
 
 
-def _room(model: Model, prompt_length: int, settings: Settings) -> int:
+def _most_tokens(model: Model, prompt_length: int, settings: Settings) -> int:
     """How many tokens to generate: what is wanted, as far as it fits the context."""
     limit = settings.model.ctx_size or model.n_ctx_train
     canvas = settings.canvas

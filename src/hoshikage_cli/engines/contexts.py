@@ -30,17 +30,18 @@ class Contexts:
     def __init__(self, model: Model) -> None:
         self._model = model
         self._idle: list[tuple[Key, Context]] = []
-        self._leased = 0
+        self.leased = 0
+        """How many runs have one at the moment."""
         self._lock = threading.Lock()
 
     @contextmanager
-    def lease(self, kind: type[SomeContext], **wanted: Any) -> Iterator[SomeContext]:
-        """A context of this kind and these parameters, with nothing in it."""
-        key = (kind, *sorted(wanted.items()))
-        context = self._idle_one(key) or self._open(kind, wanted)
-        context.clear()
+    def lease(self, cls: type[SomeContext], **wanted: Any) -> Iterator[SomeContext]:
+        """A context of this class and these parameters, with nothing in it."""
+        key = (cls, *sorted(wanted.items()))
+        context = self._idle_one(key) or self._open(cls, wanted)
         self._count(+1)
         try:
+            context.clear()
             yield context
         finally:
             self._count(-1)
@@ -48,29 +49,32 @@ class Contexts:
 
     def close(self) -> None:
         """Close those that no run has; the model closes the others."""
-        while self._idle:
-            self._idle.pop()[1].close()
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for _, context in idle:
+            context.close()
 
     def _count(self, change: int) -> None:
         with self._lock:
-            self._leased += change
+            self.leased += change
 
     def _idle_one(self, key: Key) -> Any:
         with self._lock:
             found = next((i for i, (k, _) in enumerate(self._idle) if k == key), None)
             return None if found is None else self._idle.pop(found)[1]
 
-    def _open(self, kind: type[SomeContext], wanted: dict[str, Any]) -> SomeContext:
+    def _open(self, cls: type[SomeContext], wanted: dict[str, Any]) -> SomeContext:
         self.close()  # what lies idle is of another shape, and may be what memory lacks
         try:
-            return kind(self._model, **wanted)
+            return cls(self._model, **wanted)
         except ContextError as error:
             raise ContextError(f"{error}{self._others()}") from None
 
     def _others(self) -> str:
-        if not self._leased:
+        if not self.leased:
             return ""
-        return f" ({self._leased} other runs of this model are under way: finish or drop them)"
+        runs = "run of this model is" if self.leased == 1 else "runs of this model are"
+        return f" ({self.leased} other {runs} under way: finish or drop what is not needed)"
 
     def _give_back(self, key: Key, context: Context) -> None:
         if context.closed:

@@ -6,26 +6,27 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..decoding import diffusion as decoding
 from ..decoding.cache import CachePlan, cheapest_window
 from ..decoding.denoiser import Query
+from ..decoding.diffusion import Diffusion, DiffusionPlan
+from ..decoding.parallel import ParallelRule
 from ..decoding.proposal import Proposal, ProposalRule, Proposer
 from ..decoding.step import Step
 from ..decoding.together import together
 from ..errors import HoshikageError, PromptTooLong, UsageError
 from ..llama.canvases import CanvasContext
 from ..llama.model import Model
-from ..llama.rows import RowRule, reduce_rows
-from ..settings.declared import Settings
+from ..llama.rows import reduce_rows
+from ..settings.declared import Settings, SpeedSettings, alternatives
 from .contexts import Contexts
 from .engine import Jobs
-from .job import Ended, Job, Stopwatch, Tokens
+from .job import Complete, Ended, Job, Stopwatch, Tokens
 from .pass_costs import Costs, costs_of
 from .room import Room
 
@@ -62,14 +63,14 @@ class CanvasJob(Job):
         return speed.cache in ("dual", "active") and not speed.cache_window
 
     @property
-    def kind(self) -> tuple[Any, ...]:
+    def alike(self) -> tuple[Any, ...]:
         """Jobs that agree in this can share a context."""
         threads = self.settings.model.threads
         shape = (self.mask_token, self.shift_logits, threads, self.sequences)
         return (*shape, self.caching, self.asks_costs)
 
 
-class Diffusion:
+class DiffusionEngine:
     """The engine of diffusion models."""
 
     def __init__(self, model: Model) -> None:
@@ -78,12 +79,14 @@ class Diffusion:
 
     # ------------------------------------------------------------------------------- jobs
 
-    def job(self, prompt: Tokens, settings: Settings, seed: int) -> CanvasJob:
+    def job(
+        self, prompt: Tokens, settings: Settings, seed: int, complete: Complete | None = None
+    ) -> CanvasJob:
         mask_token = mask_token_of(self.model, settings)
         length = _canvas_length(self.model, len(prompt), settings)
         tokens = np.full(length, mask_token, np.int32)
         tokens[: len(prompt)] = prompt
-        return self.canvas_job(tokens, len(prompt), settings, seed)
+        return replace(self.canvas_job(tokens, len(prompt), settings, seed), complete=complete)
 
     def canvas_job(
         self,
@@ -110,11 +113,11 @@ class Diffusion:
     # ------------------------------------------------------------------------------ steps
 
     def steps(self, jobs: Jobs, at_once: int = 1) -> Iterator[tuple[Job, Step | Ended]]:
-        room: Room[CanvasJob] = Room(jobs, lambda job: job.kind)
+        room: Room[CanvasJob] = Room(jobs, lambda job: job.alike)
         while (first := room.first()) is not None:
             with ExitStack() as stack:
                 try:
-                    bench = self._bench(stack, first, room, at_once)
+                    bench = self._worker(stack, first, room, at_once)
                 except HoshikageError as error:
                     room.discard(first)
                     yield first, Ended(error)
@@ -130,9 +133,9 @@ class Diffusion:
         rows[:, job.mask_token] = -np.inf
         return rows.argmax(axis=1).tolist()
 
-    def _bench(
+    def _worker(
         self, stack: ExitStack, first: CanvasJob, room: Room[CanvasJob], at_once: int
-    ) -> _Bench:
+    ) -> _Worker:
         began, alike = time.perf_counter(), room.like(first)
         length = max(len(job.tokens) for job in alike)
         if room.last:
@@ -144,42 +147,44 @@ class Diffusion:
         # Measured before anything else is in the context.
         costs = costs_of(context) if first.asks_costs and context.has_cache else ()
         first.watch.opening = time.perf_counter() - began
-        return _Bench(self.model, context, costs)
+        return _Worker(self.model, context, costs)
 
 
-class _Bench:
+class _Worker:
     """A context at work: jobs come in from the room and run side by side."""
 
     def __init__(self, model: Model, context: CanvasContext, costs: Costs) -> None:
         self._model = model
         self._context = context
+        self._denoiser = _TimedDenoiser(context)
         self._costs = costs
-        self._jobs: dict[decoding.Diffusion, CanvasJob] = {}
+        self._jobs: dict[Diffusion, CanvasJob] = {}
 
     def run(self, room: Room[CanvasJob], first: CanvasJob) -> Iterator[tuple[Job, Step | Ended]]:
         """Steps of the jobs like `first`, until none of them is left."""
 
-        def arrivals(free: int, idle: bool) -> list[decoding.Diffusion]:
+        def arrivals(free: int, idle: bool) -> list[Diffusion]:
             admitted = room.admit(free, first, self._context.length, wait=idle)
             return [self._begun(job) for job in admitted]
 
-        denoiser = _TimedDenoiser(self._context)
-        for run, step in together(denoiser, arrivals, first.sequences):
+        for run, step in together(self._denoiser, arrivals, first.sequences):
             job = self._jobs[run]
-            job.watch.decode += denoiser.time_spent_on(run)
+            job.watch.decode += self._denoiser.time_spent_on(run)
             if step is not None:
                 yield job, step
+                if job.is_complete(step.canvas):
+                    run.end()
             else:
                 del self._jobs[run]
                 yield job, Ended()
 
-    def _begun(self, job: CanvasJob) -> decoding.Diffusion:
+    def _begun(self, job: CanvasJob) -> Diffusion:
         cache = _cache_plan(job, self._costs)
         if cache.mode == "dual":
             job.chosen["cache_window"] = cache.window
         plan = _plan(self._model, job, cache)
         proposer = _proposer(self._context.threads, job.watch)
-        run = decoding.Diffusion(self._context, job.tokens, job.prompt_length, plan, proposer)
+        run = Diffusion(self._denoiser, job.tokens, job.prompt_length, plan, proposer)
         self._jobs[run] = job
         return run
 
@@ -188,9 +193,7 @@ class _TimedDenoiser:
     """A context as the decoding loop sees it, with the time of its forward passes noted."""
 
     def __init__(self, context: CanvasContext) -> None:
-        self.n_vocab = context.n_vocab
         self.mask_token = context.mask_token
-        self.shift_logits = context.shift_logits
         self.has_cache = context.has_cache
         self.max_sequences = context.max_sequences
         self._context = context
@@ -204,7 +207,7 @@ class _TimedDenoiser:
             self._seconds[query.sequence] += share
         return rows
 
-    def time_spent_on(self, run: decoding.Diffusion) -> float:
+    def time_spent_on(self, run: Diffusion) -> float:
         """Seconds of passes since this was last asked of the canvas: an equal share of each."""
         mine = range(run.sequence, run.sequence + run.sequences_needed)
         return sum(self._seconds.pop(sequence, 0.0) for sequence in mine)
@@ -219,9 +222,9 @@ def _proposer(threads: int, watch: Stopwatch) -> Proposer:
         rule: ProposalRule,
     ) -> Proposal:
         began = time.perf_counter()
-        rows = reduce_rows(logits, unconditional, positions, step, _row_rule(rule), threads)
+        proposal = reduce_rows(logits, unconditional, positions, step, rule, threads)
         watch.reduce += time.perf_counter() - began
-        return Proposal(**vars(rows))
+        return proposal
 
     return native
 
@@ -254,38 +257,42 @@ def _cache_plan(job: CanvasJob, costs: Costs) -> CachePlan:
     return replace(plan, costs=costs)
 
 
-def _plan(model: Model, job: CanvasJob, cache: CachePlan) -> decoding.DiffusionPlan:
-    """The pure plan of a run: what the decoding package needs of the settings and the model."""
-    settings = job.settings
-    diffusion, speed, sampling = settings.diffusion, settings.speed, settings.sampling
-    end_tokens = model.vocabulary.end_tokens
+def _plan(model: Model, job: CanvasJob, cache: CachePlan) -> DiffusionPlan:
+    """The pure plan of a run: what the decoding package needs of the settings and the model.
+    Settings that have the name of a field flow by themselves."""
+    settings, end_tokens = job.settings, model.vocabulary.end_tokens
+    diffusion, sampling = settings.diffusion, settings.sampling
     suppressed = tuple(sorted(end_tokens)) if diffusion.eos_policy == "suppress" else ()
-    rule = ProposalRule(
-        temperature=sampling.temperature,
-        top_k=sampling.top_k,
-        top_p=sampling.top_p,
-        gumbel=diffusion.gumbel,
-        confidence=diffusion.confidence or ("sampled" if job.shift_logits else "clean"),
-        guidance=diffusion.cfg_scale,
-        banned=(job.mask_token, *suppressed),
-        seed=job.seed,
-    )
-    return decoding.DiffusionPlan(
-        steps=diffusion.steps,
-        algorithm=diffusion.algorithm,
-        schedule=diffusion.schedule,
-        eps=diffusion.eps,
-        block_length=diffusion.block_length,
-        alg_temp=diffusion.alg_temp,
-        eos_policy=diffusion.eos_policy,
-        end_tokens=end_tokens,
-        early_stop=job.early_stop,
-        threshold=speed.threshold,
-        factor=speed.factor,
-        entropy_bound=speed.entropy_bound,
-        cache=cache,
-        rule=rule,
-    )
+    rule = _named(ProposalRule, diffusion, sampling) | {
+        "confidence": diffusion.confidence or ("sampled" if job.shift_logits else "clean"),
+        "guidance": diffusion.cfg_scale,
+        "banned": (job.mask_token, *suppressed),
+        "seed": job.seed,
+    }
+    plan = _named(DiffusionPlan, diffusion, settings.speed) | {
+        "end_tokens": end_tokens,
+        "early_stop": job.early_stop,
+        "parallel": _parallel_rule(settings.speed),
+        "cache": cache,
+        "rule": ProposalRule(**rule),
+    }
+    return DiffusionPlan(**plan)
+
+
+def _named(plan: type, *groups: object) -> dict[str, Any]:
+    """Settings of these groups that a plan has a field for."""
+    known = {item.name for item in fields(plan)}
+    return {n: value for group in groups for n, value in vars(group).items() if n in known}
+
+
+def _parallel_rule(speed: SpeedSettings) -> ParallelRule | None:
+    """The rule for parallel commits that the settings name, if any."""
+    named = [name for name in alternatives()["parallel rule"] if getattr(speed, name) is not None]
+    if not named:
+        return None
+    limit = getattr(speed, named[0])
+    limits = (speed.klass_confidence, limit) if named[0] == "klass" else (limit,)
+    return ParallelRule(named[0], limits)
 
 
 def mask_token_of(model: Model, settings: Settings) -> int:
@@ -315,16 +322,3 @@ def _canvas_length(model: Model, prompt_length: int, settings: Settings) -> int:
             f"exceed the context of {limit}: shorten the prompt or lower --max-tokens"
         )
     return length
-
-
-def _row_rule(rule: ProposalRule) -> RowRule:
-    return RowRule(
-        temperature=rule.temperature,
-        top_k=rule.top_k,
-        top_p=rule.top_p,
-        gumbel=rule.gumbel,
-        clean=rule.confidence == "clean",
-        guidance=rule.guidance,
-        banned=rule.banned,
-        seed=rule.seed,
-    )

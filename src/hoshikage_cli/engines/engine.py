@@ -9,12 +9,14 @@ decoding has one, in a file of its own; `ENGINES` (in `engines.table`) says whic
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..decoding.step import Step
 from ..settings.declared import Settings
-from .contexts import Contexts
-from .job import Ended, Job, Tokens
+from .job import Complete, Ended, Job, Tokens
+
+if TYPE_CHECKING:  # Contexts need the library, and jobs and rooms do not.
+    from .contexts import Contexts
 
 
 class Jobs(Protocol):
@@ -40,7 +42,9 @@ class Engine(Protocol):
     contexts: Contexts
     """What its runs lease."""
 
-    def job(self, prompt: Tokens, settings: Settings, seed: int) -> Job:
+    def job(
+        self, prompt: Tokens, settings: Settings, seed: int, complete: Complete | None = None
+    ) -> Job:
         """Lay a prompt out. Raises PromptTooLong, NoMaskToken or UsageError when it cannot run."""
         ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from ..errors import HoshikageError
 
 Tokens = NDArray[np.int32]
+Complete = Callable[[Sequence[int]], bool]
+"""Of the settled beginning of an answer: whether it needs no more."""
 
 
 @dataclass
@@ -38,9 +41,22 @@ class Job:
     seed: int
     total_steps: int | None
     """The most steps that it takes, if that is known."""
+    complete: Complete | None = None
+    """Asked after each step; None: only what the family knows ends an answer."""
     watch: Stopwatch = field(default_factory=Stopwatch)
     chosen: dict[str, Any] = field(default_factory=dict)
     """Settings that the engine has settled itself, by name."""
+
+    def settled(self, canvas: Tokens) -> list[int]:
+        """The answer's tokens in front of the first masked one."""
+        answer: list[int] = canvas[self.prompt_length :].tolist()
+        if self.mask_token not in answer:
+            return answer
+        return answer[: answer.index(self.mask_token)]
+
+    def is_complete(self, canvas: Tokens) -> bool:
+        """Whether nothing that could still come would be part of the answer."""
+        return self.complete is not None and self.complete(self.settled(canvas))
 
 
 @dataclass(frozen=True)

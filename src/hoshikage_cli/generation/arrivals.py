@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 Item = TypeVar("Item")
@@ -12,6 +13,9 @@ Given = TypeVar("Given", covariant=True)
 
 AHEAD = 64
 """Items looked at together where they are at hand, so that those alike can be put side by side."""
+
+NAP = 0.2
+"""Seconds after which whoever waits looks whether a signal has come."""
 
 GRACE = 0.005
 """Seconds given to an iterable that computes its items, before it counts as one that waits."""
@@ -34,6 +38,10 @@ class Arrivals(Protocol[Given]):
         will be no more. Raises what the iterable raises."""
         ...
 
+    def close(self) -> None:
+        """No more will be taken."""
+        ...
+
 
 class AtHand(Generic[Item]):
     """Items that are all there already: taking one never waits."""
@@ -45,9 +53,16 @@ class AtHand(Generic[Item]):
         self._items = iter(items)
 
     def take(self, wait: bool) -> Item | None:
-        item = next(self._items, None)
+        item = None if self.over else next(self._items, None)
         self.over = item is None
         return item
+
+    def stop(self) -> None:
+        """Let no more come."""
+        self.over = True
+
+    def close(self) -> None:
+        self.stop()
 
 
 class Live(Generic[Item]):
@@ -64,7 +79,7 @@ class Live(Generic[Item]):
         self._items = iter(items)
         self._asked = threading.Semaphore(0)
         self._found: queue.SimpleQueue[Item | BaseException | None] = queue.SimpleQueue()
-        self._waits = False
+        self._waits = self._closed = False
         self._thread: threading.Thread | None = None
 
     def take(self, wait: bool) -> Item | None:
@@ -74,7 +89,7 @@ class Live(Generic[Item]):
         if not self._waits:
             self._ask()
         try:
-            found = self._found.get(timeout=None if wait else grace)
+            found = self._next() if wait else self._found.get(timeout=grace)
         except queue.Empty:
             return None
         self._waits = False
@@ -82,6 +97,22 @@ class Live(Generic[Item]):
         if isinstance(found, BaseException):
             raise found
         return found
+
+    def stop(self) -> None:
+        """Let no more come, and who waits for the next go on. A signal handler may call it."""
+        self.over = True
+        self._found.put(None)
+
+    def close(self) -> None:
+        # The thread may be waiting to be asked, or for an item that nobody wants any more.
+        self.over = self._closed = True
+        self._asked.release()
+
+    def _next(self) -> Item | BaseException | None:
+        """Waits in naps: a signal that comes just before a wait begins would not end it."""
+        while True:
+            with suppress(queue.Empty):
+                return self._found.get(timeout=NAP)
 
     def _ask(self) -> None:
         self._waits = True
@@ -94,6 +125,8 @@ class Live(Generic[Item]):
         try:
             while True:
                 self._asked.acquire()
+                if self._closed:
+                    return
                 item = next(self._items, None)
                 self._found.put(item)
                 if item is None:

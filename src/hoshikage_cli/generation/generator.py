@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..chat import template as chat
 from ..decoding.step import Step
-from ..engines.diffusion import Diffusion
+from ..engines.diffusion import DiffusionEngine
 from ..engines.engine import Engine
 from ..engines.job import Ended, Job
 from ..engines.table import engine_of
@@ -32,9 +32,10 @@ from ..settings.layers import Layers
 from ..settings.resolve import Resolved
 from .arrivals import Arrivals, arrivals
 from .holes import MARKER, parse
-from .infill import InfillResult, InfillRun, prepare, refuse_autoregressive
+from .infill import InfillResult, InfillRun, prepare, refuse_causal
 from .prompt import prompt_tokens
 from .run import Result, Run
+from .stops import Stops
 
 Prompt = str | Sequence[Mapping[str, str]]
 Asked = tuple[Prompt, Resolved]
@@ -130,9 +131,8 @@ class Generator:
         Raises UsageError for an autoregressive model and for a text without holes, PromptTooLong
         when text and holes exceed the context.
         """
-        if not isinstance(self.engine, Diffusion):
-            refuse_autoregressive(self.kind, self.name)
-        assert isinstance(self.engine, Diffusion)
+        refuse_causal(self.model.family, self.name)
+        assert isinstance(self.engine, DiffusionEngine)  # it runs all that see both ways
         began, template, settings = time.perf_counter(), parse(text, marker), resolved.settings
         before = self._before(prompt, settings)
         filling = prepare(self.engine, template, before, settings, seed_of(settings))
@@ -166,13 +166,16 @@ class Generator:
         come, no more than can run, by a thread of their own: none waits for the next one.
         """
         queue = _Queue(self, jobs)
-        while not queue.over:
-            for job, event in self.engine.steps(queue, at_once):
+        try:
+            while not queue.over:
+                for job, event in self.engine.steps(queue, at_once):
+                    yield from queue.refused()
+                    outcome = queue.outcome(job, event)
+                    if outcome is not None:
+                        yield outcome
                 yield from queue.refused()
-                outcome = queue.outcome(job, event)
-                if outcome is not None:
-                    yield outcome
-            yield from queue.refused()
+        finally:
+            queue.close()
 
     # ------------------------------------------------------------------------ the pieces
 
@@ -202,7 +205,10 @@ class Generator:
         )
 
     def _job(self, prompt: Prompt, settings: Settings) -> Job:
-        return self.engine.job(self.tokenize(prompt, settings), settings, seed_of(settings))
+        stop = settings.canvas.stop
+        complete = Stops(stop, self.model.vocabulary.piece).reached if stop else None
+        tokens = self.tokenize(prompt, settings)
+        return self.engine.job(tokens, settings, seed_of(settings), complete)
 
     def _run(self, job: Job, resolved: Resolved, began: float) -> Run:
         return Run(
@@ -282,6 +288,9 @@ class _Queue:
             except HoshikageError as error:
                 self._refused.append((number, error))
         return None
+
+    def close(self) -> None:
+        self._asked.close()
 
     def refused(self) -> Iterator[tuple[int, HoshikageError]]:
         """Errors that nobody has been told of yet."""

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..decoding.step import Step
-from ..engines.diffusion import CanvasJob, Diffusion, mask_token_of
+from ..engines.diffusion import CanvasJob, DiffusionEngine, mask_token_of
 from ..errors import PromptTooLong, UsageError
+from ..llama.families import Family
 from ..llama.vocabulary import Vocabulary
 from ..settings.declared import Settings
 from .holes import Layout, Template, lay_out, spaced
@@ -180,17 +181,17 @@ class Filling:
     """Forward passes that it took to find the layout."""
 
 
-def refuse_autoregressive(kind: str, name: str) -> None:
+def refuse_causal(family: Family, name: str) -> None:
     """Raises UsageError unless the model can look at what comes after a hole."""
-    if kind != "diffusion":
+    if not family.both_ways:
         raise UsageError(
-            f"{name} is autoregressive: it writes from left to right and cannot see what follows a "
+            f"{name} is {family.kind}: it writes from left to right and cannot see what follows a "
             "hole; give a diffusion model with --model"
         )
 
 
 def prepare(
-    engine: Diffusion, template: Template, before: list[int], settings: Settings, seed: int
+    engine: DiffusionEngine, template: Template, before: list[int], settings: Settings, seed: int
 ) -> Filling:
     """Lay a text with holes out behind the tokens `before`. Raises PromptTooLong when text and
     holes exceed the context."""
@@ -208,7 +209,9 @@ def _for_infill(settings: Settings, template: Template) -> Settings:
     return replace(settings, diffusion=replace(settings.diffusion, eos_policy="suppress"))
 
 
-def _check_length(engine: Diffusion, template: Template, before: int, settings: Settings) -> None:
+def _check_length(
+    engine: DiffusionEngine, template: Template, before: int, settings: Settings
+) -> None:
     """Before anything of that length is made."""
     vocabulary = engine.model.vocabulary
     kept = before + sum(len(vocabulary.tokenize(part)) for part in template.kept)
@@ -221,7 +224,7 @@ def _check_length(engine: Diffusion, template: Template, before: int, settings: 
 
 
 def _best_layout(
-    engine: Diffusion, template: Template, before: list[int], settings: Settings, seed: int
+    engine: DiffusionEngine, template: Template, before: list[int], settings: Settings, seed: int
 ) -> Filling:
     """The layout in which the model finds its words.
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..decoding.step import Step
 from ..engines.job import Job
+from .stops import Stop, Stops
 from .text import Cell, IncrementalText, decode, piece_texts, until_end
 
 
@@ -80,7 +81,8 @@ class Result:
     prompt_tokens: int
     completion_tokens: int
     stop_reason: str
-    """`end` (an end token came), `length`, or `interrupted`."""
+    """`end` (an end token came), `stop` (a text of the setting of this name), `length`, or
+    `interrupted`."""
     seed: int
 
     def to_dict(self) -> dict[str, Any]:
@@ -118,7 +120,10 @@ class Run:
         self._steps = steps
         self._prepared = dict(prepared or {})
         self._elapsed = 0.0
+        self._stops = Stops(self.settings.get("stop") or (), words.piece)
         self._new_text = IncrementalText()
+        self._held = ""
+        self._streamed = 0
         self._history: dict[int, tuple[float, int]] = {}
 
     @property
@@ -165,8 +170,12 @@ class Run:
     def result(self) -> Result:
         """What there is: complete after iteration, the text so far in the middle of it."""
         answer = self._answer_tokens(self.canvas)
+        stop = self._stop(self.canvas)
+        text = decode(answer, self.words.piece)
+        if stop is not None:
+            answer, text = answer[: stop.tokens], text[: stop.characters]
         return Result(
-            text=decode(answer, self.words.piece),
+            text=text,
             tokens=tuple(answer),
             model=self.model["name"],
             settings={**self.settings, **self.job.chosen},
@@ -184,16 +193,20 @@ class Run:
     def text_of(self, canvas: NDArray[np.int32]) -> str:
         """Answer text of a canvas, `MASK_CELL` for each masked position before the end token."""
         answer = until_end(canvas[self.prompt_length :].tolist(), self.words.end_tokens)
-        return "".join(piece_texts(answer, self.mask_token, self.words.piece))
+        text = "".join(piece_texts(answer, self.mask_token, self.words.piece))
+        stop = self._stop(canvas)
+        return text if stop is None else text[: stop.characters]
 
     def cells_of(self, step: Step) -> list[Cell]:
         fresh = {commit.position for commit in step.commits}
         tokens = step.canvas.tolist()
         texts = piece_texts(tokens, self.mask_token, self.words.piece)
+        stop = self._stop(step.canvas)
+        end = len(tokens) if stop is None else self.prompt_length + stop.tokens
         cells, ended = [], False
         for position, token in enumerate(tokens):
             answered = position >= self.prompt_length
-            ended = ended or (answered and token in self.words.end_tokens)
+            ended = ended or position >= end or (answered and token in self.words.end_tokens)
             confidence, index = self._history.get(position, (None, None))
             state = self._state(position, token, position in fresh, ended)
             cells.append(Cell(position, token, texts[position], state, confidence, index))
@@ -213,15 +226,28 @@ class Run:
         return "prompt" if position < self.prompt_length else "settled"
 
     def _text_added(self, step: Step) -> str:
-        """Text that streams: autoregressive tokens come in order, so each adds its own."""
+        """Text that streams: autoregressive tokens come in order, so each adds its own. What may
+        be the beginning of a stop is held back until that is known."""
         if self.has_masks:
             return ""
-        tokens = (commit.token for commit in step.commits)
-        return "".join(
-            self._new_text.push(self.words.piece(token))
-            for token in tokens
-            if token not in self.words.end_tokens
-        )
+        text, last = self._held, step.index + 1 == step.total
+        for commit in step.commits:
+            if commit.token in self.words.end_tokens:
+                last = True
+            else:
+                text += self._new_text.push(self.words.piece(commit.token))
+        stop = self._stop(step.canvas)
+        if stop is not None:
+            whole = len(self.text_of(step.canvas))
+            text, last = text[: max(0, whole - self._streamed)], True
+        kept = 0 if last else self._stops.held_back(text)
+        self._held = text[len(text) - kept :]
+        self._streamed += len(text) - kept
+        return text[: len(text) - kept]
+
+    def _stop(self, canvas: NDArray[np.int32]) -> Stop | None:
+        """Where one of the texts that end an answer came, if one did."""
+        return self._stops.find(until_end(self.job.settled(canvas), self.words.end_tokens))
 
     # ----------------------------------------------------------------------- the result
 
@@ -232,6 +258,8 @@ class Run:
     def _stop_reason(self) -> str:
         if not self.finished:
             return "interrupted"
+        if self._stop(self.canvas) is not None:
+            return "stop"
         answer = self.canvas[self.prompt_length :].tolist()
         return "end" if any(token in self.words.end_tokens for token in answer) else "length"
 

@@ -54,7 +54,7 @@ class CanvasContext(Context):
         self.has_cache = self._has_memory
 
     def logits(self, queries: Sequence[Query]) -> list[NDArray[np.float32]]:
-        """Rows (n, n_vocab) that predict the positions of each query (`decoding.Query`).
+        """Rows (n, n_vocab) that predict the positions of each query (`decoding.denoiser.Query`).
 
         One forward pass for all queries that decode equally many positions. The arrays are views
         of the library's memory where the rows lie together and one pass was enough, valid until

@@ -2,7 +2,7 @@
 
 The one table that answers "what kind of model is this?". It is read from a file's metadata, by the
 library or without it, so nothing here needs the library. A new family is a row of `FAMILIES`; a new
-kind is a row and an engine (`engines.ENGINES`).
+kind is a row and an engine (`engines.table.ENGINES`).
 """
 
 from __future__ import annotations
@@ -21,11 +21,14 @@ class Family:
 
     name: str
     kind: str
-    """Which engine runs it: a key of `engines.ENGINES`."""
+    """Which engine runs it: a key of `engines.table.ENGINES`."""
     architectures: tuple[str, ...] = ()
     """Values of `general.architecture` that it is recognised by."""
     both_ways: bool = False
-    """Whether a position attends to those after it as well as to those before."""
+    """Whether a position attends to those after it as well: such a model can fill a hole."""
+    in_order: bool = False
+    """Whether tokens come one after the other, each for good: such an answer can be shown as it
+    comes."""
     shift: bool = False
     """Whether the output row of p - 1 predicts position p, where the file does not say."""
 
@@ -37,7 +40,7 @@ FAMILIES = (
     Family("rnd1", "diffusion", ("rnd1",), both_ways=True, shift=True),
 )
 
-AUTOREGRESSIVE = Family("autoregressive", "autoregressive")
+AUTOREGRESSIVE = Family("autoregressive", "autoregressive", in_order=True)
 """Every architecture that no other family claims."""
 
 

@@ -24,12 +24,12 @@ typedef struct {
 } hoshi_rule;
 
 typedef struct {
-    int32_t * token;
-    int32_t * runner_up;
+    int32_t * tokens;
     float *   probability;
-    float *   top1;
-    float *   top2;
-    float *   entropy;
+    double *  rest; /* 1 - the largest probability, summed from all others */
+    double *  top2;
+    double *  entropy;
+    int32_t * runner_up;
 } hoshi_rows;
 
 /* Reduces n_rows rows of n_vocab logits; unconditional may be NULL. Returns 0, or 1 when memory

@@ -31,9 +31,11 @@ typedef struct {
     int64_t       position;
 } row_view;
 
+/* All but the largest are summed relative to the second largest, so that their sum is at least 1 and
+ * keeps its precision however small they are beside the largest. */
 typedef struct {
-    double sum;      /* sum of exp(z - max) */
-    double weighted; /* sum of (z - max) exp(z - max) */
+    double others;   /* sum of exp(z - second) over all but the largest */
+    double weighted; /* sum of (z - second) exp(z - second) over the same */
     float  first;    /* largest z */
     float  second;   /* second largest z */
     int64_t argmax;  /* lowest id of the largest */
@@ -137,45 +139,62 @@ static float block_max(const float * z, int64_t n) {
     return top;
 }
 
-/* Rescales the sums to a new maximum: exp(z - a) = exp(z - b) exp(b - a). */
-static void move_maximum(row_sums * sums, float maximum) {
-    if (sums->sum > 0.0) {
-        double gap = (double) sums->first - (double) maximum;
+/* Moves the sums from the two largest as they were before to those that are known now. */
+static void move_largest(row_sums * sums, const row_sums * before) {
+    if (before->second > -INFINITY) {
+        double gap = (double) before->second - (double) sums->second;
         double scale = exp(gap);
-        sums->weighted = scale > 0.0 ? scale * (sums->weighted + gap * sums->sum) : 0.0;
-        sums->sum *= scale;
+        sums->weighted = scale > 0.0 ? scale * (sums->weighted + gap * sums->others) : 0.0;
+        sums->others *= scale;
     }
-    sums->first = maximum;
+    if (before->first > -INFINITY && sums->argmax != before->argmax) { /* it is one of the others now */
+        double gap = (double) before->first - (double) sums->second;
+        double e = exp(gap);
+        sums->others += e;
+        sums->weighted += e > 0.0 ? gap * e : 0.0;
+    }
 }
 
 /* Only a block that can change the two largest is searched: about ln(blocks) of them in a row. */
 static void take_largest(row_sums * sums, const float * z, int64_t begin, int64_t n) {
+    const row_sums before = *sums;
     for (int64_t i = 0; i < n; i++) {
         if (z[i] > sums->first) {
             sums->second = sums->first;
             sums->argsecond = sums->argmax;
+            sums->first = z[i];
             sums->argmax = begin + i;
-            move_maximum(sums, z[i]);
         } else if (z[i] > sums->second) {
             sums->second = z[i];
             sums->argsecond = begin + i;
         }
     }
+    move_largest(sums, &before);
 }
 
-static void add_block(row_sums * sums, const float * z, int64_t n) {
+static void add_run(row_sums * sums, const float * z, int64_t n) {
     float sum = 0.0f, weighted = 0.0f;
-    const float maximum = sums->first;
+    const float second = sums->second;
 #pragma omp simd reduction(+ : sum, weighted)
     for (int64_t i = 0; i < n; i++) {
-        float d = z[i] - maximum;
+        float d = z[i] - second;
         d = d > LOWEST ? d : LOWEST;
         float e = exp_nonpositive(d);
         sum += e;
         weighted += d * e;
     }
-    sums->sum += sum;
+    sums->others += sum;
     sums->weighted += weighted;
+}
+
+static void add_block(row_sums * sums, const float * z, int64_t begin, int64_t n) {
+    const int64_t largest = sums->argmax - begin;
+    if (largest < 0 || largest >= n) {
+        add_run(sums, z, n);
+    } else {
+        add_run(sums, z, largest);
+        add_run(sums, z + largest + 1, n - largest - 1);
+    }
 }
 
 static row_sums empty_sums(void) {
@@ -186,24 +205,31 @@ static void extend_sums(row_sums * sums, const float * z, int64_t begin, int64_t
     if (block_max(z, n) > sums->second) {
         take_largest(sums, z, begin, n);
     }
-    if (sums->first > -INFINITY) {
-        add_block(sums, z, n);
+    if (sums->second > -INFINITY) {
+        add_block(sums, z, begin, n);
     }
 }
 
 /* ----------------------------------------------------------------------------- the result */
 
+/* Probability of all but the largest, as a multiple of the largest's. */
+static double tail_of(const row_sums * sums) {
+    return exp((double) sums->second - (double) sums->first) * sums->others;
+}
+
 static void write_statistics(const row_sums * sums, hoshi_rows * out, int64_t row) {
-    out->top1[row] = (float) (1.0 / sums->sum);
-    out->top2[row] = (float) (exp((double) sums->second - (double) sums->first) / sums->sum);
-    double entropy = log(sums->sum) - sums->weighted / sums->sum;
-    out->entropy[row] = (float) (entropy > 0.0 ? entropy : 0.0);
+    const double scale = exp((double) sums->second - (double) sums->first);
+    const double tail = tail_of(sums);
+    const double gap = tail > 0.0 ? (double) sums->second - (double) sums->first : 0.0;
+    out->rest[row] = tail / (1.0 + tail);
+    out->top2[row] = scale / (1.0 + tail);
+    out->entropy[row] = log1p(tail) - (scale * sums->weighted + gap * tail) / (1.0 + tail);
 }
 
 static void write_token(const row_sums * sums, float z, int64_t token, hoshi_rows * out, int64_t row) {
-    out->token[row] = (int32_t) token;
+    out->tokens[row] = (int32_t) token;
     out->runner_up[row] = (int32_t) (token == sums->argmax ? sums->argsecond : sums->argmax);
-    out->probability[row] = (float) (exp((double) z - (double) sums->first) / sums->sum);
+    out->probability[row] = (float) (exp((double) z - (double) sums->first) / (1.0 + tail_of(sums)));
 }
 
 /* Greedy and unfiltered: everything in one reading of the row. */
@@ -309,9 +335,25 @@ static void apply_top_k(float * y, int64_t n, int64_t top_k, struct candidate * 
 
 /* ------------------------------------------------------------------------------- drawing */
 
+/* The sum of exp(y - maximum), and that of each block. */
+static double sum_blocks(const float * y, int64_t n, float maximum, double * block_sums) {
+    double total = 0.0;
+    for (int64_t begin = 0; begin < n; begin += BLOCK) {
+        const int64_t end = block_end(begin, n);
+        float sum = 0.0f;
+#pragma omp simd reduction(+ : sum)
+        for (int64_t i = begin; i < end; i++) {
+            sum += exp_nonpositive(y[i] - maximum);
+        }
+        block_sums[begin / BLOCK] = sum;
+        total += sum;
+    }
+    return total;
+}
+
 /* Inverse of the cumulative distribution in token order: first the block, then the token. */
-static int64_t draw_token(const float * y, const row_sums * sums, int64_t n, double u, const double * block_sums) {
-    const double target = u * sums->sum;
+static int64_t draw_token(const float * y, const row_sums * sums, int64_t n, double u, double * block_sums) {
+    const double target = u * sum_blocks(y, n, sums->first, block_sums);
     int64_t n_blocks = (n + BLOCK - 1) / BLOCK;
     double before = 0.0;
     int64_t block = 0;
@@ -370,32 +412,12 @@ static row_sums load_row(const row_view * view, const hoshi_rule * rule, float *
     return sums;
 }
 
-static row_sums sum_row(const float * y, int64_t n, double * block_sums) {
+static row_sums sum_row(const float * y, int64_t n) {
     row_sums sums = empty_sums();
-    sums.first = block_max(y, n);
     for (int64_t begin = 0; begin < n; begin += BLOCK) {
-        double before = sums.sum;
-        add_block(&sums, y + begin, block_end(begin, n) - begin);
-        block_sums[begin / BLOCK] = sums.sum - before;
+        extend_sums(&sums, y + begin, begin, block_end(begin, n) - begin);
     }
     return sums;
-}
-
-static void find_two_largest(row_sums * sums, const float * y, int64_t n) {
-    float first = -INFINITY, second = -INFINITY;
-    for (int64_t i = 0; i < n; i++) {
-        if (y[i] > first) {
-            second = first;
-            sums->argsecond = sums->argmax;
-            first = y[i];
-            sums->argmax = i;
-        } else if (y[i] > second) {
-            second = y[i];
-            sums->argsecond = i;
-        }
-    }
-    sums->first = first;
-    sums->second = second;
 }
 
 static void temper(float * y, int64_t n, float maximum, float temperature) {
@@ -412,8 +434,7 @@ static void reduce_gumbel(const row_view * view, const hoshi_rule * rule, const 
     int64_t token = draw_gumbel(work->values, view->n_vocab, rule->temperature, key);
     if (!rule->clean) {
         temper(work->values, view->n_vocab, 0.0f, rule->temperature);
-        sums = sum_row(work->values, view->n_vocab, work->block_sums);
-        find_two_largest(&sums, work->values, view->n_vocab);
+        sums = sum_row(work->values, view->n_vocab);
     } else {
         sums.second -= sums.first;
         sums.first = 0.0f;
@@ -433,8 +454,7 @@ static void reduce_filtered(const row_view * view, const hoshi_rule * rule, cons
     if (rule->top_k > 0) {
         apply_top_k(y, n, rule->top_k, work->candidates);
     }
-    row_sums sums = sum_row(y, n, work->block_sums);
-    find_two_largest(&sums, y, n);
+    row_sums sums = sum_row(y, n);
     int64_t token = sums.argmax;
     if (rule->temperature > 0.0f) {
         uint64_t key = random_key(rule->seed, HOSHI_STREAM_DRAW, rule->step, (uint64_t) view->position);

@@ -156,7 +156,7 @@ def _bytes(count: int) -> str:
     for size, unit in ((1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "KB")):
         if count >= size:
             return f"{count / size:.1f} {unit}"
-    return f"{count} bytes"
+    return f"{count:,} byte{'s' if count > 1 else ''}"
 
 
 # ---------------------------------------------------------------------------- hyper-parameters

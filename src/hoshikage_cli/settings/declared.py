@@ -107,6 +107,13 @@ class CanvasSettings:
         help="Tokens of prompt and answer together (canvas length).",
         panel="Length",
     )
+    stop: tuple[str, ...] = option(
+        (),
+        "--stop",
+        metavar="TEXT",
+        help="End the answer in front of this text; may be given again.",
+        panel="Length",
+    )
 
 
 @dataclass(frozen=True)
@@ -182,6 +189,7 @@ class DiffusionSettings:
         "--diffusion-alg-temp",
         minimum=0,
         maximum=1000,
+        idle_with=("algorithm", ("origin",)),
         kinds=DIFFUSION,
         help="Randomness in the choice of positions; 0: none.",
         panel="Diffusion",
@@ -282,6 +290,47 @@ class SpeedSettings:
         one_of="parallel rule",
         kinds=DIFFUSION,
         help="Unmask while the entropies together, less the largest, stay below so many nats.",
+        panel="Speed",
+    )
+    entropy_threshold: float | None = option(
+        None,
+        "--entropy-threshold",
+        above=0,
+        maximum=1000,
+        one_of="parallel rule",
+        kinds=DIFFUSION,
+        help="Unmask everything in the block whose entropy is below so many nats (d3LLM).",
+        panel="Speed",
+    )
+    entropy_exit: float | None = option(
+        None,
+        "--entropy-exit",
+        above=0,
+        maximum=1000,
+        one_of="parallel rule",
+        kinds=DIFFUSION,
+        help="Unmask as many of the best as have entropies below so many nats.",
+        panel="Speed",
+    )
+    klass: float | None = option(
+        None,
+        "--klass",
+        above=0,
+        maximum=1000,
+        one_of="parallel rule",
+        kinds=DIFFUSION,
+        help="Unmask what is at least --klass-confidence sure and whose distribution moved by less "
+        "than so many nats in each of the last two steps (KLASS).",
+        panel="Speed",
+    )
+    klass_confidence: float = option(
+        0.9,
+        "--klass-confidence",
+        minimum=0,
+        maximum=1,
+        kinds=DIFFUSION,
+        idle_with=("klass", (None,)),
+        help="How sure --klass wants to be.",
         panel="Speed",
     )
 

@@ -35,14 +35,16 @@ def idle(name: str, resolved: Resolved, kind: str | None) -> str:
     # What has no effect itself takes none away.
     if resolved.value(other) not in values or idle(other, resolved, kind):
         return ""
-    return f"with {_as_typed(other, resolved.value(other))}"
+    return _beside(other, resolved.value(other))
 
 
-def _as_typed(name: str, value: Any) -> str:
+def _beside(name: str, value: Any) -> str:
     flag = declarations()[name].flag
+    if value is None:
+        return f"without {flag}"
     if value is True:
-        return flag
-    return f"{flag} {plain_number(value) if isinstance(value, float) else value}"
+        return f"with {flag}"
+    return f"with {flag} {plain_number(value) if isinstance(value, float) else value}"
 
 
 def _article(kind: str | None) -> str:

@@ -72,7 +72,7 @@ class Declaration:
     group: str
     """The name in `Settings` of the group that it is in."""
     type: str
-    """`int`, `float`, `str` or `bool`."""
+    """`int`, `float`, `str`, `bool`, or a `tuple` of texts."""
     default: Any
     """What counts where no layer says anything; `default_for` knows the exceptions."""
     option: Option
@@ -94,6 +94,11 @@ class Declaration:
         if self.option.env is not None:
             return self.option.env
         return "HOSHIKAGE_" + self.long_name.upper().replace("-", "_")
+
+    @property
+    def repeated(self) -> bool:
+        """Whether it may be given again and again."""
+        return self.type.startswith("tuple")
 
     def default_for(self, kind: str | None) -> Any:
         """The default for a kind of model; None: of no kind in particular."""

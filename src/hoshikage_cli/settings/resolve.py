@@ -14,6 +14,8 @@ from .option import Declaration
 from .values import parse, show
 
 LAYERS = ("default", "model", "config", "environment", "flag")
+UNRULED = ("origin",)
+"""Algorithms that decide by themselves what to unmask, so that no parallel rule goes with them."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def resolve(
         _add_presets(layer)
     values, sources = _highest(layers, kind)
     _settle_rivals(values, sources)
+    _settle_unruled(values, sources)
     return Resolved(_grouped(values), sources)
 
 
@@ -150,8 +153,11 @@ def _add_implied(layer: dict[str, Any]) -> None:
 
 def _add_presets(layer: dict[str, Any]) -> None:
     """A preset gives way to whatever else its own layer says."""
+    takes_rules = layer.get("algorithm") not in UNRULED
     for name in [n for n in layer if layer[n] is True]:
         for target, value in declarations()[name].option.preset:
+            if not takes_rules and target in alternatives()["parallel rule"]:
+                continue
             if not any(rival in layer for rival in _rivals(target)):
                 layer[target] = value
 
@@ -190,3 +196,16 @@ def _grouped(values: Mapping[str, Any]) -> Settings:
         for group, cls in GROUPS.items()
     }
     return Settings(**groups)
+
+
+def _settle_unruled(values: dict[str, Any], sources: dict[str, str]) -> None:
+    """A rule from a layer below such an algorithm gives way to it; any other is refused."""
+    for name in alternatives()["parallel rule"]:
+        if values["algorithm"] not in UNRULED or values[name] is None:
+            continue
+        if LAYERS.index(sources[name]) >= LAYERS.index(sources["algorithm"]):
+            raise SettingsError(
+                f"{_flag('algorithm')} {values['algorithm']} decides by itself what to unmask: "
+                f"leave out {_flag(name)}, or choose another algorithm"
+            )
+        values[name], sources[name] = None, "default"

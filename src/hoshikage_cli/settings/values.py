@@ -10,6 +10,8 @@ from .option import FALSE_WORDS, TRUE_WORDS, Declaration
 
 def parse(known: Declaration, given: Any, label: str) -> Any:
     """`given`, text or a value, as the option's type. Raises SettingsError that begins `label`."""
+    if known.repeated:
+        return _texts(known, given, label)
     read = {"int": _integer, "float": _number, "bool": _truth, "str": _text}[known.type]
     value = _choice(known, given, label) if known.option.choices else read(known, given, label)
     if known.option.unset is not None and value == known.option.unset:
@@ -56,6 +58,14 @@ def _word(given: Any) -> str:
         return str(given).strip().lower()
     except (ValueError, RecursionError):  # thousands of digits, or of brackets
         return ""
+
+
+def _texts(known: Declaration, given: Any, label: str) -> tuple[str, ...]:
+    """One text, or a list of them."""
+    several = given if isinstance(given, (list, tuple)) else (given,)
+    if "" in several:
+        raise SettingsError(f"{label}: '' is no text: give at least one character")
+    return tuple(_text(known, each, label) for each in several)
 
 
 def _choice(known: Declaration, given: Any, label: str) -> str | None:
@@ -111,8 +121,10 @@ def plain_number(value: float) -> str:
 
 def show(known: Declaration, value: Any) -> str:
     """A value as a user would type it; numbered choices with their number in front."""
-    if value is None:
+    if value is None or value == ():
         return known.option.none
+    if known.repeated:
+        return ", ".join(map(repr, value))
     if known.option.numbered:
         return f"{known.option.choices.index(value)} ({value})"
     if isinstance(value, bool):

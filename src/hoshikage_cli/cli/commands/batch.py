@@ -16,12 +16,12 @@ from ...batch.records import FORMATS, BadRecord, Record, Shard, parse_shard, rea
 from ...batch.results import ResultsFile, ResultsStream
 from ...display.display import Display
 from ...errors import RunError, UsageError
-from ...generation.arrivals import Arrivals, AtHand, Live
+from ...generation.arrivals import AtHand, Live
 from ...settings.resolve import Resolved
 from ..exits import Exit
-from ..interrupts import run_through
+from ..interrupts import Interrupts, run_through
 from ..options import RUN, Typed, argument, flag, with_options, with_settings
-from ..setup import Setup, choose, load_model, tell_setup
+from ..setup import Setup, choose, display_of_many, load_model, tell_setup
 from ..streams import is_terminal, note, write_bytes
 
 if TYPE_CHECKING:
@@ -124,7 +124,9 @@ def batch(asked: BatchFlags, **flags: Typed) -> int:
         records, total = _records(source, asked, shard)
         sink = stack.enter_context(_sink(asked, setup))
         tell_setup(setup)
-        display = stack.enter_context(_display(setup, asked))
+        # Results that go to the same terminal would be written into a bar.
+        apart = not (asked.target is None and is_terminal(sys.stdout))
+        display = stack.enter_context(display_of_many(setup, apart))
         generator = stack.enter_context(load_model(setup, Display()))
         work = Batch(
             generator,
@@ -135,15 +137,17 @@ def batch(asked: BatchFlags, **flags: Typed) -> int:
             strict=asked.strict,
             at_once=asked.at_once or AT_ONCE,
         )
-        return _drive(work, sink, display)
+        return _drive(work, Interrupts(then=records.stop), sink, display)
 
 
-def _drive(batch: Batch, sink: ResultsFile | ResultsStream, display: BatchDisplay) -> int:
+def _drive(
+    batch: Batch, watch: Interrupts, sink: ResultsFile | ResultsStream, display: BatchDisplay
+) -> int:
     from ...batch.run import StrictStop
 
     display.update(batch.progress)
     try:
-        interrupted = run_through(batch, display.update)
+        interrupted = run_through(batch, display.update, interrupts=watch)
     except StrictStop:
         display.finish(batch.progress)
         raise
@@ -192,16 +196,22 @@ def _stdin() -> BinaryIO:
 
 def _records(
     source: BinaryIO, asked: BatchFlags, shard: Shard
-) -> tuple[Arrivals[Record | BadRecord], int | None]:
+) -> tuple[Live[Record | BadRecord] | AtHand[Record | BadRecord], int | None]:
     """The records of this shard and their number; what is piped in is read as it comes."""
-    found = sharded(read_records(source, asked.form, asked.input or "-"), shard)
     if asked.source is None:
-        return Live(found), None
+        return Live(_as_they_come(source, asked, shard)), None
     try:
-        records = list(found)
+        records = list(_as_they_come(source, asked, shard))
     except OSError as error:
         raise UsageError(f"cannot read the prompts from {asked.input}: {error.strerror}") from None
     return AtHand(records), len(records)
+
+
+def _as_they_come(
+    source: BinaryIO, asked: BatchFlags, shard: Shard
+) -> Iterator[Record | BadRecord]:
+    # Not a line is read before the first record is asked for, and then by whoever asks.
+    yield from sharded(read_records(source, asked.form, asked.input or "-"), shard)
 
 
 @contextmanager
@@ -245,15 +255,3 @@ def _tell_recovery(results: ResultsFile, asked: BatchFlags, setup: Setup) -> Non
         note(f"{results.path}: {again} records that failed are tried again")
     if results.done:
         note(f"{results.path}: {len(results.done)} results are there already and are kept")
-
-
-def _display(setup: Setup, asked: BatchFlags) -> BatchDisplay:
-    from ...display.batch import BatchBar, BatchDisplay, BatchLines
-
-    if setup.output.quiet:
-        return BatchDisplay()
-    # Results that go to the same terminal would be written into the bar.
-    apart = not (asked.target is None and is_terminal(sys.stdout))
-    if apart and is_terminal(sys.stderr) and not setup.output.verbose:
-        return BatchBar()
-    return BatchLines()

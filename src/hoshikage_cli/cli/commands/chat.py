@@ -139,7 +139,7 @@ class Session:
         if forgotten:
             note(f"the conversation is too long: its oldest {forgotten} messages are left out")
         run = self.generator.start(self.conversation.shown, self.resolved)
-        printed, streaming = Answer(), self.generator.kind == "autoregressive"
+        printed, streaming = Answer(), self.generator.model.family.in_order
 
         def each(event: TextEvent) -> None:
             if streaming:
@@ -149,9 +149,7 @@ class Session:
         with self.display() as display:
             interrupted = run_through(run, each, delay_of(self.setup.output, display))
         text = run.result().text
-        if not streaming:
-            printed.add(text)
-        printed.finish()
+        printed.finish(text)
         if interrupted:
             note("stopped; what was said so far is kept")
         return text
@@ -159,7 +157,7 @@ class Session:
     def display(self) -> Display:
         """The view of a diffusion model at work, where there is a terminal for it."""
         wanted = self.setup.output.visual or self.setup.resolved.sources["visual"] == "default"
-        diffusion = self.generator.kind == "diffusion"
+        diffusion = not self.generator.model.family.in_order
         if diffusion and wanted and is_terminal(sys.stderr) and not self.setup.output.quiet:
             return view(self.setup.output.visual, plain=False)
         return Display()
@@ -172,7 +170,7 @@ class Session:
         wanted = settings.canvas.max_tokens
         if settings.canvas.max_length is not None:
             limit, wanted = min(limit, settings.canvas.max_length), 1
-        if self.generator.kind == "autoregressive":
+        if self.generator.model.family.in_order:
             wanted = min(wanted or SHORTEST_ANSWER, SHORTEST_ANSWER, limit // 2)
         return length + (wanted or 1) <= limit
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-config_app = typer.Typer(
+app = typer.Typer(
     name="config",
     help="Show and change the config file.",
     invoke_without_command=True,
@@ -17,7 +17,7 @@ config_app = typer.Typer(
 Key = Annotated[str, typer.Argument(metavar="KEY", help="A setting, as its flag without dashes.")]
 
 
-@config_app.callback()
+@app.callback()
 def config(context: typer.Context) -> int:
     """Show and change the config file."""
     from ..streams import write
@@ -27,7 +27,7 @@ def config(context: typer.Context) -> int:
     return 0
 
 
-@config_app.command("path")
+@app.command("path")
 def path() -> int:
     """Print where the config file is, or would be."""
     from ..streams import write
@@ -36,7 +36,7 @@ def path() -> int:
     return 0
 
 
-@config_app.command("show")
+@app.command("show")
 def show(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
@@ -59,7 +59,7 @@ def show(
 
 
 # -1 is a value here, not an option.
-@config_app.command("set", context_settings={"ignore_unknown_options": True})
+@app.command("set", context_settings={"ignore_unknown_options": True})
 def set_value(key: Key, value: Annotated[str, typer.Argument(metavar="VALUE")]) -> int:
     """Write a setting into the config file; comments and order stay."""
     from ...files import document_of, write_whole
@@ -69,7 +69,7 @@ def set_value(key: Key, value: Annotated[str, typer.Argument(metavar="VALUE")]) 
     return 0
 
 
-@config_app.command("unset")
+@app.command("unset")
 def unset(key: Key) -> int:
     """Take a setting out of the config file."""
     from ...files import document_of, write_whole
@@ -79,7 +79,7 @@ def unset(key: Key) -> int:
     return 0
 
 
-@config_app.command("edit")
+@app.command("edit")
 def edit() -> int:
     """Open the config file in $VISUAL or $EDITOR; only what is valid is taken over."""
     from ...errors import UsageError

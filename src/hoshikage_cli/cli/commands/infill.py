@@ -63,10 +63,10 @@ def infill(asked: InfillFlags, **flags: Typed) -> int:
     or what is piped in.
     """
     from ...generation.holes import MARKER, parse
-    from ...generation.infill import refuse_autoregressive
+    from ...generation.infill import refuse_causal
 
     setup = choose(flags)
-    refuse_autoregressive(setup.kind, setup.title)
+    refuse_causal(setup.header.family, setup.title)
     text = read_text(asked.text, asked.file)
     marker = MARKER if asked.mask_marker is None else asked.mask_marker
     parse(text, marker)

@@ -82,7 +82,7 @@ def vocabulary_facts(header: Header) -> dict[str, Any]:
 
 def diffusion_facts(header: Header) -> dict[str, Any]:
     """Shift and block cache, which only diffusion models have."""
-    if header.kind != "diffusion":
+    if not header.family.both_ways:
         return {}
     from ...llama.families import shift_of
     from ...llama.library import build_info

@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from ...models.registry import KnownModel
 
-models_app = typer.Typer(
+app = typer.Typer(
     name="models",
     help="Models on this machine: list them, and give files names for -m.",
     invoke_without_command=True,
@@ -19,7 +19,7 @@ models_app = typer.Typer(
 AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON array.")]
 
 
-@models_app.callback()
+@app.callback()
 def models(context: typer.Context, json: AsJson = False) -> int | None:
     """Models on this machine: list them, and give files names for -m.
 
@@ -29,13 +29,13 @@ def models(context: typer.Context, json: AsJson = False) -> int | None:
     return None if context.invoked_subcommand else print_models(json)
 
 
-@models_app.command("list")
+@app.command("list")
 def list_models(json: AsJson = False) -> int:
     """List the models that -m knows by name."""
     return print_models(json)
 
 
-@models_app.command("add")
+@app.command("add")
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name, as in -m NAME.")],
     path: Annotated[str, typer.Argument(metavar="FILE", help="A GGUF file.")],
@@ -57,7 +57,7 @@ def add(
     return Exit.OK
 
 
-@models_app.command("rm")
+@app.command("rm")
 def rm(name: Annotated[str, typer.Argument(metavar="NAME", help="A name that was given.")]) -> int:
     """Take a name away again; the file stays."""
     from ...models.registry import remove_alias

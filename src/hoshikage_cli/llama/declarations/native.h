@@ -12,12 +12,12 @@ typedef struct {
 } hoshi_rule;
 
 typedef struct {
-    int32_t * token;
-    int32_t * runner_up;
+    int32_t * tokens;
     float *   probability;
-    float *   top1;
-    float *   top2;
-    float *   entropy;
+    double *  rest;
+    double *  top2;
+    double *  entropy;
+    int32_t * runner_up;
 } hoshi_rows;
 
 int hoshi_reduce_rows(const float * conditional, const float * unconditional, int64_t n_rows, int64_t n_vocab,

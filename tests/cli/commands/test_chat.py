@@ -11,52 +11,9 @@ import uuid
 
 import pytest
 
-import random_model
-from cli.conftest import PROGRAM
-from hoshikage_cli.chat.conversation import Conversation
-from hoshikage_cli.errors import UsageError
+from program import PROGRAM
 
 SHORT = ("-m", "hoshi-tiny", "--steps", "4", "-n", "8")
-
-
-# ------------------------------------------------------------------------ the conversation
-
-
-def test_the_oldest_turns_are_forgotten_together_with_their_answers():
-    talk = Conversation("Be kind.")
-    for number in range(4):
-        talk.say(f"q{number}")
-        talk.answer(f"a{number}")
-    talk.say("last")
-    assert talk.shorten(lambda messages: len(messages) <= 6) == 4
-    assert [m["content"] for m in talk.shown] == ["Be kind.", "q2", "a2", "q3", "a3", "last"]
-    assert talk.shorten(lambda messages: False) == 4
-    assert [m["content"] for m in talk.shown] == ["Be kind.", "last"]
-    assert len(talk.turns) == 9
-
-
-def test_a_conversation_can_be_kept_and_taken_up():
-    talk = Conversation("Be kind.")
-    talk.say("日本?")
-    talk.answer("🎈\n")
-    assert Conversation.from_json(talk.to_json()) == talk
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "x",
-        "{}",
-        "[1]",
-        '[{"role": "user"}]',
-        '[{"role": "user", "content": "a"}]',
-        '[{"role": "assistant", "content": "a"}, {"role": "user", "content": "b"}]',
-        '[{"role": "tool", "content": "a"}, {"role": "user", "content": "b"}]',
-    ],
-)
-def test_what_is_no_conversation(text):
-    with pytest.raises(UsageError):
-        Conversation.from_json(text)
 
 
 # ------------------------------------------------------------------------------- in a pipe
@@ -128,10 +85,8 @@ def test_nothing_but_a_conversation_is_written_over(hoshikage, tmp_path):
     assert file.read_text() == "mine"
 
 
-def test_an_autoregressive_model_without_a_template(hoshikage, tmp_path):
-    path = tmp_path / "left-to-right.gguf"
-    random_model.write_model(path, random_model.Shape(arch="llama"))
-    run = hoshikage("chat", "-m", path, "-n", "4", stdin="Hello!\nAgain.\n")
+def test_an_autoregressive_model_without_a_template(hoshikage, model_file):
+    run = hoshikage("chat", "-m", model_file("llama"), "-n", "4", stdin="Hello!\nAgain.\n")
     assert run.returncode == 0
     assert run.stdout.count("\n") >= 2
 

@@ -21,10 +21,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from .errors import RunError
-from .generation.generator import Generator
-from .llama.openmp import environment_of_others
-from .settings.resolve import Resolved
+from ..errors import RunError
+from ..generation.generator import Generator
+from ..llama.openmp import environment_of_others
+from ..settings.resolve import Resolved
 
 PEER_SECONDS = re.compile(rb"total time: ([\d.]+)ms")
 PEER_ATTEMPTS = 5

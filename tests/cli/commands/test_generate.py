@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from cli.conftest import PROGRAM
+from program import PROGRAM
 
 SHORT = ("--steps", "4", "-n", "8")
 QUESTION = "What is the capital of Japan?"

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from cli.conftest import PROGRAM
+from program import PROGRAM
 
 SHORT = ("--steps", "1", "-n", "2")
 PROMPTS = "What is 1 + 2?\n\nTell a story.\nSort 3 1 2.\n"

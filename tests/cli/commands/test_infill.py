@@ -6,16 +6,7 @@ import json
 
 import pytest
 
-import random_model
-
 STORY = "Mia had a [MASK:2] kite.\r\n  Ben loved the [MASK] kite too.\n\n"
-
-
-@pytest.fixture(scope="module")
-def autoregressive(tmp_path_factory):
-    path = tmp_path_factory.mktemp("models") / "left-to-right.gguf"
-    random_model.write_model(path, random_model.Shape(arch="llama"))
-    return path
 
 
 def test_every_way_to_give_the_text(hoshikage, tmp_path):
@@ -89,8 +80,8 @@ def test_one_clear_line(hoshikage, arguments, code, words):
     assert words in said[0]
 
 
-def test_an_autoregressive_model_cannot(hoshikage, autoregressive):
-    result = hoshikage("infill", "-m", autoregressive, "a [MASK] b")
+def test_an_autoregressive_model_cannot(hoshikage, model_file):
+    result = hoshikage("infill", "-m", model_file("llama"), "a [MASK] b")
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.count("\n") == 1
     assert "cannot see what follows a hole" in result.stderr

@@ -1,0 +1,1 @@
+"""Measuring: what settings cost, and what they get right."""
