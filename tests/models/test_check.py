@@ -98,6 +98,7 @@ WRONG_VALUES = {
     "an epsilon of nan": ("llada.attention.layer_norm_rms_epsilon", REAL, real(math.nan), "nan"),
     "no vocabulary": ("tokenizer.ggml.model", STRING, string(b"no_vocab"), "no vocabulary"),
     "none": ("tokenizer.ggml.model", STRING, string(b"none"), "no vocabulary"),
+    "bert": ("tokenizer.ggml.model", STRING, string(b"bert"), "embeddings"),
     "llama without scores": ("tokenizer.ggml.model", STRING, string(b"llama"), "scores is missing"),
     "an unknown tokenizer": ("tokenizer.ggml.model", STRING, string(b"x"), "'x'"),
     "alignment 16": ("general.alignment", NUMBER, number(16), "general.alignment is 16"),

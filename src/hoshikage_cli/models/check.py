@@ -304,10 +304,14 @@ SCORES = "tokenizer.ggml.scores"
 KINDS_OF_TOKENS = "tokenizer.ggml.token_type"
 # By the tokenizer's name: the id that llama.cpp takes to begin a text where the file names none.
 TOKENIZERS = {
-    "llama": 1, "gpt2": 11, "bert": 101, "plamo2": 1, "t5": None, "rwkv": None, "gemma4": None,
+    "llama": 1, "gpt2": 11, "plamo2": 1, "t5": None, "rwkv": None, "gemma4": None,
     "hybriddna": 11, "whitespace": 11,
 }  # fmt: skip
-NONE = ("none", "no_vocab")
+NO_TEXT = {
+    "none": "it has no vocabulary, so it cannot read or write text",
+    "no_vocab": "it has no vocabulary, so it cannot read or write text",
+    "bert": "such vocabularies are of models for embeddings, which write no text",
+}
 SPECIAL = (
     "bos", "eos", "eot", "eom", "unknown", "seperator", "padding", "mask", "cls", "fim_pre",
     "fim_suf", "fim_mid", "fim_pad", "fim_rep", "fim_sep", "prefix", "suffix", "middle",
@@ -318,8 +322,8 @@ BYTES_SPELLED = ("llama", "plamo2")
 
 def _vocabulary(header: Header) -> Problems:
     name, tokens = header.metadata.get(MODEL), header.metadata.get(TOKENS)
-    if name in NONE:
-        yield f"{MODEL} is {name!r}: it has no vocabulary, so it cannot read or write text"
+    if name in NO_TEXT:
+        yield f"{MODEL} is {name!r}: {NO_TEXT[str(name)]}"
     elif name not in TOKENIZERS:
         yield f"{MODEL} is {name!r}, which this llama.cpp does not know: {WRONG}"
     elif not isinstance(tokens, ArrayLength) or tokens.type != STRING or not tokens.length:
