@@ -20,6 +20,8 @@ _HOMES = {
     "Run": "generation.run",
     "TextEvent": "generation.run",
     "Result": "generation.run",
+    "TokenLogprob": "generation.logprobs",
+    "Alternative": "generation.logprobs",
     "FilledHole": "generation.infill",
     "InfillResult": "generation.infill",
     "InfillRun": "generation.infill",
@@ -27,6 +29,7 @@ _HOMES = {
     "ScoredToken": "generation.scoring",
     "Step": "decoding.step",
     "Commit": "decoding.step",
+    "Candidates": "decoding.step",
     "TraceWriter": "trace",
     "Recording": "trace",
     "read_trace": "trace",
@@ -38,6 +41,7 @@ _HOMES = {
 __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
+    from .decoding.step import Candidates as Candidates
     from .decoding.step import Commit as Commit
     from .decoding.step import Step as Step
     from .errors import HoshikageError as HoshikageError
@@ -48,6 +52,8 @@ if TYPE_CHECKING:
     from .generation.infill import FilledHole as FilledHole
     from .generation.infill import InfillResult as InfillResult
     from .generation.infill import InfillRun as InfillRun
+    from .generation.logprobs import Alternative as Alternative
+    from .generation.logprobs import TokenLogprob as TokenLogprob
     from .generation.run import Result as Result
     from .generation.run import Run as Run
     from .generation.run import TextEvent as TextEvent

@@ -88,12 +88,34 @@ AUTOREGRESSIVE = [
     *[step(i, 5, 0, commit(1 + i, number, 0.2 * i)) for i, number in enumerate((3, 4, 5, 11, END))],
     end(),
 ]
-RUNS = {"diffusion": DIFFUSION, "autoregressive": AUTOREGRESSIVE}
+# With what was proposed: for all that is masked before a step, markup among it.
+PROPOSED = [
+    DIFFUSION[0],
+    {
+        **DIFFUSION[1],
+        "tokens": [token(2), token(9), token(10)],
+        "proposals": [
+            {"position": p, "entropy": 0.5, "top": [[3, 0.75], [2, 0.125], [10, None]]}
+            for p in range(1, 12)
+        ],
+    },
+    {
+        **DIFFUSION[2],
+        "proposals": [
+            {"position": 2, "entropy": None, "top": [[10, 0.5], [9, 0.25]]},
+            {"position": 3, "entropy": 0.25, "top": [[5, 0.6]]},
+            {"position": 6, "entropy": 0, "top": []},
+        ],
+    },
+    *DIFFUSION[3:],
+]
+RUNS = {"diffusion": DIFFUSION, "autoregressive": AUTOREGRESSIVE, "proposed": PROPOSED}
 FINAL = {
     "diffusion": f"{EVIL}星影 👩‍🚀🌠e\u0301\u0301\x1b[31m\u202eright\x00\n"
     " line two\ttab {{ 7*7 }} ${x} word",
     "autoregressive": f"{EVIL}星 line two\ttab {{{{ 7*7 }}}} ${{x}}",
 }
+FINAL["proposed"] = FINAL["diffusion"]
 
 
 def write(path, records):

@@ -14,7 +14,16 @@ ON_BOTH = {
     "canvas": ("max_tokens", "max_length", "stop"),
     "sampling": ("temperature", "top_k", "top_p", "seed", "samples"),
     "prompt": ("chat", "system_prompt", "parse_special"),
-    "output": ("visual", "visual_delay", "trace", "json", "quiet", "verbose"),
+    "output": (
+        "visual",
+        "visual_delay",
+        "trace",
+        "trace_proposals",
+        "json",
+        "logprobs",
+        "quiet",
+        "verbose",
+    ),
 }
 
 

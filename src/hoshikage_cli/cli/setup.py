@@ -79,6 +79,14 @@ def choose(flags: Mapping[str, Typed]) -> Setup:
     return Setup(header, resolved, layers, tuple(without_effect(flags, resolved, header.kind)))
 
 
+def refuse_untold(output: OutputSettings) -> None:
+    """Raises UsageError for what is to be told and has no place to stand."""
+    if output.trace_proposals is not None and output.trace is None:
+        raise UsageError("--trace-proposals adds to a trace: give --trace FILE as well")
+    if output.logprobs is not None and not output.json:
+        raise UsageError("--logprobs is told in JSON: give --json as well")
+
+
 def choose_output(flags: Mapping[str, Typed]) -> OutputSettings:
     """What a command that runs no model needs to know."""
     return Layers.read(os.environ).resolve(flags).settings.output

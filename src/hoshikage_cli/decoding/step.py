@@ -20,6 +20,22 @@ class Commit:
     """Its probability when it was proposed."""
     runner_up: int | None = None
     """The likeliest other token."""
+    logprob: float | None = None
+    """The logarithm of its probability, in nats, where that was asked for."""
+    alternatives: tuple[tuple[int, float], ...] = ()
+    """The likeliest tokens with log-probabilities, as many as were asked for."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What the model would put at a position in question."""
+
+    position: int
+    """Where on the canvas."""
+    entropy: float
+    """Of its distribution, in nats."""
+    top: tuple[tuple[int, float], ...]
+    """The likeliest tokens with their probabilities, the likeliest first."""
 
 
 @dataclass(frozen=True)
@@ -46,3 +62,5 @@ class Step:
     """Seconds since the run began."""
     remasked: tuple[int, ...] = ()
     """Positions whose tokens were taken back, by a step function."""
+    proposals: tuple[Candidates, ...] | None = None
+    """What was proposed for each position in question, where that was asked for."""

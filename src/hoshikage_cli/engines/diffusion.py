@@ -278,7 +278,7 @@ def plan_of(model: Model, job: CanvasJob, cache: CachePlan) -> DiffusionPlan:
         "banned": (job.mask_token, *suppressed),
         "seed": job.seed,
     }
-    plan = _named(DiffusionPlan, diffusion, settings.speed) | {
+    plan = _named(DiffusionPlan, diffusion, settings.speed, settings.output) | {
         "end_tokens": end_tokens,
         "early_stop": job.early_stop,
         "parallel": _parallel_rule(settings.speed),

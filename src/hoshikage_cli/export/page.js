@@ -21,13 +21,18 @@
     if (text !== undefined) made.textContent = text;
     return made;
   };
-  const quoted = (text) => `“${text.replaceAll("\n", "⏎").replaceAll("\t", "⇥")}”`;
+  const onLine = (text) => text.replaceAll("\n", "⏎").replaceAll("\t", "⇥");
+  const quoted = (text) => `“${onLine(text)}”`;
   const surely = (value) => (value === null ? "not known" : value.toFixed(2));
 
   // ------------------------------------------------------------------- the canvas at each step
 
   const born = new Map(); // position → [step number from 1, commit]
   steps.forEach((step, i) => step.commits.forEach((c) => born.set(c.position, [i + 1, c])));
+
+  // What the model would have put where, by position, in each step's pass.
+  const looked = steps.map((step) => new Map((step.proposals || []).map(([position, entropy, top]) => [position, { entropy, top }])));
+  const most = Math.max(0, ...looked.flatMap((found) => [...found.values()].map(({ top }) => top.length)));
 
   const states = [run.canvas.slice()]; // texts after each step; null is a mask
   for (const step of steps) {
@@ -65,9 +70,17 @@
     if (!born.has(position)) return "given";
     if (position >= end) return "end";
     const [made] = born.get(position);
-    if (view === "tokens") return now - made < RECENT ? "fresh" : "settled";
+    if (view === "tokens" || view === "proposals") return now - made < RECENT ? "fresh" : "settled";
     const rank = level(position);
     return rank === null ? "settled" : `l${rank}`;
+  };
+
+  // The likeliest proposal of the next step, for a masked position: [what is shown, probability].
+  const ghost = (position) => {
+    const found = now < last && looked[now].get(position);
+    if (view !== "proposals" || !found || !found.top.length) return null;
+    const [token, probability] = found.top[0];
+    return [onLine(run.pieces[token][0]) || END, probability];
   };
 
   const draw = () => {
@@ -82,9 +95,11 @@
       const fading = plain === "settled" && (was.startsWith("fresh") || was.startsWith("settled fading"));
       const name = fading ? "settled fading" : plain;
       span.hidden = !there;
-      span.className = p === picked ? `${name} picked` : name;
+      const guess = there && text === null ? ghost(p) : null;
+      span.className = [name, guess && "ghost", p === picked && "picked"].filter(Boolean).join(" ");
+      span.style.opacity = guess ? 0.35 + 0.65 * guess[1] : "";
       // A mask is as wide as what will take its place, so that nothing moves but what is new.
-      const shown = text === null ? run.final[p] || END : name === "end" ? text.trim() || END : text;
+      const shown = guess ? guess[0] : text === null ? run.final[p] || END : name === "end" ? text.trim() || END : text;
       if (span.textContent !== shown) span.textContent = shown;
     }
     find("text").textContent = textAt(texts, end);
@@ -92,6 +107,7 @@
     find("scrub").setAttribute("aria-valuetext", `step ${now} of ${last}`);
     find("where").textContent = `step ${now} / ${last}`;
     find("figures").textContent = figures();
+    if (picked !== null) tell(picked);
     cursor();
   };
 
@@ -153,17 +169,39 @@
 
   const pick = (position) => {
     picked = position;
+    draw();
+  };
+
+  const tell = (position) => {
     const detail = find("detail");
     const [made, commit] = born.get(position) || [];
-    if (!commit || made > now) {
-      detail.textContent = commit ? "still masked" : "given, not generated";
+    const masked = (states[now][position] ?? null) === null;
+    if (masked) {
+      detail.textContent = `still masked · position ${position}`;
+    } else if (!commit || made > now) {
+      detail.textContent = "given, not generated";
     } else {
       detail.replaceChildren(make("b", "", quoted(commit.piece)));
       const facts = [` position ${position}`, `step ${made} of ${last}`, `${run.surely} ${surely(commit.confidence)}`];
       detail.append(facts.join(" · "));
       if (commit.other !== null) detail.append(" · runner-up ", make("b", "", quoted(commit.other)));
     }
-    draw();
+    // Of a masked position what the next step sees in it, of a token what its own step saw.
+    const found = (looked[masked ? now : made - 1] || new Map()).get(position);
+    if (found) detail.append(` · entropy ${surely(found.entropy)} nats`, bars(found.top));
+    else if (masked && most) detail.append(" · not looked at in the next step");
+  };
+
+  const bars = (top) => {
+    const list = make("ol", "bars");
+    for (const [token, probability] of top) {
+      const item = make("li");
+      const bar = make("i");
+      bar.style.width = `${Math.min(100, 100 * probability)}%`;
+      item.append(make("b", "", quoted(run.pieces[token][1])), make("span", "", probability === null ? "" : probability.toFixed(3)), bar);
+      list.append(item);
+    }
+    return list;
   };
 
   for (const name of ["pointerover", "click"]) {
@@ -243,7 +281,7 @@
   const legend = () => {
     const box = find("legend");
     box.replaceChildren();
-    if (view === "tokens") return;
+    if (view === "tokens" || view === "proposals") return;
     const total = Math.max(run.total || last, 1);
     for (let i = 0; i < 5; i++) {
       const word = view === "order" ? String(Math.ceil((i * total) / 5) + 1) : i ? `≥${run.edges[i - 1]}` : `<${run.edges[0]}`;
@@ -280,6 +318,7 @@
     1: () => show("tokens"),
     2: () => show("confidence"),
     3: () => show("order"),
+    4: () => run.ghosts && show("proposals"),
     "+": () => hasten(1),
     "=": () => hasten(1),
     "-": () => hasten(-1),
@@ -294,6 +333,7 @@
 
   for (const id of ["controls", "chart", "tokens", "keys"]) find(id).hidden = false;
   find("scrub").max = last;
+  if (most) find("detail").style.minHeight = `${1.5 * most + 3}rem`; // so that what follows stays put
   chart();
   show(view);
   // Those who do not want things to move see the end, and may press play.

@@ -91,7 +91,8 @@ class InfillRun(Run):
     def result(self) -> InfillResult:
         base, canvas = super().result(), self.canvas
         text, holes = self._put_together(canvas)
-        tokens = tuple(int(canvas[t.position]) for hole in holes for t in hole.tokens)
+        places = [t.position for hole in holes for t in hole.tokens]
+        tokens = tuple(canvas[places].tolist())
         seconds = base.timings["generate"]
         rate = round(len(tokens) / seconds, 6) if seconds > 0 else 0.0
         known = {
@@ -102,6 +103,7 @@ class InfillRun(Run):
             "timings": {**base.timings, "tokens_per_second": rate},
             "prompt_tokens": len(canvas) - self.template.masks,
             "completion_tokens": len(tokens),
+            "logprobs": self._logprobs.of(places),
             "stop_reason": "end" if self.finished else "interrupted",
         }
         return InfillResult(**known)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..decoding.step import Step
 from ..engines.job import Job
+from .logprobs import Logprobs, TokenLogprob
 from .stops import Stop, Stops
 from .text import Cell, IncrementalText, decode, piece_texts, until_end
 
@@ -84,12 +85,16 @@ class Result:
     """`end` (an end token came), `stop` (a text of the setting of this name), `length`, or
     `interrupted`."""
     seed: int
+    logprobs: tuple[TokenLogprob, ...] | None = None
+    """Of each of `tokens`, where the setting of this name asks for it."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of `--json`, token ids left out."""
         values = dict(self.__dict__)
-        del values["tokens"]
-        return values
+        del values["tokens"], values["logprobs"]
+        if self.logprobs is None:
+            return values
+        return {**values, "logprobs": {"content": [told.to_dict() for told in self.logprobs]}}
 
 
 class Run:
@@ -125,6 +130,7 @@ class Run:
         self._held = ""
         self._streamed = 0
         self._history: dict[int, tuple[float, int]] = {}
+        self._logprobs = Logprobs(words.piece, words.text)
 
     @property
     def prompt_length(self) -> int:
@@ -161,6 +167,7 @@ class Run:
         self._elapsed = step.elapsed
         for commit in step.commits:
             self._history[commit.position] = (commit.confidence, step.index)
+        self._logprobs.note(step.commits, step.index)
         return TextEvent(step, self, self.nfe, self._text_added(step))
 
     def finish(self) -> None:
@@ -169,11 +176,12 @@ class Run:
 
     def result(self) -> Result:
         """What there is: complete after iteration, the text so far in the middle of it."""
-        answer = self._answer_tokens(self.canvas)
+        places = self._answer_places(self.canvas)
         stop = self._stop(self.canvas)
-        text = decode(answer, self.words.piece)
+        text = decode(self.canvas[places].tolist(), self.words.piece)
         if stop is not None:
-            answer, text = answer[: stop.tokens], text[: stop.characters]
+            places, text = places[: stop.tokens], text[: stop.characters]
+        answer = self.canvas[places].tolist()
         return Result(
             text=text,
             tokens=tuple(answer),
@@ -186,6 +194,7 @@ class Run:
             completion_tokens=len(answer),
             stop_reason=self._stop_reason(),
             seed=self.seed,
+            logprobs=self._logprobs.of(places),
         )
 
     # --------------------------------------------------------------------- for displays
@@ -251,9 +260,11 @@ class Run:
 
     # ----------------------------------------------------------------------- the result
 
-    def _answer_tokens(self, canvas: NDArray[np.int32]) -> list[int]:
+    def _answer_places(self, canvas: NDArray[np.int32]) -> list[int]:
+        """Where the tokens of the answer stand."""
         answer = until_end(canvas[self.prompt_length :].tolist(), self.words.end_tokens)
-        return [token for token in answer if token != self.mask_token]
+        placed = enumerate(answer, start=self.prompt_length)
+        return [place for place, token in placed if token != self.mask_token]
 
     def _stop_reason(self) -> str:
         if not self.finished:

@@ -19,6 +19,9 @@ SCHEDULES = ("timestep", "block", "linear")
 """These two by number as well, as llama-diffusion-cli and the variables of either count."""
 CACHES = ("none", "prefix", "dual", "active")
 
+MOST_TOLD = 20
+"""Of the likeliest tokens of a position."""
+
 VIEWS = ("tokens", "confidence", "order")
 
 DIFFUSION = ("diffusion",)
@@ -434,7 +437,7 @@ class PromptSettings:
 
 @dataclass(frozen=True)
 class OutputSettings:
-    """How a run is shown; never changes what is generated."""
+    """How a run is shown, and what is told of it; never changes what is generated."""
 
     visual: str | None = option(
         None,
@@ -465,6 +468,17 @@ class OutputSettings:
         help="Write the run to a file as it goes, for replay and export.",
         part="trace",
     )
+    trace_proposals: int | None = option(
+        None,
+        "--trace-proposals",
+        metavar="K",
+        env="",
+        config=False,
+        minimum=1,
+        maximum=MOST_TOLD,
+        help="Write to the trace as well, of each position in question, the K likeliest tokens.",
+        part="trace",
+    )
     json: bool = option(
         False,
         "--json",
@@ -472,6 +486,17 @@ class OutputSettings:
         config=False,
         help="Print one JSON object instead of the text.",
         part="json",
+    )
+    logprobs: int | None = option(
+        None,
+        "--logprobs",
+        metavar="K",
+        env="",
+        config=False,
+        minimum=0,
+        maximum=MOST_TOLD,
+        help="Tell in the JSON the log-probability of each token, with K alternatives.",
+        part="logprobs",
     )
     quiet: bool = option(False, "-q", "--quiet", help="Nothing on stderr but errors.")
     verbose: bool = option(

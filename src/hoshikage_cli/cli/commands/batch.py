@@ -105,7 +105,7 @@ def _path(name: str | None) -> Path | None:
 
 
 @with_options(BatchFlags)
-@with_settings(*RUN, "canvas")
+@with_settings(*RUN, "canvas", "logprobs")
 def batch(asked: BatchFlags, **flags: Typed) -> int:
     """Answer every prompt of a file, one JSON line each; started again, it goes on where it was.
 
