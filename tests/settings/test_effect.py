@@ -13,7 +13,7 @@ ON_BOTH = {
     "model": ("model", "gpu_layers", "threads", "ctx_size"),
     "canvas": ("max_tokens", "max_length", "stop"),
     "sampling": ("temperature", "top_k", "top_p", "seed", "samples"),
-    "prompt": ("chat", "system_prompt"),
+    "prompt": ("chat", "system_prompt", "parse_special"),
     "output": (
         "visual",
         "visual_delay",

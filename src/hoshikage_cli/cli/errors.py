@@ -7,13 +7,17 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Protocol, runtime_checkable
 
-from ..errors import HoshikageError, UsageError, did_you_mean
+from ..errors import HoshikageError, UsageError, did_you_mean, shortened
 from ..settings.declared import declarations
 from ..settings.option import TRUE_WORDS
 from .exits import Exit
-from .streams import ClosedPipe, note
+from .streams import ClosedPipe, note, visible
+
+LONGEST_LINE = 2000
+"""Characters of a line on stderr: a path may be long, what an argument held is not repeated."""
 
 
 @runtime_checkable
@@ -37,9 +41,10 @@ def report(error: BaseException, arguments: list[str]) -> int:
         print(error.format_message(), file=sys.stderr)
         return Exit.USAGE
     if _verbose(arguments, os.environ):
-        traceback.print_exception(error, file=sys.stderr)
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.write(visible("".join(traceback.format_exception(error))))
     message, code = _described(error)
-    note(message)
+    note(shortened(message, LONGEST_LINE))
     return code
 
 

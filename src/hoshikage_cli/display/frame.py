@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..generation.run import Run, TextEvent
 from .figures import progress_facts, share_done
-from .layout import Line, Window, pack, shorten, wrap
+from .layout import Line, Window, pack, printable, shorten, wrap
 from .shades import END_CELL, legend, shade
 
 PROMPT_LINES = 4
@@ -39,7 +39,7 @@ def header_lines(run: Run, width: int) -> list[Line]:
 
 
 def header_facts(run: Run) -> list[str]:
-    facts = [run.model["name"]]
+    facts = ["".join(map(printable, run.model["name"]))]
     if run.has_masks:
         # A step function stands in the place of the algorithm.
         algorithm = run.settings.get("step") or run.settings.get("algorithm", "?")

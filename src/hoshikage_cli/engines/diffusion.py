@@ -20,7 +20,7 @@ from ..decoding.proposal import Proposal, ProposalRule, Proposer
 from ..decoding.step import Step
 from ..decoding.together import together
 from ..decoding.view import Flags, View
-from ..errors import HoshikageError, PromptTooLong, UsageError
+from ..errors import HoshikageError, PromptTooLong, RunError, UsageError
 from ..llama.canvases import CanvasContext
 from ..llama.model import Model
 from ..llama.rows import reduce_rows
@@ -184,7 +184,7 @@ class _Worker:
                     run.end()
             else:
                 del self._jobs[run]
-                yield job, Ended()
+                yield job, Ended(_unfinished(job, run))
 
     def _begun(self, job: CanvasJob) -> Diffusion:
         cache = cache_plan_of(job, self._costs)
@@ -195,6 +195,15 @@ class _Worker:
         run = Diffusion(self._denoiser, job.tokens, job.prompt_length, plan, proposer)
         self._jobs[run] = job
         return run
+
+
+def _unfinished(job: CanvasJob, run: Diffusion) -> RunError | None:
+    """What is wrong with a run that is over: masks may stay behind a complete answer alone."""
+    canvas, left = run.canvas, len(run.canvas.masked())
+    answered = job.early_stop and canvas.answered(run.end_tokens, len(canvas))
+    if not left or answered or job.is_complete(canvas.tokens):
+        return None
+    return RunError(f"{left} positions were left masked: the algorithm or schedule is at fault")
 
 
 class _TimedDenoiser:

@@ -25,13 +25,16 @@ from ..engines.table import engine_of
 from ..errors import HoshikageError, UsageError
 from ..llama.model import Model
 from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
+from ..models.check import check
 from ..models.find import advice, find_model
+from ..models.header import Header, read_header
 from ..settings.declared import Settings
 from ..settings.layers import Layers
 from ..settings.resolve import Resolved
 from .arrivals import Arrivals, arrivals
 from .holes import MARKER, parse
 from .infill import InfillResult, InfillRun, prepare, refuse_causal
+from .prompt import prompt_tokens
 from .run import Result, Run
 from .scoring import DRAWS, Score, figures
 from .stops import Stops
@@ -288,17 +291,13 @@ class Generator:
         """
         if isinstance(prompt, np.ndarray):
             return prompt.astype(np.int32)
-        vocabulary, template = self.model.vocabulary, self.model.chat_template
-        messages = _messages(prompt, settings.prompt.system_prompt)
-        if template is None or settings.prompt.chat is False:
-            return vocabulary.tokenize(chat.plain(messages), add_special=True)
-        rendered = chat.render(
-            template,
-            messages,
-            bos_token=vocabulary.text(vocabulary.bos) if vocabulary.bos is not None else "",
-            eos_token=vocabulary.text(vocabulary.eos) if vocabulary.eos is not None else "",
+        wanted = settings.prompt
+        return prompt_tokens(
+            self.model.vocabulary,
+            self.model.chat_template if wanted.chat else None,
+            _messages(prompt, wanted.system_prompt),
+            wanted.parse_special,
         )
-        return vocabulary.tokenize(rendered, add_special=False, parse_special=True)
 
     def _job(self, prompt: Prompt, settings: Settings) -> Job:
         stop = settings.canvas.stop
@@ -423,14 +422,27 @@ def load(
     """Load a GGUF by path or shipped name (None: the default model) for generation.
 
     `settings` are option names, kept as defaults of every call. `on_progress` hears the share
-    loaded, 0 to 1. Raises UsageError for a model that is not there, ModelLoadError for a file
-    that is no model, SettingsError for an unknown or invalid setting.
+    loaded, 0 to 1. Raises UsageError for a model that is not there, NotAModel or ModelLoadError for
+    a file that is no model, SettingsError for an unknown or invalid setting.
     """
+    header = read_header(find_model(model))
+    name = str(model) if model in CATALOGUE else header.path.name
+    return load_file(header, name if model else DEFAULT_MODEL, on_progress=on_progress, **settings)
+
+
+def load_file(
+    header: Header,
+    name: str,
+    *,
+    on_progress: Callable[[float], bool | None] | None = None,
+    **settings: Any,
+) -> Generator:
+    """The same of a file whose header has been read; `name` is what traces call the model."""
     began = time.perf_counter()
-    path = find_model(model)
-    loaded = Model(path, gpu_layers=settings.get("gpu_layers") or 0, on_progress=on_progress)
-    name = str(model) if model in CATALOGUE else path.name
-    generator = Generator(loaded, name if model else DEFAULT_MODEL, settings)
+    check(header)
+    layers = settings.get("gpu_layers") or 0
+    loaded = Model(header.path, gpu_layers=layers, on_progress=on_progress)
+    generator = Generator(loaded, name, settings)
     generator.resolve()
     generator.load_seconds = time.perf_counter() - began
     return generator

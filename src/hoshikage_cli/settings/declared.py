@@ -456,6 +456,12 @@ class PromptSettings:
         help="What the model is told before the prompt.",
         panel="Prompt",
     )
+    parse_special: bool = option(
+        False,
+        "--parse-special",
+        help="Take control tokens that a message spells, such as <|mask|>, for such tokens.",
+        panel="Prompt",
+    )
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import SettingsError, did_you_mean
+from ..errors import SettingsError, did_you_mean, quoted
 from .declared import declarations
 from .option import Declaration
 from .values import parse
@@ -33,7 +33,7 @@ def by_field(own: Mapping[str, Any]) -> dict[str, Any]:
     for name in own:
         if name not in known:
             raise SettingsError(
-                f"no setting {name!r} to be changed here{did_you_mean(name, known)}"
+                f"no setting {quoted(name)} to be changed here{did_you_mean(name, known)}"
             )
     return {known[name].name: value for name, value in own.items() if value is not None}
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ..errors import SettingsError, did_you_mean
+from ..errors import SettingsError, did_you_mean, quoted
 from .declared import GROUPS, Settings, alternatives, declarations
 from .function import Function
 from .option import Declaration
@@ -116,7 +116,7 @@ def _known_in(advice: Mapping[str, Any]) -> list[Declaration]:
 def _refuse_unknown(names: Iterable[str], what: str, allowed: list[str]) -> None:
     for name in names:
         if name not in allowed:
-            raise SettingsError(f"no {what} {name!r}{did_you_mean(name, allowed)}")
+            raise SettingsError(f"no {what} {quoted(name)}{did_you_mean(name, allowed)}")
 
 
 def _refuse_rivals(layer: Mapping[str, Any]) -> None:

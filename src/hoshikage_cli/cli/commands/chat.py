@@ -20,7 +20,7 @@ from ..interrupts import run_through
 from ..line_editor import LineEditor, PipedLines, Reader, history_path
 from ..options import RUN, Typed, with_settings
 from ..setup import Setup, choose, delay_of, load_model, tell_setup, view
-from ..streams import Answer, ClosedPipe, is_terminal, note
+from ..streams import Answer, ClosedPipe, is_terminal, note, visible
 
 if TYPE_CHECKING:
     from ...generation.generator import Generator
@@ -239,7 +239,7 @@ COMMANDS: dict[str, Command] = {
 
 def tell(line: str) -> None:
     """A line that was asked for; on stderr, since stdout carries the answers alone."""
-    print(line, file=sys.stderr, flush=True)
+    print(visible(line), file=sys.stderr, flush=True)
 
 
 def _path(rest: str, command: str) -> Path:
