@@ -26,7 +26,16 @@ def test_the_reference_has_every_command_and_setting():
     from hoshikage_cli.settings.declared import declarations
 
     text = docs.reference()
-    for command in ("generate", "infill", "batch", "chat", "inspect", "models add", "config set"):
+    for command in (
+        "generate",
+        "infill",
+        "score",
+        "batch",
+        "chat",
+        "inspect",
+        "models add",
+        "config set",
+    ):
         assert f"\n## hoshikage {command}\n" in text
     for known in declarations().values():
         assert f"--{known.long_name}" in text
@@ -74,7 +83,7 @@ def test_the_page_about_python_runs(capsys):
 
 
 def test_the_page_about_research_runs(tmp_path, environment):
-    text = (ROOT / "docs" / "research.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "functions.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     names: dict[str, object] = {"__name__": "page"}
     for code in blocks:
