@@ -19,7 +19,7 @@ from hoshikage_cli.decoding.together import diffuse
 from hoshikage_cli.decoding.view import Decision, View
 
 MASK, END = 11, 0
-PAGE = Path(__file__).parents[2] / "docs" / "research.md"
+PAGE = Path(__file__).parents[2] / "docs" / "functions.md"
 
 
 def run(denoiser=None, generated=12, rule=(), **plan):

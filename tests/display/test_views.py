@@ -317,36 +317,6 @@ def test_summary_says_when_it_was_cut_short():
     )
 
 
-# ------------------------------------------------------------------------------ likelihoods
-
-SCORED = [("Mia", -9.0), (" saw", -0.1), ("\n", -3.0), ("\x1b[31m🌠", None), ("[b]", -1.0)]
-
-
-def coloured(**options):
-    tokens = tuple(ScoredToken(text, 5, nats, None) for text, nats in SCORED)
-    out = io.StringIO()
-    show_coloured([SimpleNamespace(tokens=tokens)], Console(file=out, width=80, **options))
-    return out.getvalue()
-
-
-def test_a_text_by_likelihood_has_a_colour_a_level():
-    shown = coloured(force_terminal=True, color_system="truecolor")
-    lowest, highest = (
-        Console(color_system="truecolor").get_style(f"on {VIRIDIS[i]}") for i in (0, 4)
-    )
-    codes = [";".join(map(str, style.bgcolor.triplet)) for style in (lowest, highest)]
-    assert codes[0] in shown.split("Mia")[0]
-    assert codes[1] in shown.split(" saw")[0].split("Mia")[1]
-    assert "\x1b[31m" not in shown
-    assert "≥0.5" in shown
-
-
-def test_without_colours_the_text_is_whole():
-    plain = coloured(force_terminal=False, no_color=True)
-    assert plain.startswith("Mia saw\n·[31m🌠[b]\n")
-    assert "\x1b" not in plain
-
-
 def revised(view, **facts):
     """The lines of a step that has replaced a token and taken one back."""
     answer = [("The", "settled"), (" city", "replaced"), (MASK_CELL, "remasked"), ("x", "fresh")]
@@ -375,3 +345,33 @@ def test_a_step_function_is_named_in_place_of_the_algorithm():
     words = "".join(text for line in revised("tokens", settings=settings) for text, _ in line.runs)
     assert "mine:step · block" in words
     assert "confidence" not in words
+
+
+# ------------------------------------------------------------------------------ likelihoods
+
+SCORED = [("Mia", -9.0), (" saw", -0.1), ("\n", -3.0), ("\x1b[31m🌠", None), ("[b]", -1.0)]
+
+
+def coloured(**options):
+    tokens = tuple(ScoredToken(text, 5, nats, None) for text, nats in SCORED)
+    out = io.StringIO()
+    show_coloured([SimpleNamespace(tokens=tokens)], Console(file=out, width=80, **options))
+    return out.getvalue()
+
+
+def test_a_text_by_likelihood_has_a_colour_a_level():
+    shown = coloured(force_terminal=True, color_system="truecolor")
+    lowest, highest = (
+        Console(color_system="truecolor").get_style(f"on {VIRIDIS[i]}") for i in (0, 4)
+    )
+    codes = [";".join(map(str, style.bgcolor.triplet)) for style in (lowest, highest)]
+    assert codes[0] in shown.split("Mia")[0]
+    assert codes[1] in shown.split(" saw")[0].split("Mia")[1]
+    assert "\x1b[31m" not in shown
+    assert "≥0.5" in shown
+
+
+def test_without_colours_the_text_is_whole():
+    plain = coloured(force_terminal=False, no_color=True)
+    assert plain.startswith("Mia saw\n·[31m🌠[b]\n")
+    assert "\x1b" not in plain

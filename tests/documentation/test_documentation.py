@@ -83,7 +83,7 @@ def test_the_page_about_python_runs(capsys):
 
 
 def test_the_page_about_research_runs(tmp_path, environment):
-    text = (ROOT / "docs" / "research.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "functions.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     names: dict[str, object] = {"__name__": "page"}
     for code in blocks:

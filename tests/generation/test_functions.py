@@ -249,6 +249,14 @@ def test_what_a_function_sees_it_cannot_change(generator):
         generator.generate(PROMPT, algorithm=meddling)
 
 
+def test_a_text_is_not_scored_along_the_order_of_what_may_be_taken_back(generator):
+    with pytest.raises(hk.UsageError, match="may take tokens back"):
+        generator.score("Hello!", method="order", step=plainly)
+    own = generator.score("Hello!", method="order", steps=0, algorithm=as_confidence)
+    ours = generator.score("Hello!", method="order", steps=0)
+    assert own.log_likelihood == ours.log_likelihood
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
