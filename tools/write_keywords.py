@@ -14,12 +14,16 @@ from hoshikage_cli.settings.option import Declaration
 FILE = Path(__file__).parents[1] / "src" / "hoshikage_cli" / "settings" / "keywords.py"
 NOT_FOR_CALLS = ("model", "samples")
 """What `load` takes by itself, and what only a program that prints has a use for."""
+WIDTH = 96
+"""The longest line but for its indent."""
 HEAD = '''"""The keywords of the Python API with their types. Made by tools/write_keywords.py."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, TypedDict
+
+Function = Callable[..., object]
 
 
 class Keywords(TypedDict, total=False):
@@ -37,15 +41,24 @@ def source() -> str:
 
 def _lines(known: Declaration) -> list[str]:
     names = dict.fromkeys((known.name, known.keyword))
-    return [f"{name}: {_type(known)}" for name in names]
+    return [_field(name, _type(known)) for name in names]
+
+
+def _field(name: str, kind: str) -> str:
+    """A line, or three as the formatter has them where one would be too long."""
+    line = f"{name}: {kind}"
+    return line if len(line) <= WIDTH else f"{name}: (\n        {kind}\n    )"
 
 
 def _type(known: Declaration) -> str:
     optional = " | None" if known.default is None or known.option.unset is not None else ""
+    function = " | Function" if known.option.takes else ""
     if known.option.choices:
         numbers = range(len(known.option.choices)) if known.option.numbered else ()
         allowed = ", ".join([*map('"{}"'.format, known.option.choices), *map(str, numbers)])
-        return f"Literal[{allowed}]{optional}"
+        return f"Literal[{allowed}]{function}{optional}"
+    if known.option.takes:
+        return f"Function{optional}"
     return ("str | Sequence[str]" if known.repeated else known.type) + optional
 
 

@@ -16,11 +16,13 @@ from hoshikage_cli.decoding.step import Commit, Step
 from hoshikage_cli.display.figures import duration, progress_facts, seconds_left, speed, summary
 from hoshikage_cli.display.frame import canvas_lines, frame
 from hoshikage_cli.display.layout import Line, Window
+from hoshikage_cli.display.likelihood import show_coloured
 from hoshikage_cli.display.palette import INKS, VIRIDIS, palette
 from hoshikage_cli.display.plain import PlainLines
 from hoshikage_cli.display.region import Region
 from hoshikage_cli.display.shades import confidence_level, order_level, shade, view_of
 from hoshikage_cli.display.visual import LiveView
+from hoshikage_cli.generation.scoring import ScoredToken
 from hoshikage_cli.generation.text import MASK_CELL, Cell
 from hoshikage_cli.settings.declared import VIEWS
 
@@ -58,6 +60,7 @@ def event(answer=ANSWER, prompt="What is it?\n", index=3, total=8, block=None, e
         seed=7,
         settings={"algorithm": "confidence", "schedule": "block"},
         has_masks=True,
+        revises=False,
         model={"name": "hoshi-tiny"},
     )
     text = "".join(text for text, state in answer if state != "end")
@@ -312,3 +315,63 @@ def test_summary_says_when_it_was_cut_short():
     assert summary(result) == (
         "12 tokens · 4 steps · NFE 4 · 1.50 s · 8.0 tokens/s · seed 7 · interrupted"
     )
+
+
+def revised(view, **facts):
+    """The lines of a step that has replaced a token and taken one back."""
+    answer = [("The", "settled"), (" city", "replaced"), (MASK_CELL, "remasked"), ("x", "fresh")]
+    shown = event(answer)
+    vars(shown.run).update(facts)
+    return frame(shown, view, 80, 24, Window())
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_what_is_replaced_or_taken_back_has_a_look_and_a_legend_of_its_own(view):
+    runs = [run for line in revised(view, revises=True) for run in line.runs]
+    assert runs.count((MASK_CELL, "remasked")) == 2
+    assert (" city", "replaced") in runs
+    assert ("replaced", "replaced") in runs
+    looks = palette(Console(no_color=True))
+    assert len({str(looks[name]) for name in ("masked", "remasked", "replaced", "fresh")}) == 4
+
+
+def test_a_run_that_takes_nothing_back_has_no_legend_for_it():
+    words = "".join(text for line in revised("tokens") for text, _ in line.runs)
+    assert "taken back" not in words
+
+
+def test_a_step_function_is_named_in_place_of_the_algorithm():
+    settings = {"algorithm": "confidence", "schedule": "block", "step": "mine:step"}
+    words = "".join(text for line in revised("tokens", settings=settings) for text, _ in line.runs)
+    assert "mine:step · block" in words
+    assert "confidence" not in words
+
+
+# ------------------------------------------------------------------------------ likelihoods
+
+SCORED = [("Mia", -9.0), (" saw", -0.1), ("\n", -3.0), ("\x1b[31m🌠", None), ("[b]", -1.0)]
+
+
+def coloured(**options):
+    tokens = tuple(ScoredToken(text, 5, nats, None) for text, nats in SCORED)
+    out = io.StringIO()
+    show_coloured([SimpleNamespace(tokens=tokens)], Console(file=out, width=80, **options))
+    return out.getvalue()
+
+
+def test_a_text_by_likelihood_has_a_colour_a_level():
+    shown = coloured(force_terminal=True, color_system="truecolor")
+    lowest, highest = (
+        Console(color_system="truecolor").get_style(f"on {VIRIDIS[i]}") for i in (0, 4)
+    )
+    codes = [";".join(map(str, style.bgcolor.triplet)) for style in (lowest, highest)]
+    assert codes[0] in shown.split("Mia")[0]
+    assert codes[1] in shown.split(" saw")[0].split("Mia")[1]
+    assert "\x1b[31m" not in shown
+    assert "≥0.5" in shown
+
+
+def test_without_colours_the_text_is_whole():
+    plain = coloured(force_terminal=False, no_color=True)
+    assert plain.startswith("Mia saw\n·[31m🌠[b]\n")
+    assert "\x1b" not in plain

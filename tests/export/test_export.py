@@ -108,7 +108,7 @@ def test_every_frame_of_a_movement_says_all_that_moves(recording, view):
 def test_new_text_is_as_all_other_text_when_it_has_settled(recording, kind):
     moving = keyframes(picture(recording, "tokens", 80, 10))
     new = [frames for name, frames in moving.items() if name.startswith("n")]
-    assert bool(new) == (kind == "diffusion")
+    assert bool(new) == (kind != "autoregressive")
     for frames in new:
         assert frames[0]["fill"] == frames[1]["fill"] == "var(--new)"
         assert frames[-1]["fill"] == "var(--ink)"
@@ -121,6 +121,22 @@ def test_only_masks_are_drawn_as_masks(recording):
     title = root.find(f"{SVG}title").text
     assert bool(bars) == recording.has_masks
     assert ("unmasking" in title) == recording.has_masks
+
+
+@pytest.mark.parametrize("kind", ["revised"], indirect=True)
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_picture_shows_what_stood_there_for_a_while(recording, view):
+    root = ElementTree.fromstring(picture(recording, view, 80, 10))
+    passing = [part for part in root.iter() if "gone" in part.get("class", "").split()]
+    found = [(part.tag.removeprefix(SVG), part.get("class")) for part in passing]
+    assert sorted(found) == [
+        ("rect", "back gone s2t3"),
+        ("rect", "back gone s2t3"),
+        ("text", "edit gone s1t2"),
+        ("text", "gone s0t1"),
+        ("text", "gone s1t2"),
+        ("text", "gone s3t4"),
+    ]
 
 
 @pytest.mark.parametrize(("theme", "count"), [("auto", 1), ("light", 0), ("dark", 0)])

@@ -17,7 +17,8 @@ CACHES = (
     {"cache": "active", "cache_window": 10},
 )
 GUIDANCE = (0.0, 1.5)
-# In this order, which the committed traces have; a new architecture takes its place at the end.
+# In this order, which the committed traces have. A new architecture gets cases of its own below:
+# here it would give the others another model.
 DIFFUSION_MODELS = ("llada", "dream", "llada-moe", "rnd1", "llada-ending")
 
 EXTRAS = (

@@ -13,8 +13,17 @@ ON_BOTH = {
     "model": ("model", "gpu_layers", "threads", "ctx_size"),
     "canvas": ("max_tokens", "max_length", "stop"),
     "sampling": ("temperature", "top_k", "top_p", "seed", "samples"),
-    "prompt": ("chat", "system_prompt"),
-    "output": ("visual", "visual_delay", "trace", "json", "quiet", "verbose"),
+    "prompt": ("chat", "system_prompt", "parse_special"),
+    "output": (
+        "visual",
+        "visual_delay",
+        "trace",
+        "trace_proposals",
+        "json",
+        "logprobs",
+        "quiet",
+        "verbose",
+    ),
 }
 
 

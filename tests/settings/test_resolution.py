@@ -134,8 +134,9 @@ def in_layers(layers, kind):
 
 @st.composite
 def one_of_each_group(draw):
-    """Values of at most one setting of each group, as a layer may have them."""
-    chosen = [draw(st.sampled_from((None, *names))) for names in alternatives().values()]
+    """Values of at most one setting of each group, as any layer may have them."""
+    groups = [[n for n in names if declarations()[n].env] for names in alternatives().values()]
+    chosen = [draw(st.sampled_from((None, *names))) for names in groups]
     return {name: 64 if name in LENGTHS else 0.5 for name in chosen if name}
 
 

@@ -124,7 +124,7 @@ class ResultsFile:
     def _parsed(self, number: int, data: bytes) -> dict[str, Any]:
         try:
             found = json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise self._foreign(number) from None
         if not isinstance(found, dict) or not isinstance(found.get("line"), int):
             raise self._foreign(number)

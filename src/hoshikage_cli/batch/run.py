@@ -221,6 +221,8 @@ def result_object(record: Record, result: Result) -> dict[str, Any]:
         "seed": result.seed,
         "seconds": result.timings["generate"],
     }
+    if result.logprobs is not None:
+        made["logprobs"] = result.to_dict()["logprobs"]
     return _with_data(made, record)
 
 

@@ -7,14 +7,17 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Protocol, runtime_checkable
 
-from ..errors import HoshikageError, UsageError, did_you_mean
+from ..errors import HoshikageError, UsageError, did_you_mean, shortened
 from ..settings.declared import declarations
 from ..settings.option import TRUE_WORDS
-from .commands.version import NOT_BUILT
 from .exits import Exit
-from .streams import ClosedPipe, note
+from .streams import ClosedPipe, note, visible
+
+LONGEST_LINE = 2000
+"""Characters of a line on stderr: a path may be long, what an argument held is not repeated."""
 
 BUILT = ("_native", "_build_facts")
 """The modules that the build writes."""
@@ -49,9 +52,10 @@ def report(error: BaseException, arguments: list[str]) -> int:
         print(error.format_message(), file=sys.stderr)
         return Exit.USAGE
     if _verbose(arguments, os.environ):
-        traceback.print_exception(error, file=sys.stderr)
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.write(visible("".join(traceback.format_exception(error))))
     message, code = _described(error)
-    note(message)
+    note(shortened(message, LONGEST_LINE))
     return code
 
 
@@ -65,6 +69,8 @@ def _described(error: BaseException) -> tuple[str, int]:
     if isinstance(error, MemoryError):
         return "not enough memory", Exit.FAILED
     if isinstance(error, ImportError) and (error.name or "").rpartition(".")[2] in BUILT:
+        from .commands.version import NOT_BUILT
+
         # A module that is missing says no more than that; a library that is, says which.
         why = "" if isinstance(error, ModuleNotFoundError) else f" ({error})"
         return f"{NOT_BUILT}{why}", Exit.FAILED

@@ -16,9 +16,10 @@ import typer
 from typer.models import ArgumentInfo, OptionInfo
 
 from ..errors import UsageError
-from ..settings.declared import declarations, declared_in
+from ..settings.declared import FUNCTION, declarations, declared_in
 from ..settings.option import Declaration, option
 from ..settings.values import parse, show
+from .functions import with_functions
 
 RUN = ("model", "diffusion", "speed", "sampling", "prompt", "output", "log")
 """The settings of every command that runs a model."""
@@ -53,14 +54,18 @@ def argument(default: Any, *, help: str, panel: str, metavar: str = "") -> Any:
 
 def with_settings(*parts: str) -> Callable[[Command], Command]:
     """Give a command a flag for each setting of these groups, or parts of groups; it receives what
-    was typed as `**flags`."""
+    was typed as `**flags`, functions in place of their names."""
     known = [d for d in declarations().values() if _part(d) in parts]
     if unknown := set(parts) - set(map(_part, known)):
         raise LookupError(f"no settings {unknown}")
 
     def extend(command: Command) -> Command:
+        @wraps(command)
+        def call(*own: Any, **typed: Any) -> int:
+            return command(*own, **with_functions(typed))
+
         kept = [p for p in _parameters(command) if p.kind is not p.VAR_KEYWORD]
-        return _taking(command, known, [*kept, *map(_parameter, known)])
+        return _taking(call, known, [*kept, *map(_parameter, known)])
 
     return extend
 
@@ -173,7 +178,8 @@ def _flags(known: Declaration) -> list[str]:
 
 def _metavar(known: Declaration) -> str:
     if known.option.choices:
-        listed = "|".join(known.option.choices)
+        functions = (FUNCTION,) if known.option.takes else ()
+        listed = "|".join((*known.option.choices, *functions))
         return f"[={listed}]" if known.option.bare else listed
     return known.option.metavar or METAVARS.get(known.type, "TEXT")
 

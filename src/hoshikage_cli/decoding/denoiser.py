@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Query:
-    """One canvas to be evaluated in a forward pass, and what is wanted of it."""
+    """One canvas to be evaluated in a forward pass, and what is wanted of it.
+
+    For a model that reads in blocks `tokens` is the whole text up to the end of its last block, and
+    `positions` are of that block: such a model sees no further.
+    """
 
     tokens: NDArray[np.int32]
     """(L,) the whole canvas."""
@@ -22,6 +26,9 @@ class Query:
     """Positions evaluated afresh against cached keys and values; None for all of them."""
     sequence: int = 0
     """Which cached canvas this is; guidance keeps the unconditional twin in another one."""
+    origin: int = 0
+    """A position where a block begins, for a model that reads in blocks: 0, or where the prompt
+    ends."""
 
 
 class Denoiser(Protocol):

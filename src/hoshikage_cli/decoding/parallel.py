@@ -43,7 +43,7 @@ def by_factor(view: View, factor: float) -> Flags:
     order = _by_probability(view)
     n = np.arange(1, len(order) + 1)
     least = np.where(n == 1, -np.inf, 1 - factor / (n + 1))
-    return _together(order, view.proposal.probability[order] >= least)
+    return _whole_prefix(order, view.proposal.probability[order] >= least)
 
 
 def within_entropy_bound(view: View, bound: float) -> Flags:
@@ -51,7 +51,7 @@ def within_entropy_bound(view: View, bound: float) -> Flags:
     nats (EB sampler)."""
     order = _by_probability(view)
     entropy = view.proposal.entropy[order]
-    return _together(order, np.cumsum(entropy) - np.maximum.accumulate(entropy) <= bound)
+    return _whole_prefix(order, np.cumsum(entropy) - np.maximum.accumulate(entropy) <= bound)
 
 
 def below_entropy(view: View, limit: float) -> Flags:
@@ -94,7 +94,7 @@ def _by_probability(view: View) -> Indices:
     return np.argsort(-view.proposal.probability, kind="stable")
 
 
-def _together(order: Indices, enough: Flags) -> Flags:
+def _whole_prefix(order: Indices, enough: Flags) -> Flags:
     """Flags of the longest prefix of `order` that is enough throughout. The first alone is always
     enough and says nothing: a step that commits no other leaves its choice to the algorithm."""
     flags = np.zeros(len(order), bool)

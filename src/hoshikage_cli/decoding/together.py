@@ -12,13 +12,13 @@ from .diffusion import Diffusion, DiffusionPlan
 from .proposal import Proposer, propose
 from .step import Step
 
-Arrivals = Callable[[int, bool], Iterable[Diffusion]]
+Admission = Callable[[int, bool], Iterable[Diffusion]]
 """arrivals(free, idle): up to `free` runs that are to begin now. When nothing is under way (`idle`)
 none means that it is over; it may wait then, and not otherwise."""
 
 
 def together(
-    denoiser: Denoiser, arrivals: Arrivals, sequences: int = 1
+    denoiser: Denoiser, arrivals: Admission, sequences: int = 1
 ) -> Iterator[tuple[Diffusion, Step | None]]:
     """Run canvases as they arrive, as many at a time as the denoiser has room for.
 
@@ -57,8 +57,8 @@ def _pass(denoiser: Denoiser, runs: list[Diffusion]) -> list[tuple[Diffusion, St
     return [(run, run.answer(mine)) for run, mine in zip(runs, answered, strict=True)]
 
 
-def all_at_once(runs: Iterable[Diffusion]) -> Arrivals:
-    """Arrivals of runs that are all there already."""
+def all_at_once(runs: Iterable[Diffusion]) -> Admission:
+    """Admission of runs that are all there already."""
     waiting = list(runs)
 
     def arrivals(free: int, idle: bool) -> list[Diffusion]:

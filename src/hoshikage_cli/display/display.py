@@ -29,6 +29,9 @@ class Display:
     def answered(self, count: int) -> None:
         """So many of several answers are there."""
 
+    def scoring(self, share: float) -> None:
+        """The share of what is to be scored that is done, 0 to 1."""
+
     def kept(self, result: Result) -> str | None:
         """The answer in the colours that it was watched in, for a terminal; None: it has none."""
         return None

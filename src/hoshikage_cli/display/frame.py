@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ..generation.run import Run, TextEvent
 from .figures import progress_facts, share_done
-from .layout import Line, Window, pack, shorten, wrap
+from .layout import Line, Window, pack, printable, shorten, wrap
 from .shades import END_CELL, legend, shade
 
 PROMPT_LINES = 4
@@ -14,6 +15,10 @@ BAR_WIDTH = 48
 BAR_FULL, BAR_EMPTY = "━", "─"
 FEWEST_ROWS = 3
 GAP = " · "
+NO_TEXT = ("masked", "remasked", "end")
+"""States of a position that has no part in the text of the answer."""
+CHANGED = ("fresh", "replaced", "remasked")
+"""States that a step has brought about, which the window follows."""
 
 
 def frame(
@@ -39,9 +44,11 @@ def header_lines(run: Run, width: int) -> list[Line]:
 
 
 def header_facts(run: Run) -> list[str]:
-    facts = [run.model["name"]]
+    facts = ["".join(map(printable, run.model["name"]))]
     if run.has_masks:
-        facts += [str(run.settings.get(name, "?")) for name in ("algorithm", "schedule")]
+        # A step function stands in the place of the algorithm.
+        algorithm = run.settings.get("step") or run.settings.get("algorithm", "?")
+        facts += [str(algorithm), str(run.settings.get("schedule", "?"))]
     return [*facts, f"seed {run.seed}"]
 
 
@@ -78,8 +85,9 @@ def answer_lines(event: TextEvent, view: str, width: int, length: int) -> list[L
     cells = event.cells[event.run.prompt_length :]
     pieces: list[tuple[str, str, bool]] = []
     for cell in cells:
-        if cell.state in ("fresh", "settled") and length > 0:
-            look = shade(cell, view, event.step.index, event.step.total).removesuffix(" new")
+        if cell.state not in NO_TEXT and length > 0:
+            settled = replace(cell, state="settled")
+            look = shade(settled, view, event.step.index, event.step.total)
             pieces.append((cell.text[:length], look, False))
             length -= len(cell.text)
     return wrap(pieces, max(width - 1, 2))
@@ -89,4 +97,4 @@ def _pieces(event: TextEvent, view: str) -> Iterator[tuple[str, str, bool]]:
     step = event.step
     for cell in event.cells:
         text = (cell.text.strip() or END_CELL) if cell.state == "end" else cell.text
-        yield text, shade(cell, view, step.index, step.total), cell.state == "fresh"
+        yield text, shade(cell, view, step.index, step.total), cell.state in CHANGED

@@ -35,13 +35,13 @@ class Contexts:
         self._lock = threading.Lock()
 
     @contextmanager
-    def lease(self, kind: type[SomeContext], **wanted: Any) -> Iterator[SomeContext]:
-        """A context of this kind and these parameters, with nothing in it."""
-        key = (kind, *sorted(wanted.items()))
-        context = self._idle_one(key) or self._open(kind, wanted)
-        context.clear()
+    def lease(self, cls: type[SomeContext], **wanted: Any) -> Iterator[SomeContext]:
+        """A context of this class and these parameters, with nothing in it."""
+        key = (cls, *sorted(wanted.items()))
+        context = self._idle_one(key) or self._open(cls, wanted)
         self._count(+1)
         try:
+            context.clear()
             yield context
         finally:
             self._count(-1)
@@ -63,17 +63,18 @@ class Contexts:
             found = next((i for i, (k, _) in enumerate(self._idle) if k == key), None)
             return None if found is None else self._idle.pop(found)[1]
 
-    def _open(self, kind: type[SomeContext], wanted: dict[str, Any]) -> SomeContext:
+    def _open(self, cls: type[SomeContext], wanted: dict[str, Any]) -> SomeContext:
         self.close()  # what lies idle is of another shape, and may be what memory lacks
         try:
-            return kind(self._model, **wanted)
+            return cls(self._model, **wanted)
         except ContextError as error:
             raise ContextError(f"{error}{self._others()}") from None
 
     def _others(self) -> str:
         if not self.leased:
             return ""
-        return f" ({self.leased} other runs of this model are under way: finish or drop them)"
+        runs = "run of this model is" if self.leased == 1 else "runs of this model are"
+        return f" ({self.leased} other {runs} under way: finish or drop what is not needed)"
 
     def _give_back(self, key: Key, context: Context) -> None:
         if context.closed:

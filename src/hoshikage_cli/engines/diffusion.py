@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -12,20 +12,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..decoding import diffusion as decoding
 from ..decoding.cache import CachePlan, cheapest_window
 from ..decoding.denoiser import Query
+from ..decoding.diffusion import Diffusion, DiffusionPlan
 from ..decoding.parallel import ParallelRule
 from ..decoding.proposal import Proposal, ProposalRule, Proposer
 from ..decoding.step import Step
 from ..decoding.together import together
-from ..errors import HoshikageError, PromptTooLong, UsageError
+from ..decoding.view import Flags, View
+from ..errors import HoshikageError, PromptTooLong, RunError, UsageError
 from ..llama.canvases import CanvasContext
 from ..llama.model import Model
 from ..llama.rows import reduce_rows
 from ..settings.declared import Settings, SpeedSettings, alternatives
+from ..settings.function import Function
 from .contexts import Contexts
 from .engine import Jobs
+from .functions import checked
 from .job import Complete, Ended, Job, Stopwatch, Tokens
 from .pass_costs import Costs, costs_of
 from .room import Room
@@ -53,6 +56,11 @@ class CanvasJob(Job):
         return 2 if self.settings.diffusion.cfg_scale > 0 else 1
 
     @property
+    def revises(self) -> bool:
+        """Whether what stands on the canvas may still be taken back."""
+        return self.settings.diffusion.step is not None
+
+    @property
     def caching(self) -> bool:
         return self.settings.speed.cache != "none"
 
@@ -63,14 +71,14 @@ class CanvasJob(Job):
         return speed.cache in ("dual", "active") and not speed.cache_window
 
     @property
-    def kind(self) -> tuple[Any, ...]:
+    def alike(self) -> tuple[Any, ...]:
         """Jobs that agree in this can share a context."""
         threads = self.settings.model.threads
         shape = (self.mask_token, self.shift_logits, threads, self.sequences)
         return (*shape, self.caching, self.asks_costs)
 
 
-class Diffusion:
+class DiffusionEngine:
     """The engine of diffusion models."""
 
     def __init__(self, model: Model) -> None:
@@ -113,11 +121,11 @@ class Diffusion:
     # ------------------------------------------------------------------------------ steps
 
     def steps(self, jobs: Jobs, at_once: int = 1) -> Iterator[tuple[Job, Step | Ended]]:
-        room: Room[CanvasJob] = Room(jobs, lambda job: job.kind)
+        room: Room[CanvasJob] = Room(jobs, lambda job: job.alike)
         while (first := room.first()) is not None:
             with ExitStack() as stack:
                 try:
-                    bench = self._bench(stack, first, room, at_once)
+                    bench = self._worker(stack, first, room, at_once)
                 except HoshikageError as error:
                     room.discard(first)
                     yield first, Ended(error)
@@ -127,66 +135,75 @@ class Diffusion:
     def likeliest(self, job: CanvasJob, positions: Sequence[int]) -> list[int]:
         """What the model would put at masked positions, were it to unmask them first."""
         query = Query(job.tokens, np.array(positions, np.int64))
-        with self.contexts.lease(CanvasContext, **_shape(job, len(job.tokens), 1)) as context:
+        with self.contexts.lease(CanvasContext, **shape_of(job, len(job.tokens), 1)) as context:
             (rows,) = context.logits([query])
             rows = rows.copy()
         rows[:, job.mask_token] = -np.inf
         return rows.argmax(axis=1).tolist()
 
-    def _bench(
+    def _worker(
         self, stack: ExitStack, first: CanvasJob, room: Room[CanvasJob], at_once: int
-    ) -> _Bench:
+    ) -> _Worker:
         began, alike = time.perf_counter(), room.like(first)
         length = max(len(job.tokens) for job in alike)
         if room.last:
             at_once = min(at_once, len(alike))
         else:
             length = -(-length // LENGTHS) * LENGTHS
-        shape = _shape(first, length, at_once)
+        shape = shape_of(first, length, at_once)
         context = stack.enter_context(self.contexts.lease(CanvasContext, **shape))
         # Measured before anything else is in the context.
         costs = costs_of(context) if first.asks_costs and context.has_cache else ()
         first.watch.opening = time.perf_counter() - began
-        return _Bench(self.model, context, costs)
+        return _Worker(self.model, context, costs)
 
 
-class _Bench:
+class _Worker:
     """A context at work: jobs come in from the room and run side by side."""
 
     def __init__(self, model: Model, context: CanvasContext, costs: Costs) -> None:
         self._model = model
         self._context = context
+        self._denoiser = _TimedDenoiser(context)
         self._costs = costs
-        self._jobs: dict[decoding.Diffusion, CanvasJob] = {}
+        self._jobs: dict[Diffusion, CanvasJob] = {}
 
     def run(self, room: Room[CanvasJob], first: CanvasJob) -> Iterator[tuple[Job, Step | Ended]]:
         """Steps of the jobs like `first`, until none of them is left."""
 
-        def arrivals(free: int, idle: bool) -> list[decoding.Diffusion]:
+        def arrivals(free: int, idle: bool) -> list[Diffusion]:
             admitted = room.admit(free, first, self._context.length, wait=idle)
             return [self._begun(job) for job in admitted]
 
-        denoiser = _TimedDenoiser(self._context)
-        for run, step in together(denoiser, arrivals, first.sequences):
+        for run, step in together(self._denoiser, arrivals, first.sequences):
             job = self._jobs[run]
-            job.watch.decode += denoiser.time_spent_on(run)
+            job.watch.decode += self._denoiser.time_spent_on(run)
             if step is not None:
                 yield job, step
-                if job.is_complete(step.canvas):
+                if not job.revises and job.is_complete(step.canvas):
                     run.end()
             else:
                 del self._jobs[run]
-                yield job, Ended()
+                yield job, Ended(_unfinished(job, run))
 
-    def _begun(self, job: CanvasJob) -> decoding.Diffusion:
-        cache = _cache_plan(job, self._costs)
+    def _begun(self, job: CanvasJob) -> Diffusion:
+        cache = cache_plan_of(job, self._costs)
         if cache.mode == "dual":
             job.chosen["cache_window"] = cache.window
-        plan = _plan(self._model, job, cache)
-        proposer = _proposer(self._context.threads, job.watch)
-        run = decoding.Diffusion(self._context, job.tokens, job.prompt_length, plan, proposer)
+        plan = plan_of(self._model, job, cache)
+        proposer = proposer_of(self._context.threads, job.watch)
+        run = Diffusion(self._denoiser, job.tokens, job.prompt_length, plan, proposer)
         self._jobs[run] = job
         return run
+
+
+def _unfinished(job: CanvasJob, run: Diffusion) -> RunError | None:
+    """What is wrong with a run that is over: masks may stay behind a complete answer alone."""
+    canvas, left = run.canvas, len(run.canvas.masked())
+    answered = job.early_stop and canvas.answered(run.end_tokens, len(canvas))
+    if not left or answered or job.is_complete(canvas.tokens):
+        return None
+    return RunError(f"{left} positions were left masked: the algorithm or schedule is at fault")
 
 
 class _TimedDenoiser:
@@ -207,13 +224,13 @@ class _TimedDenoiser:
             self._seconds[query.sequence] += share
         return rows
 
-    def time_spent_on(self, run: decoding.Diffusion) -> float:
+    def time_spent_on(self, run: Diffusion) -> float:
         """Seconds of passes since this was last asked of the canvas: an equal share of each."""
         mine = range(run.sequence, run.sequence + run.sequences_needed)
         return sum(self._seconds.pop(sequence, 0.0) for sequence in mine)
 
 
-def _proposer(threads: int, watch: Stopwatch) -> Proposer:
+def proposer_of(threads: int, watch: Stopwatch) -> Proposer:
     def native(
         logits: Rows,
         unconditional: Rows | None,
@@ -232,7 +249,7 @@ def _proposer(threads: int, watch: Stopwatch) -> Proposer:
 # ------------------------------------------------------------------ from settings to plans
 
 
-def _shape(job: CanvasJob, length: int, at_once: int) -> dict[str, Any]:
+def shape_of(job: CanvasJob, length: int, at_once: int) -> dict[str, Any]:
     """The context that `at_once` jobs like this one need, on canvases of up to `length`."""
     return {
         "length": length,
@@ -245,7 +262,7 @@ def _shape(job: CanvasJob, length: int, at_once: int) -> dict[str, Any]:
     }
 
 
-def _cache_plan(job: CanvasJob, costs: Costs) -> CachePlan:
+def cache_plan_of(job: CanvasJob, costs: Costs) -> CachePlan:
     """How much of the canvas a pass evaluates, by what passes cost on this machine."""
     speed = job.settings.speed
     plan = CachePlan(speed.cache, window=speed.cache_window or 0, refresh=speed.cache_refresh)
@@ -257,7 +274,7 @@ def _cache_plan(job: CanvasJob, costs: Costs) -> CachePlan:
     return replace(plan, costs=costs)
 
 
-def _plan(model: Model, job: CanvasJob, cache: CachePlan) -> decoding.DiffusionPlan:
+def plan_of(model: Model, job: CanvasJob, cache: CachePlan) -> DiffusionPlan:
     """The pure plan of a run: what the decoding package needs of the settings and the model.
     Settings that have the name of a field flow by themselves."""
     settings, end_tokens = job.settings, model.vocabulary.end_tokens
@@ -269,28 +286,38 @@ def _plan(model: Model, job: CanvasJob, cache: CachePlan) -> decoding.DiffusionP
         "banned": (job.mask_token, *suppressed),
         "seed": job.seed,
     }
-    plan = _named(decoding.DiffusionPlan, diffusion) | {
+    plan = _named(DiffusionPlan, diffusion, settings.speed, settings.output) | {
         "end_tokens": end_tokens,
         "early_stop": job.early_stop,
         "parallel": _parallel_rule(settings.speed),
+        "decide": _callable("step", diffusion.step),
         "cache": cache,
         "rule": ProposalRule(**rule),
     }
-    return decoding.DiffusionPlan(**plan)
+    return DiffusionPlan(**plan)
 
 
 def _named(plan: type, *groups: object) -> dict[str, Any]:
     """Settings of these groups that a plan has a field for."""
     known = {item.name for item in fields(plan)}
-    return {n: value for group in groups for n, value in vars(group).items() if n in known}
+    return {
+        n: _callable(n, value) for group in groups for n, value in vars(group).items() if n in known
+    }
 
 
-def _parallel_rule(speed: SpeedSettings) -> ParallelRule | None:
+def _callable(name: str, value: Any) -> Any:
+    """A setting's value; the function itself where one stands for it."""
+    return checked(name, value) if isinstance(value, Function) else value
+
+
+def _parallel_rule(speed: SpeedSettings) -> ParallelRule | Callable[[View], Flags] | None:
     """The rule for parallel commits that the settings name, if any."""
     named = [name for name in alternatives()["parallel rule"] if getattr(speed, name) is not None]
     if not named:
         return None
     limit = getattr(speed, named[0])
+    if isinstance(limit, Function):
+        return checked("rule", limit)
     limits = (speed.klass_confidence, limit) if named[0] == "klass" else (limit,)
     return ParallelRule(named[0], limits)
 

@@ -19,9 +19,9 @@ class Room(Generic[SomeJob]):
     last is gone, so that none waits for ever.
     """
 
-    def __init__(self, jobs: Jobs, kind_of: Callable[[SomeJob], Hashable]) -> None:
+    def __init__(self, jobs: Jobs, alike: Callable[[SomeJob], Hashable]) -> None:
         self._jobs = jobs
-        self._kind_of = kind_of
+        self._alike = alike
         self._waiting: list[SomeJob] = []
 
     def first(self) -> SomeJob | None:
@@ -32,7 +32,7 @@ class Room(Generic[SomeJob]):
 
     def like(self, job: SomeJob) -> list[SomeJob]:
         """Those that wait and can share a context with `job`, itself among them."""
-        return [other for other in self._waiting if self._kind_of(other) == self._kind_of(job)]
+        return [other for other in self._waiting if self._alike(other) == self._alike(job)]
 
     @property
     def last(self) -> bool:
@@ -58,7 +58,7 @@ class Room(Generic[SomeJob]):
         while job is not None:
             self._waiting.append(job)  # type: ignore[arg-type]  # an engine is given its own jobs
             job = self._jobs.take(False) if len(self._waiting) < self._lot(count) else None
-        self._waiting.sort(key=lambda job: (str(self._kind_of(job)), len(job.tokens)))
+        self._waiting.sort(key=lambda job: (str(self._alike(job)), len(job.tokens)))
 
     def _lot(self, count: int) -> int:
         return max(count, self._jobs.ahead)

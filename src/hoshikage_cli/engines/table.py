@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..llama.model import Model
-from .autoregressive import Autoregressive
-from .diffusion import Diffusion
+from .autoregressive import AutoregressiveEngine
+from .diffusion import DiffusionEngine
 from .engine import Engine
 
-ENGINES: dict[str, type[Diffusion] | type[Autoregressive]] = {
-    "diffusion": Diffusion,
-    "autoregressive": Autoregressive,
+ENGINES: dict[str, Callable[[Model], Engine]] = {
+    "diffusion": DiffusionEngine,
+    "autoregressive": AutoregressiveEngine,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 Item = TypeVar("Item")
@@ -12,6 +13,9 @@ Given = TypeVar("Given", covariant=True)
 
 AHEAD = 64
 """Items looked at together where they are at hand, so that those alike can be put side by side."""
+
+NAP = 0.2
+"""Seconds after which whoever waits looks whether a signal has come."""
 
 GRACE = 0.005
 """Seconds given to an iterable that computes its items, before it counts as one that waits."""
@@ -85,7 +89,7 @@ class Live(Generic[Item]):
         if not self._waits:
             self._ask()
         try:
-            found = self._found.get(timeout=None if wait else grace)
+            found = self._next() if wait else self._found.get(timeout=grace)
         except queue.Empty:
             return None
         self._waits = False
@@ -103,6 +107,12 @@ class Live(Generic[Item]):
         # The thread may be waiting to be asked, or for an item that nobody wants any more.
         self.over = self._closed = True
         self._asked.release()
+
+    def _next(self) -> Item | BaseException | None:
+        """Waits in naps: a signal that comes just before a wait begins would not end it."""
+        while True:
+            with suppress(queue.Empty):
+                return self._found.get(timeout=NAP)
 
     def _ask(self) -> None:
         self._waits = True

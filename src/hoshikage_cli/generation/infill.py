@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..decoding.step import Step
-from ..engines.diffusion import CanvasJob, Diffusion, mask_token_of
+from ..engines.diffusion import CanvasJob, DiffusionEngine, mask_token_of
 from ..errors import PromptTooLong, UsageError
 from ..llama.families import Family
 from ..llama.vocabulary import Vocabulary
 from ..settings.declared import Settings
 from .holes import Layout, Template, lay_out, spaced
-from .run import Result, Run
+from .run import Result, Run, news_of
 from .text import Cell, decode, piece_texts
 
 # ------------------------------------------------------------------------------- the results
@@ -91,7 +91,8 @@ class InfillRun(Run):
     def result(self) -> InfillResult:
         base, canvas = super().result(), self.canvas
         text, holes = self._put_together(canvas)
-        tokens = tuple(int(canvas[t.position]) for hole in holes for t in hole.tokens)
+        places = [t.position for hole in holes for t in hole.tokens]
+        tokens = tuple(canvas[places].tolist())
         seconds = base.timings["generate"]
         rate = round(len(tokens) / seconds, 6) if seconds > 0 else 0.0
         known = {
@@ -102,6 +103,7 @@ class InfillRun(Run):
             "timings": {**base.timings, "tokens_per_second": rate},
             "prompt_tokens": len(canvas) - self.template.masks,
             "completion_tokens": len(tokens),
+            "logprobs": self._logprobs.of(places),
             "stop_reason": "end" if self.finished else "interrupted",
         }
         return InfillResult(**known)
@@ -114,12 +116,12 @@ class InfillRun(Run):
             fills.append(self._fitted(i, "".join(self._texts(tokens))))
         return self._joined(fills)
 
-    def cells_of(self, step: Step) -> list[Cell]:
+    def cells_of(self, step: Step, history: Mapping[int, tuple[float, int]]) -> list[Cell]:
         inside = {p for start, end in self.layout.spans for p in range(start, end)}
-        fresh = {commit.position for commit in step.commits}
+        news = news_of(step)
         return [
-            replace(cell, state=self._state_in(cell, cell.position in inside, fresh))
-            for cell in super().cells_of(step)
+            replace(cell, state=self._state_in(cell, cell.position in inside, news))
+            for cell in super().cells_of(step, history)
         ]
 
     def tokens_done(self, step: Step) -> int:
@@ -127,14 +129,12 @@ class InfillRun(Run):
         spans = self.layout.spans
         return sum(t not in unfilled for a, b in spans for t in step.canvas[a:b].tolist())
 
-    def _state_in(self, cell: Cell, hole: bool, fresh: set[int]) -> str:
+    def _state_in(self, cell: Cell, hole: bool, news: Mapping[int, str]) -> str:
         if not hole:
             return "prompt"
-        if cell.token == self.mask_token:
-            return "masked"
         if cell.token in self._dropped:
             return "end"
-        return "fresh" if cell.position in fresh else "settled"
+        return news.get(cell.position, "masked" if cell.token == self.mask_token else "settled")
 
     def _put_together(self, canvas: NDArray[np.int32]) -> tuple[str, list[FilledHole]]:
         text, holes = "", []
@@ -193,7 +193,7 @@ def refuse_causal(family: Family, name: str) -> None:
 
 
 def prepare(
-    engine: Diffusion, template: Template, before: list[int], settings: Settings, seed: int
+    engine: DiffusionEngine, template: Template, before: list[int], settings: Settings, seed: int
 ) -> Filling:
     """Lay a text with holes out behind the tokens `before`. Raises PromptTooLong when text and
     holes exceed the context."""
@@ -211,7 +211,9 @@ def _for_infill(settings: Settings, template: Template) -> Settings:
     return replace(settings, diffusion=replace(settings.diffusion, eos_policy="suppress"))
 
 
-def _check_length(engine: Diffusion, template: Template, before: int, settings: Settings) -> None:
+def _check_length(
+    engine: DiffusionEngine, template: Template, before: int, settings: Settings
+) -> None:
     """Before anything of that length is made."""
     vocabulary = engine.model.vocabulary
     kept = before + sum(len(vocabulary.tokenize(part)) for part in template.kept)
@@ -224,7 +226,7 @@ def _check_length(engine: Diffusion, template: Template, before: int, settings: 
 
 
 def _best_layout(
-    engine: Diffusion, template: Template, before: list[int], settings: Settings, seed: int
+    engine: DiffusionEngine, template: Template, before: list[int], settings: Settings, seed: int
 ) -> Filling:
     """The layout in which the model finds its words.
 

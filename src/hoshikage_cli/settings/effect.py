@@ -21,7 +21,7 @@ def without_effect(flags: Mapping[str, Any], resolved: Resolved, kind: str | Non
             reasons.setdefault(reason, []).append(declarations()[name].flag)
     for reason, found in reasons.items():
         verb = "has" if len(found) == 1 else "have"
-        yield f"{_listed(found)} {verb} no effect {reason}"
+        yield f"{listed(found)} {verb} no effect {reason}"
 
 
 def idle(name: str, resolved: Resolved, kind: str | None) -> str:
@@ -32,6 +32,9 @@ def idle(name: str, resolved: Resolved, kind: str | None) -> str:
     target, needed = known.option.needs.get(resolved.value(name), (None, None))
     if target and resolved.value(target) != needed:
         return _beside(target, resolved.value(target))
+    beside = known.option.idle_beside
+    if beside and resolved.value(beside) is not None:
+        return f"with {declarations()[beside].flag}"
     if known.option.idle_with is None:
         return ""
     other, values = known.option.idle_with
@@ -55,6 +58,6 @@ def _article(kind: str | None) -> str:
     return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
 
 
-def _listed(words: Iterable[str]) -> str:
+def listed(words: Iterable[str]) -> str:
     *others, last = words
     return f"{', '.join(others)} and {last}" if others else last

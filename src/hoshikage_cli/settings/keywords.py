@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, TypedDict
+
+Function = Callable[..., object]
 
 
 class Keywords(TypedDict, total=False):
@@ -18,8 +20,10 @@ class Keywords(TypedDict, total=False):
     max_length: int | None
     stop: str | Sequence[str]
     steps: int
-    algorithm: Literal["origin", "entropy", "margin", "random", "confidence", 0, 1, 2, 3, 4]
-    schedule: Literal["timestep", "block", "linear", 0, 1, 2]
+    algorithm: (
+        Literal["origin", "entropy", "margin", "random", "confidence", 0, 1, 2, 3, 4] | Function
+    )
+    schedule: Literal["timestep", "block", "linear", 0, 1, 2] | Function
     eps: float
     block_length: int
     cfg_scale: float
@@ -27,6 +31,7 @@ class Keywords(TypedDict, total=False):
     gumbel: bool
     confidence: Literal["clean", "sampled"] | None
     eos_policy: Literal["natural", "suppress", "last"]
+    step: Function | None
     fast: bool
     cache: Literal["none", "prefix", "dual", "active"]
     cache_refresh: int
@@ -38,6 +43,7 @@ class Keywords(TypedDict, total=False):
     entropy_exit: float | None
     klass: float | None
     klass_confidence: float
+    rule: Function | None
     temperature: float
     temp: float
     top_k: int
@@ -47,3 +53,4 @@ class Keywords(TypedDict, total=False):
     seed: int | None
     chat: bool
     system_prompt: str | None
+    parse_special: bool

@@ -30,6 +30,8 @@ class Option:
     """A limit that the value must exceed."""
     choices: tuple[str, ...] = ()
     """The names that are allowed."""
+    takes: tuple[str, ...] = ()
+    """What a function that stands for a value is called with; empty: none can."""
     numbered: bool = False
     """Whether the choices are understood by their numbers as well."""
     unset: int | None = None
@@ -53,6 +55,8 @@ class Option:
     """The kinds of model that read it; None: all."""
     idle_with: tuple[str, tuple[Any, ...]] | None = None
     """Another setting, and the values of it that leave this one without effect."""
+    idle_beside: str | None = None
+    """Another setting that leaves this one without effect wherever it is given."""
     config: bool = True
     """Whether the config file may have it."""
     panel: str = "Output"

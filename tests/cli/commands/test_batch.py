@@ -52,6 +52,16 @@ def test_a_record_is_answered_as_generate_answers_it(hoshikage, prompts):
     assert parsed(together.stdout)[0]["text"] == alone.stdout.removesuffix("\n")
 
 
+def test_log_probabilities_of_each_answer(hoshikage):
+    results = parsed(hoshikage("batch", "-", *SHORT, "--logprobs", "2", stdin=PROMPTS).stdout)
+    for told in results:
+        content = told["logprobs"]["content"]
+        assert len(content) == told["completion_tokens"]
+        assert all(len(each["top_logprobs"]) == 2 for each in content)
+    plain = parsed(hoshikage("batch", "-", *SHORT, stdin=PROMPTS).stdout)
+    assert not any("logprobs" in told for told in plain)
+
+
 BAD = [
     '{"prompt": "a", "id": "first", "label": "x"}',
     "{ no json",

@@ -106,7 +106,7 @@ def _path(name: str | None) -> Path | None:
 
 
 @with_options(BatchFlags)
-@with_settings(*RUN, "canvas")
+@with_settings(*RUN, "canvas", "logprobs")
 def batch(asked: BatchFlags, **flags: Typed) -> int:
     """Answer every prompt of a file, one JSON line each; started again, it goes on where it was.
 
@@ -224,14 +224,20 @@ def _records(
     source: BinaryIO, asked: BatchFlags, shard: Shard
 ) -> tuple[Live[Record | BadRecord] | AtHand[Record | BadRecord], int | None]:
     """The records of this shard and their number; what is piped in is read as it comes."""
-    found = sharded(read_records(source, asked.form, asked.input or "-"), shard)
     if asked.source is None:
-        return Live(found), None
+        return Live(_as_they_come(source, asked, shard)), None
     try:
-        records = list(found)
+        records = list(_as_they_come(source, asked, shard))
     except OSError as error:
         raise UsageError(f"cannot read the prompts from {asked.input}: {error.strerror}") from None
     return AtHand(records), len(records)
+
+
+def _as_they_come(
+    source: BinaryIO, asked: BatchFlags, shard: Shard
+) -> Iterator[Record | BadRecord]:
+    # Not a line is read before the first record is asked for, and then by whoever asks.
+    yield from sharded(read_records(source, asked.form, asked.input or "-"), shard)
 
 
 @contextmanager

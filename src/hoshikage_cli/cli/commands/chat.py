@@ -21,7 +21,7 @@ from ..line_editor import LineEditor, PipedLines, Reader, history_path, typing_k
 from ..options import RUN, Typed, with_settings
 from ..output import print_answer
 from ..setup import Setup, choose, delay_of, load_model, tell_setup, view
-from ..streams import Answer, ClosedPipe, is_terminal, note
+from ..streams import Answer, ClosedPipe, is_terminal, note, visible
 
 if TYPE_CHECKING:
     from ...generation.generator import Generator
@@ -275,7 +275,7 @@ ALIASES = {"bye": "quit", "exit": "quit", "?": "help", "clear": "reset"}
 
 def tell(line: str) -> None:
     """A line that was asked for; on stderr, since stdout carries the answers alone."""
-    print(line, file=sys.stderr, flush=True)
+    print(visible(line), file=sys.stderr, flush=True)
 
 
 def _path(rest: str, command: str) -> Path:

@@ -50,14 +50,15 @@ def add(
     """Give a file a name; an earlier file of that name is forgotten."""
     from pathlib import Path
 
+    from ...models.check import check
     from ...models.find import find_model
-    from ...models.header import check_whole, read_header
+    from ...models.header import read_header
     from ...models.registry import add_alias
     from ..exits import Exit
     from ..streams import note
 
     file = find_model(Path(path).expanduser())
-    check_whole(read_header(file))
+    check(read_header(file))
     before = add_alias(name, file)
     if not _typed_before(context, "quiet"):
         changed = f", no longer for {before}" if before else ""
