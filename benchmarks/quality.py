@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-import corpus
 import hoshikage_cli as hk
+from demo_model import corpus
 
 BLOCKS = {"block_length": 32, "steps": 0}
 SETTINGS: dict[str, dict] = {

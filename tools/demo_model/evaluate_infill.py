@@ -1,4 +1,4 @@
-"""How often holes are filled rightly on held-out items: `evaluate_infill.py MODEL…`.
+"""How often holes are filled rightly on held-out items: `demo_model.evaluate_infill MODEL…`.
 
 Sudokus have their blanks as holes, bare and as the answer to the question that asks for them; the
 share answered by `generate`, with no cell given in the answer, stands beside. In the stories a
@@ -13,10 +13,10 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import corpus
 import hoshikage_cli
-import stories
 from hoshikage_cli import Generator
+
+from . import corpus, stories
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import torch
 
-import batches
-import corpus
-import vocabulary
-from network import Network
+from . import batches, corpus, vocabulary
+from .network import Network
 
 EPS = 1e-3
 
@@ -94,12 +92,12 @@ def answers(
 
 
 def scores(
-    network: Network, encoder: batches.Encoder, items: int, steps: int = 50
+    network: Network, encoder: batches.Encoder, items: int, steps: int = 50, foreign: bool = False
 ) -> tuple[dict[str, float], dict[str, list[tuple[str, str]]]]:
     """The share of right answers per task on held-out items, and (prompt, answer) samples."""
     table, samples = {}, {}
     for name in corpus.GENERATORS:
-        examples = corpus.held_out_examples(name, items)
+        examples = corpus.held_out_examples(name, items, foreign=foreign)
         texts = answers(network, encoder, examples, steps)
         right = [corpus.is_right(e, t) for e, t in zip(examples, texts, strict=True)]
         table[name] = sum(right) / len(right)
