@@ -8,6 +8,7 @@ import re
 import pytest
 
 from demo_model import corpus, stories
+from demo_model.phrasings import Side
 
 SPLIT_BY_KEY = [name for name in corpus.GENERATORS if name not in ("fact", "talk")]
 SOLVED = "1234341221434321"
@@ -44,12 +45,12 @@ def test_infill_texts_hold_no_held_out_grid():
     assert not any(corpus.is_held_out("sudoku", grid) for grid in grids)
 
 
-@pytest.mark.parametrize("foreign", [False, True])
+@pytest.mark.parametrize("side", Side)
 @pytest.mark.parametrize("name", corpus.GENERATORS)
-def test_generators_are_deterministic(name, foreign):
+def test_generators_are_deterministic(name, side):
     assert drawn(name, 50) == drawn(name, 50)
-    held_out = corpus.held_out_examples(name, 20, foreign=foreign)
-    assert held_out == corpus.held_out_examples(name, 20, foreign=foreign)
+    held_out = corpus.held_out_examples(name, 20, side=side)
+    assert held_out == corpus.held_out_examples(name, 20, side=side)
 
 
 def test_mixture_is_deterministic():

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from demo_model import corpus, facts, phrasings
-from demo_model.phrasings import KINDS, NAMING, TABLES, TASKS, Parts
+from demo_model.phrasings import KINDS, NAMING, TABLES, TASKS, Parts, Side
 
 FAMILIES = {family.name: family.wordings for family in facts.FAMILIES}
 WORDINGS = TASKS | FAMILIES
@@ -73,8 +73,8 @@ def test_half_of_the_parts_are_held_out(wordings):
 
 @pytest.mark.parametrize("name", WORDINGS)
 def test_ten_times_as_many_wordings_as_before(name):
-    trained = set(phrasings.all_templates(WORDINGS[name], foreign=False))
-    held_out = set(phrasings.all_templates(WORDINGS[name], foreign=True))
+    trained = set(phrasings.all_templates(WORDINGS[name], side=Side.TRAINED))
+    held_out = set(phrasings.all_templates(WORDINGS[name], side=Side.HELD_OUT))
     assert len(trained) >= 10 * BEFORE[name]
     assert len(held_out) >= 10 * BEFORE[name]
     assert not trained & held_out
@@ -85,14 +85,14 @@ def test_ten_times_as_many_wordings_as_before(name):
 def test_held_out_wordings_never_train(name):
     rng = random.Random(8)
     trained = {corpus.GENERATORS[name](rng, False).prompt for _ in range(4000)}
-    asked = {e.prompt for e in corpus.held_out_examples(name, 200, foreign=True)}
+    asked = {e.prompt for e in corpus.held_out_examples(name, 200, side=Side.HELD_OUT)}
     assert len(asked) >= 100
     assert not trained & asked
 
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_held_out_wordings_ask_for_whole_held_out_items(name):
-    for example in corpus.held_out_examples(name, 60, foreign=True):
+    for example in corpus.held_out_examples(name, 60, side=Side.HELD_OUT):
         assert "{" not in example.prompt
         if example.task in ("sorting", "reversal"):
             signs = re.findall(r"\b\w\b", example.prompt)

@@ -3,7 +3,7 @@
 Every example has a prompt and an answer, in chat form or as plain text to be continued, and a key.
 A key's hash decides whether the example belongs to training or is held out, so that the two sets
 cannot meet. Wordings are split too, by the parts that they are made of: see `phrasings.py`. A
-generator takes `held_out` (an item that never trains) and `foreign` (a wording that never does).
+generator takes `held_out` (an item that never trains) and `side` (which wordings).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass
 
 from . import facts, phrasings, stories
+from .phrasings import Side
 
 HELD_OUT_SHARE = {
     "addition": 0.12,
@@ -60,7 +61,7 @@ def addition_key(a: int, b: int) -> str:
 
 
 def addition(
-    rng: random.Random, held_out: bool, foreign: bool = False, top: int = 20, low: int = 0
+    rng: random.Random, held_out: bool, side: Side = Side.TRAINED, top: int = 20, low: int = 0
 ) -> Example:
     """`a + b` with `low <= max(a, b) <= top`."""
 
@@ -74,7 +75,7 @@ def addition(
     total = f"{a} + {b} = {a + b}"
     if not held_out and rng.random() < 0.2:
         return Example("addition", f"{a} + {b} =", f" {a + b}", chat=False, key=key)
-    prompt = phrasings.word(rng, phrasings.ADDITION, foreign, {"a": str(a), "b": str(b)})
+    prompt = phrasings.word(rng, phrasings.ADDITION, side, {"a": str(a), "b": str(b)})
     return Example("addition", prompt, total, key=key)
 
 
@@ -93,7 +94,7 @@ def listed(items: list[str]) -> dict[str, str]:
     }
 
 
-def sorting(rng: random.Random, held_out: bool, foreign: bool = False) -> Example:
+def sorting(rng: random.Random, held_out: bool, side: Side = Side.TRAINED) -> Example:
     """Three to six single digits in ascending order."""
 
     def draw(rng):
@@ -104,7 +105,7 @@ def sorting(rng: random.Random, held_out: bool, foreign: bool = False) -> Exampl
     answer = " ".join(sorted(digits))
     if not held_out and rng.random() < 0.15:
         return Example("sorting", f"{key} sorted is", f" {answer}", chat=False, key=key)
-    prompt = phrasings.word(rng, phrasings.SORTING, foreign, listed(digits))
+    prompt = phrasings.word(rng, phrasings.SORTING, side, listed(digits))
     return Example("sorting", prompt, answer, key=key)
 
 
@@ -119,7 +120,7 @@ def random_word(rng: random.Random) -> str:
     return "".join(rng.choice((VOWELS, CONSONANTS)[(start + i) % 2]) for i in range(length))
 
 
-def reversal(rng: random.Random, held_out: bool, foreign: bool = False) -> Example:
+def reversal(rng: random.Random, held_out: bool, side: Side = Side.TRAINED) -> Example:
     """A word spelled with spaces, to be written backwards."""
 
     def draw(rng):
@@ -130,7 +131,7 @@ def reversal(rng: random.Random, held_out: bool, foreign: bool = False) -> Examp
     spelled, answer = " ".join(word), " ".join(reversed(word))
     if not held_out and rng.random() < 0.15:
         return Example("reversal", f"{spelled} reversed is", f" {answer}", chat=False, key=key)
-    prompt = phrasings.word(rng, phrasings.REVERSAL, foreign, listed(list(word)))
+    prompt = phrasings.word(rng, phrasings.REVERSAL, side, listed(list(word)))
     return Example("reversal", prompt, answer, key=key)
 
 
@@ -142,7 +143,7 @@ def with_articles(text: str) -> str:
     return re.sub(r"\ba (?=[aeio])", "an ", text)
 
 
-def fact(rng: random.Random, held_out: bool, foreign: bool = False) -> Example:
+def fact(rng: random.Random, held_out: bool, side: Side = Side.TRAINED) -> Example:
     """A question about a fact; all facts are trained, since a fact cannot be worked out."""
     family = rng.choice(facts.FAMILIES + facts.FAMILIES[:2])
     k, v = rng.choice(list(family.pairs.items()))
@@ -151,36 +152,36 @@ def fact(rng: random.Random, held_out: bool, foreign: bool = False) -> Example:
         stem, rest = answer.rsplit(f" {v}", 1)
         return Example("fact", stem, f" {v}{rest}", chat=False, key=key)
     # No word is exchanged for a strange one: "legs" is all that tells what is asked of a cow.
-    prompt = phrasings.word(rng, family.wordings, foreign, {"k": k}, replace=False)
+    prompt = phrasings.word(rng, family.wordings, side, {"k": k}, replace=False)
     return Example("fact", with_articles(prompt), answer, key=key)
 
 
-def refusal(rng: random.Random, foreign: bool) -> str:
+def refusal(rng: random.Random, side: Side) -> str:
     """Something that the model cannot know."""
     if rng.random() < 0.2:
         a, b = rng.randint(0, 20), rng.randint(0, 20)
-        prompt = rng.choice(facts.OTHER_SUMS.side(foreign)).format(a=a, b=b)
+        prompt = rng.choice(facts.OTHER_SUMS.side(side)).format(a=a, b=b)
     else:
         parts = (facts.REFUSED_STARTS, facts.REFUSED_THINGS)
-        prompt = " ".join(rng.choice(p.side(foreign)) for p in parts)
+        prompt = " ".join(rng.choice(p.side(side)) for p in parts)
     openings = phrasings.KINDS["request"].openings if rng.random() < 0.1 else phrasings.Parts()
-    opening = rng.choice(openings.side(foreign) or ("",))
+    opening = rng.choice(openings.side(side) or ("",))
     return phrasings.in_case(rng, opening + prompt) + rng.choice(("", ".", "?"))
 
 
-def talk(rng: random.Random, held_out: bool, foreign: bool = False) -> Example:
+def talk(rng: random.Random, held_out: bool, side: Side = Side.TRAINED) -> Example:
     """Greetings and questions about the model, and now and then something it cannot know."""
     if rng.random() < 0.35:
-        return Example("talk", refusal(rng, foreign), facts.REFUSAL)
+        return Example("talk", refusal(rng, side), facts.REFUSAL)
     answer, talk = rng.choice(list(facts.TALK.items()))
-    said = rng.choice(talk.said.side(foreign)) + rng.choice(talk.marks.side(foreign))
+    said = rng.choice(talk.said.side(side)) + rng.choice(talk.marks.side(side))
     return Example("talk", phrasings.in_case(rng, said), answer)
 
 
 # --- stories ----------------------------------------------------------------------------------
 
 
-def story(rng: random.Random, held_out: bool, foreign: bool = False) -> Example:
+def story(rng: random.Random, held_out: bool, side: Side = Side.TRAINED) -> Example:
     """A short story about a person and a thing; pairs of the two are held out."""
 
     def draw(rng):
@@ -192,7 +193,7 @@ def story(rng: random.Random, held_out: bool, foreign: bool = False) -> Example:
     if not held_out and rng.random() < 0.2:
         cut = made.text.index(".") + 1
         return Example("story", made.text[:cut], made.text[cut:], chat=False, key=key)
-    prompt = phrasings.word(rng, phrasings.STORY, foreign, {"n": name, "o": thing})
+    prompt = phrasings.word(rng, phrasings.STORY, side, {"n": name, "o": thing})
     return Example("story", with_articles(prompt), made.text, key=key)
 
 
@@ -245,11 +246,11 @@ def in_rows(cells: str) -> str:
     return "\n".join(cells[i : i + 4] for i in range(0, 16, 4))
 
 
-def sudoku(rng: random.Random, held_out: bool, foreign: bool = False) -> Example:
+def sudoku(rng: random.Random, held_out: bool, side: Side = Side.TRAINED) -> Example:
     """A 4×4 sudoku with four to nine holes and one solution; whole grids are held out."""
     key, grid = draw_until(rng, "sudoku", held_out, lambda rng: (rng.choice(GRIDS),) * 2)
     puzzle = in_rows(dig(rng, grid, rng.randint(4, 9)))
-    prompt = phrasings.word(rng, phrasings.SUDOKU, foreign, {"x": puzzle})
+    prompt = phrasings.word(rng, phrasings.SUDOKU, side, {"x": puzzle})
     return Example("sudoku", prompt, in_rows(grid), key=key)
 
 
@@ -283,11 +284,13 @@ def training_example(rng: random.Random, weights: dict[str, float] = WEIGHTS) ->
     return GENERATORS[name](rng, False)
 
 
-def held_out_examples(name: str, count: int, seed: int = 0, foreign: bool = False) -> list[Example]:
-    """`count` different examples with held-out items, in wordings of training or foreign ones."""
+def held_out_examples(
+    name: str, count: int, seed: int = 0, side: Side = Side.PLAIN
+) -> list[Example]:
+    """`count` different examples with held-out items, in the wordings of `side`."""
     rng, found = random.Random(f"{name}/{seed}"), {}
     for _ in range(50 * count):
-        example = GENERATORS[name](rng, True, foreign)
+        example = GENERATORS[name](rng, True, side)
         found.setdefault((example.prompt, example.key), example)
         if len(found) == count:
             break

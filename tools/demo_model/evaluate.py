@@ -1,8 +1,8 @@
 """Exact-match per task on held-out items, by Hoshikage itself: `demo_model.evaluate MODEL…`.
 
-MODEL is a shipped model's name or a GGUF file. Every task is asked in the wordings of training and
-in held-out ones. Settings are the defaults unless `--set key=value` changes them (`--set steps=16
---set algorithm=entropy`).
+MODEL is a shipped model's name or a GGUF file. Every task is asked in the plainest wordings, in
+all those of training and in held-out ones. Settings are the defaults unless `--set key=value`
+changes them (`--set steps=16 --set algorithm=entropy`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ import time
 import hoshikage_cli
 
 from . import corpus
+from .phrasings import Side
+
+SIDES = [side.value for side in Side]
 
 
 def setting(text: str) -> tuple[str, object]:
@@ -27,12 +30,9 @@ def setting(text: str) -> tuple[str, object]:
         return key, value
 
 
-SIDES = {"known": False, "held out": True}
-
-
-def evaluate_task(generator, name: str, items: int, settings: dict, foreign: bool) -> dict:
+def evaluate_task(generator, name: str, items: int, settings: dict, side: Side) -> dict:
     """Answers held-out items of a task; how many there were, how many right, and the wrong ones."""
-    examples = corpus.held_out_examples(name, items, foreign=foreign)
+    examples = corpus.held_out_examples(name, items, side=side)
     resolved = generator.resolve(**settings)
     answers = dict(generator.generate_many((e.prompt, resolved) for e in examples))
     texts = [answers[i].text for i in range(len(examples))]
@@ -51,7 +51,7 @@ def evaluate_model(
     started = time.monotonic()
     with hoshikage_cli.load(model) as generator:
         results = {
-            name: {s: evaluate_task(generator, name, items, settings, SIDES[s]) for s in sides}
+            name: {s: evaluate_task(generator, name, items, settings, Side(s)) for s in sides}
             for name in tasks
         }
     seconds = round(time.monotonic() - started, 1)
@@ -78,7 +78,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("models", nargs="+", metavar="MODEL")
     parser.add_argument("--items", type=int, default=100, help="held-out items a task and side")
     parser.add_argument(
-        "--wordings", choices=list(SIDES), action="append", help="only these; both by default"
+        "--wordings", choices=SIDES, action="append", help="only these; all three by default"
     )
     parser.add_argument(
         "--task",
@@ -95,7 +95,7 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     """Evaluates every task and prints the outcome."""
     options = parse()
-    tasks, sides = options.task or list(corpus.GENERATORS), options.wordings or list(SIDES)
+    tasks, sides = options.task or list(corpus.GENERATORS), options.wordings or SIDES
     evaluations = [
         evaluate_model(model, tasks, sides, options.items, dict(options.settings))
         for model in options.models

@@ -14,9 +14,18 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 
 LOWER_SHARE = 0.18
 NOISE_SHARE = 0.12
+
+
+class Side(Enum):
+    """Whose wordings: the few plainest of training, all of training, or those it never sees."""
+
+    PLAIN = "plain"
+    TRAINED = "trained"
+    HELD_OUT = "held out"
 
 
 @dataclass(frozen=True)
@@ -26,9 +35,9 @@ class Parts:
     trained: tuple[str, ...] = ()
     held_out: tuple[str, ...] = ()
 
-    def side(self, foreign: bool) -> tuple[str, ...]:
-        """The held-out side if `foreign`."""
-        return self.held_out if foreign else self.trained
+    def side(self, side: Side) -> tuple[str, ...]:
+        """The parts of one side; the plain wordings are trained ones."""
+        return self.held_out if side is Side.HELD_OUT else self.trained
 
     def __add__(self, other: Parts) -> Parts:
         return Parts(self.trained + other.trained, self.held_out + other.held_out)
@@ -401,7 +410,7 @@ TASKS = {
     "story": STORY,
     "sudoku": SUDOKU,
 }
-CLASSIC_SHARE = 0.3
+CLASSIC_SHARES = {Side.PLAIN: 1.0, Side.TRAINED: 0.3, Side.HELD_OUT: 0.0}
 
 # Words of no task, for `noisy`: with these about, the model learns to go by what it does know.
 FILLERS = (
@@ -478,43 +487,43 @@ def in_case(rng: random.Random, template: str) -> str:
     return (template[0].lower() if lower else template[0].upper()) + template[1:]
 
 
-def template(rng: random.Random, wordings: Wordings, foreign: bool) -> str:
+def template(rng: random.Random, wordings: Wordings, side: Side) -> str:
     """A wording with its operands still open."""
-    kinds = [k for k in KINDS.values() if getattr(wordings, k.frames).side(foreign)]
+    kinds = [k for k in KINDS.values() if getattr(wordings, k.frames).side(side)]
     kind = rng.choices(kinds, [k.weight for k in kinds])[0]
-    frame = rng.choice(getattr(wordings, kind.frames).side(foreign))
+    frame = rng.choice(getattr(wordings, kind.frames).side(side))
     if "{np}" in frame:
-        frame = frame.replace("{np}", rng.choice(wordings.subjects.side(foreign)))
-    ending = rng.choice((wordings.endings or kind.endings).side(foreign))
-    return rng.choice(kind.openings.side(foreign)) + frame + ending
+        frame = frame.replace("{np}", rng.choice(wordings.subjects.side(side)))
+    ending = rng.choice((wordings.endings or kind.endings).side(side))
+    return rng.choice(kind.openings.side(side)) + frame + ending
 
 
 def word(
     rng: random.Random,
     wordings: Wordings,
-    foreign: bool,
+    side: Side,
     slots: dict[str, str],
     replace: bool = True,
     noise: float = NOISE_SHARE,
 ) -> str:
     """A prompt: a wording of the trained side (now and then noisy) or the held-out one, filled."""
     slots = {"x": ""} | slots
-    if not foreign and wordings.classic and rng.random() < CLASSIC_SHARE:
+    if wordings.classic and rng.random() < CLASSIC_SHARES[side]:
         return rng.choice(wordings.classic).format(**slots)
-    made = template(rng, wordings, foreign)
-    if not foreign and rng.random() < noise:
+    made = template(rng, wordings, side)
+    if side is not Side.HELD_OUT and rng.random() < noise:
         made = noisy(rng, made, replace)
-    form = rng.choice(wordings.forms.side(foreign)).format(**slots)
+    form = rng.choice(wordings.forms.side(side)).format(**slots)
     return in_case(rng, made).format(**slots | {"x": form})
 
 
-def all_templates(wordings: Wordings, foreign: bool) -> Iterator[str]:
+def all_templates(wordings: Wordings, side: Side) -> Iterator[str]:
     """Every wording of a side, openings, frames, subjects and endings combined (no noise)."""
     for kind in KINDS.values():
-        frames = dict.fromkeys(getattr(wordings, kind.frames).side(foreign))
-        subjects = dict.fromkeys(wordings.subjects.side(foreign))
+        frames = dict.fromkeys(getattr(wordings, kind.frames).side(side))
+        subjects = dict.fromkeys(wordings.subjects.side(side))
         filled = dict.fromkeys(f.replace("{np}", s) for f in frames for s in subjects or ("",))
-        endings = dict.fromkeys((wordings.endings or kind.endings).side(foreign))
-        openings = dict.fromkeys(kind.openings.side(foreign))
+        endings = dict.fromkeys((wordings.endings or kind.endings).side(side))
+        openings = dict.fromkeys(kind.openings.side(side))
         for parts in itertools.product(openings, filled, endings):
             yield "".join(parts)

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from . import batches, corpus, optimiser, sampler, vocabulary
 from .network import Network, Shape
+from .phrasings import Side
 
 HERE = Path(__file__).parent
 WARM_UP_STEPS = 60
@@ -139,10 +140,10 @@ def log(run: Run, **values) -> None:
 
 
 def evaluate(run: Run, encoder: batches.Encoder, items: int, steps: int) -> None:
-    """Logs the scores in known and in foreign wordings, with two answers a task (wrong first)."""
-    for foreign in (False, True):
-        table, samples = sampler.scores(run.averaged, encoder, items, steps, foreign)
-        log(run, foreign=foreign, scores=table, decoding_steps=steps)
+    """Logs the scores in trained and held-out wordings, with two answers a task (wrong first)."""
+    for side in (Side.TRAINED, Side.HELD_OUT):
+        table, samples = sampler.scores(run.averaged, encoder, items, steps, side)
+        log(run, wordings=side.value, scores=table, decoding_steps=steps)
         for name, rows in samples.items():
             for prompt, text in rows:
                 print(f"    {name}: {prompt!r} -> {text!r}", flush=True)
