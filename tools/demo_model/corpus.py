@@ -89,6 +89,7 @@ def listed(items: list[str]) -> dict[str, str]:
         "commas": ", ".join(items),
         "tight": ",".join(items),
         "semicolons": "; ".join(items),
+        "slashes": "/".join(items),
         "dashes": "-".join(items),
         "last": f"{', '.join(items[:-1])} and {items[-1]}",
     }

@@ -255,8 +255,8 @@ SORTING = Wordings(
         ("numbers to be ordered: {x}", "{x} -> sorted", "ascending: {x}", "{np}", "{x}, ranked"),
     ),
     forms=Parts(
-        ("{x}", "{x}", "{x}", "{x}", "{commas}", "{commas}", "[{commas}]", "{last}", '"{x}"'),
-        ("{x}", "{x}", "{tight}", "({commas})", "{semicolons}"),
+        ("{x}", "{x}", "{x}", "{x}", "{commas}", "{tight}", "[{commas}]", "{last}", '"{x}"'),
+        ("{x}", "{x}", "{slashes}", "({commas})", "{semicolons}"),
     ),
     classic=(
         "Sort {x}.",
