@@ -32,7 +32,12 @@ class Item:
 def sudokus(count: int, asked: bool) -> list[Item]:
     """Held-out puzzles; `asked` puts the question in front."""
     return [
-        Item(e.prompt.split("\n", 1)[1], corpus.BLANK, e.answer, e.prompt if asked else None)
+        Item(
+            "\n".join(e.prompt.split("\n")[-4:]),
+            corpus.BLANK,
+            e.answer,
+            e.prompt if asked else None,
+        )
         for e in corpus.held_out_examples("sudoku", count)
     ]
 
