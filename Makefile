@@ -63,6 +63,7 @@ lint: $(CHECKABLE) ## check the style and the types of the sources
 peer: $(PEER) ## build llama-diffusion-cli and llama-bench, unpatched, for comparisons
 
 docs: build ## write docs/reference.md from the program's help (RUNS=--runs: run the examples anew)
+	$(BIN)/python tools/write_keywords.py
 	$(BIN)/python tools/write_docs.py $(RUNS)
 
 bench: build peer $(TESTABLE) ## compare with llama-diffusion-cli and write docs/benchmarks.md

@@ -68,6 +68,11 @@ if TYPE_CHECKING:
     from .trace import read_trace as read_trace
 
 
+def __dir__() -> list[str]:
+    """What there is to use, for whoever looks from a prompt."""
+    return sorted(__all__)
+
+
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Optional, TypeVar
 import typer
 from typer.models import ArgumentInfo, OptionInfo
 
+from ..errors import UsageError
 from ..settings.declared import FUNCTION, declarations, declared_in
 from ..settings.option import Declaration, option
 from ..settings.values import parse, show
@@ -228,14 +229,28 @@ def with_bare_values(
     known: the command's options. valued: flags that take the argument behind them, which is then
     no flag, as in `--system-prompt --visual`.
     """
+    known = list(known)
     bare, taken = _bare_flags(known), False
+    by_flag = {flag: each for each in known for flag in each.option.flags}
     written: list[str] = []
-    for argument in arguments:
+    for place, argument in enumerate(arguments):
         if argument == "--" and not taken:
             return [*written, *arguments[len(written) :]]
+        if not taken:
+            refuse_word_behind(argument, by_flag.get(argument), arguments[place + 1 : place + 2])
         written.append(argument if taken else bare.get(argument, argument))
         taken = not taken and argument in valued and argument not in bare
     return written
+
+
+def refuse_word_behind(flag: str, known: Declaration | None, behind: list[str]) -> None:
+    """Raise UsageError for `--visual confidence`, which would make the word a prompt."""
+    if (
+        known is not None
+        and known.option.bare
+        and behind[:1] in [[c] for c in known.option.choices]
+    ):
+        raise UsageError(f"{flag} {behind[0]}: write {flag}={behind[0]}, with the sign between")
 
 
 def _bare_flags(known: Iterable[Declaration]) -> dict[str, str]:

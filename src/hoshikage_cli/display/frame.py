@@ -18,9 +18,11 @@ CHANGED = ("fresh", "replaced", "remasked")
 """States that a step has brought about, which the window follows."""
 
 
-def frame(event: TextEvent, view: str, width: int, height: int, window: Window) -> list[Line]:
+def frame(
+    event: TextEvent, view: str, width: int, height: int, window: Window, prompt: bool = True
+) -> list[Line]:
     """Fewer than `height` lines of fewer than `width` cells; on a small screen the canvas stays
-    and the rest gives way."""
+    and the rest gives way. prompt: whether it is shown in front of the answer."""
     # A line that fills the last column makes some terminals wrap on their own.
     room = max(width - 1, 2)
     above = [*header_lines(event.run, room), Line()]
@@ -30,7 +32,7 @@ def frame(event: TextEvent, view: str, width: int, height: int, window: Window) 
         if len(above) + len(below) + len(key) + FEWEST_ROWS >= height:
             part.clear()
     space = max(height - 1 - len(above) - len(below) - len(key), 1)
-    rows = window.rows(canvas_lines(event, view, room), space)
+    rows = window.rows(canvas_lines(event, view, room, prompt), space)
     return [*above, *rows, *below, *key]
 
 
@@ -60,13 +62,31 @@ def bar_line(share: float, width: int) -> Line:
     return Line([(BAR_FULL * full, "done"), (BAR_EMPTY * (width - full), "dim")], width)
 
 
-def canvas_lines(event: TextEvent, view: str, width: int) -> list[Line]:
-    """The prompt, dimmed and shortened, then the answer with its masks."""
+def canvas_lines(event: TextEvent, view: str, width: int, prompt: bool = True) -> list[Line]:
+    """The prompt, dimmed and shortened, if it is wanted; then the answer with its masks."""
     pieces, split = list(_pieces(event, view)), event.run.prompt_length
-    prompt = shorten(wrap(pieces[:split], width), PROMPT_LINES, "prompt")
-    while prompt and not prompt[-1].runs:
-        prompt.pop()
-    return prompt + wrap(pieces[split:], width)
+    answer = wrap(pieces[split:], width)
+    return [*_prompt_lines(pieces[:split], width), *answer] if prompt else answer
+
+
+def _prompt_lines(pieces: list[tuple[str, str, bool]], width: int) -> list[Line]:
+    lines = shorten(wrap(pieces, width), PROMPT_LINES, "prompt")
+    while lines and not lines[-1].runs:
+        lines.pop()
+    return lines
+
+
+def answer_lines(event: TextEvent, view: str, width: int, length: int) -> list[Line]:
+    """The first `length` characters of the answer as a view shows them when it is over: nothing is
+    new any more, and what is no text is left out."""
+    cells = event.cells[event.run.prompt_length :]
+    pieces: list[tuple[str, str, bool]] = []
+    for cell in cells:
+        if cell.state in ("fresh", "settled") and length > 0:
+            look = shade(cell, view, event.step.index, event.step.total).removesuffix(" new")
+            pieces.append((cell.text[:length], look, False))
+            length -= len(cell.text)
+    return wrap(pieces, max(width - 1, 2))
 
 
 def _pieces(event: TextEvent, view: str) -> Iterator[tuple[str, str, bool]]:

@@ -111,11 +111,12 @@ class _Picture:
         width = round(self.columns * CELL + 2 * MARGIN)
         height = round(self.row * ROW + 2 * MARGIN)
         text = self.events[-1].text if self.events else ""
+        verb = "unmasking" if self.run.has_masks else "writing"
         return "\n".join(
             [
                 f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
                 f'width="{width}" height="{height}" role="img" aria-labelledby="t d">',
-                f'<title id="t">{_clean(f"{self.name} unmasking its answer")}</title>',
+                f'<title id="t">{_clean(f"{self.name} {verb} its answer")}</title>',
                 f'<desc id="d">{_clean(text)}</desc>',
                 f"<style>{self._style()}</style>",
                 f'<rect class="paper" width="{width}" height="{height}" rx="10"/>',
@@ -167,12 +168,13 @@ class _Picture:
             x += cells
 
     def _token(self, part: _Part) -> Iterator[str]:
-        """The quiet cells of a mask, and the text that takes their place."""
+        """The quiet cells of a mask, where there are masks, and the text that comes."""
         stays = self.stays.get(part.position)
         if stays is None:
             yield _bar(part, "m") if part.text == MASK_CELL else _text(part, "")
             return
-        yield _bar(part, f"m b{stays[0].begin}")
+        if self.run.has_masks:
+            yield _bar(part, f"m b{stays[0].begin}")
         for stay, following in pairwise(stays):
             yield _passing(part, stay, f"s{stay.begin}t{following.begin}")
         yield from self._last_stay(part, stays[-1])
@@ -281,9 +283,9 @@ class _Picture:
 
         def bright(name: str) -> str:
             fill = f"fill:var(--{name})"
-            return (
-                f"0%,{at}{{opacity:0;{fill}}}{_next(at)}{{opacity:1;{fill}}}{after},to{{opacity:1}}"
-            )
+            # Without a colour of its own the last frame would be reached from the one before.
+            settled = f"{after},to{{opacity:1;fill:var(--ink)}}"
+            return f"0%,{at}{{opacity:0;{fill}}}{_next(at)}{{opacity:1;{fill}}}{settled}"
 
         frames = {
             "b": f"0%,{at}{{opacity:1}}{_next(at)},to{{opacity:0}}",

@@ -55,7 +55,7 @@ class FilledHole:
         return {**vars(self), "tokens": [dict(vars(token)) for token in self.tokens]}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class InfillResult(Result):
     """A filled text: `text` is the whole of it, `holes` what was filled in."""
 
@@ -125,7 +125,9 @@ class InfillRun(Run):
         ]
 
     def tokens_done(self, step: Step) -> int:
-        return self.template.masks - step.masked
+        unfilled = (*self._dropped, self.mask_token)
+        spans = self.layout.spans
+        return sum(t not in unfilled for a, b in spans for t in step.canvas[a:b].tolist())
 
     def _state_in(self, cell: Cell, hole: bool, news: Mapping[int, str]) -> str:
         if not hole:

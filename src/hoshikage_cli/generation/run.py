@@ -76,7 +76,8 @@ class Result:
     settings: dict[str, Any]
     """What decided it, by name; the seed is the one that was used."""
     timings: dict[str, float]
-    """Seconds: `load`, `prompt`, `decode`, `reduce`, `generate`; and `tokens_per_second`."""
+    """Seconds: `load`, `prompt`, `decode`, `reduce`, `generate`; and `tokens_per_second`. What is
+    done between the steps, such as showing them, is in none of them."""
     steps: int
     """Steps that committed something."""
     nfe: int
@@ -89,6 +90,13 @@ class Result:
     seed: int
     logprobs: tuple[TokenLogprob, ...] | None = None
     """Of each of `tokens`, where the setting of this name asks for it."""
+
+    def __repr__(self) -> str:
+        shown = f"{self.text[:60]}…" if len(self.text) > 61 else self.text
+        return (
+            f"<{type(self).__name__} {shown!r}: {self.completion_tokens} tokens, "
+            f"{self.steps} steps, {self.stop_reason}>"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of `--json`, token ids left out."""
@@ -247,8 +255,9 @@ class Run:
         return cells
 
     def tokens_done(self, step: Step) -> int:
-        """Positions of the answer that are not masked after a step."""
-        return len(step.canvas) - self.prompt_length - step.masked
+        """Tokens of the answer after a step, counted as the result will: end tokens are none."""
+        answer, stop = self._answer_tokens(step.canvas), self._stop(step.canvas)
+        return len(answer) if stop is None else min(len(answer), stop.tokens)
 
     def _state(self, position: int, token: int, news: str | None, ended: bool) -> str:
         if token == self.mask_token:

@@ -119,6 +119,8 @@ def add_alias(name: str, path: Path) -> Path | None:
 def remove_alias(name: str) -> None:
     """Take a name away; the file stays. Raises UsageError for one that was never given."""
     document = _document()
+    if name in CATALOGUE:
+        raise UsageError(f"{name} is shipped with the program: only names that were given can go")
     if name not in document:
         raise UsageError(f"no name {quoted(name)} was given{did_you_mean(name, document)}")
     document.remove(name)

@@ -258,9 +258,10 @@ class SpeedSettings:
         "none",
         "--cache",
         choices=CACHES,
+        needs={"prefix": ("schedule", "block"), "dual": ("schedule", "block")},
         kinds=DIFFUSION,
         help="What is not computed afresh in each step: nothing, what precedes the block, all but "
-        "the block, or all but what is masked or has just changed.",
+        "the block (both imply --schedule block), or all but what is masked or has just changed.",
         panel="Speed",
     )
     cache_refresh: int = option(

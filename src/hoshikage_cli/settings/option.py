@@ -42,6 +42,9 @@ class Option:
     """What the flag means without a value, as the words for yes do; those for no mean None."""
     implies: tuple[str, str] | None = None
     """Another setting and the value of it that giving this one entails."""
+    needs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Values of it that have no effect unless another setting has a value: they bring that along,
+    and give way to whatever else their own layer says of it."""
     one_of: str | None = None
     """The group, by name, of which one member counts: they cannot be given together."""
     preset: tuple[tuple[str, Any], ...] = ()
@@ -86,6 +89,11 @@ class Declaration:
     def long_name(self) -> str:
         """The name without dashes in front, as `--show-settings` and the config file use it."""
         return next(flag for flag in self.option.flags if flag.startswith("--"))[2:]
+
+    @property
+    def keyword(self) -> str:
+        """The long name as Python spells it; a keyword of the API beside `name`."""
+        return self.long_name.replace("-", "_")
 
     @property
     def flag(self) -> str:

@@ -74,11 +74,26 @@ def resolve(
     for layer in layers.values():
         _refuse_rivals(layer)
         _add_implied(layer)
+        _add_needed(layer)
         _add_presets(layer)
     values, sources = _highest(layers, kind)
     _settle_rivals(values, sources)
     _settle_unruled(values, sources)
     return Resolved(_grouped(values), sources)
+
+
+def by_field_name(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by field name, from keywords that may have their options' names: temp, as --temp.
+
+    Raises SettingsError for one that is given under both; unknown names stay as they are."""
+    options = {known.keyword: known.name for known in declarations().values()}
+    found: dict[str, Any] = {}
+    for keyword, value in keywords.items():
+        name = options.get(keyword, keyword)
+        if name in found:
+            raise SettingsError(f"{keyword} and {name} are one setting: give one of them")
+        found[name] = value
+    return found
 
 
 def _from_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,6 +167,13 @@ def _add_implied(layer: dict[str, Any]) -> None:
     for name in list(layer):
         if implied := _implied_by(name):
             layer.setdefault(*implied)
+
+
+def _add_needed(layer: dict[str, Any]) -> None:
+    """What values of other settings have no effect without, where their layer says nothing else."""
+    for name in list(layer):
+        if needed := declarations()[name].option.needs.get(layer[name]):
+            layer.setdefault(*needed)
 
 
 def _add_presets(layer: dict[str, Any]) -> None:
