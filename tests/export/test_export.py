@@ -87,6 +87,22 @@ def test_what_a_picture_moves_is_declared(recording):
     assert style.count("{") == style.count("}")
 
 
+@pytest.mark.parametrize("kind", ["revised"], indirect=True)
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_picture_shows_what_stood_there_for_a_while(recording, view):
+    root = ElementTree.fromstring(picture(recording, view, 80, 10))
+    passing = [part for part in root.iter() if "gone" in part.get("class", "").split()]
+    found = [(part.tag.removeprefix(SVG), part.get("class")) for part in passing]
+    assert sorted(found) == [
+        ("rect", "back gone s2t3"),
+        ("rect", "back gone s2t3"),
+        ("text", "edit gone s1t2"),
+        ("text", "gone s0t1"),
+        ("text", "gone s1t2"),
+        ("text", "gone s3t4"),
+    ]
+
+
 def keyframes(document):
     """Each animation's frames as {property} sets, by name."""
     style = ElementTree.fromstring(document).find(f"{SVG}style").text
@@ -121,22 +137,6 @@ def test_only_masks_are_drawn_as_masks(recording):
     title = root.find(f"{SVG}title").text
     assert bool(bars) == recording.has_masks
     assert ("unmasking" in title) == recording.has_masks
-
-
-@pytest.mark.parametrize("kind", ["revised"], indirect=True)
-@pytest.mark.parametrize("view", VIEWS)
-def test_a_picture_shows_what_stood_there_for_a_while(recording, view):
-    root = ElementTree.fromstring(picture(recording, view, 80, 10))
-    passing = [part for part in root.iter() if "gone" in part.get("class", "").split()]
-    found = [(part.tag.removeprefix(SVG), part.get("class")) for part in passing]
-    assert sorted(found) == [
-        ("rect", "back gone s2t3"),
-        ("rect", "back gone s2t3"),
-        ("text", "edit gone s1t2"),
-        ("text", "gone s0t1"),
-        ("text", "gone s1t2"),
-        ("text", "gone s3t4"),
-    ]
 
 
 @pytest.mark.parametrize(("theme", "count"), [("auto", 1), ("light", 0), ("dark", 0)])

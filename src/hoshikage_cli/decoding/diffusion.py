@@ -334,5 +334,8 @@ def _commits(view: View, chosen: Indices) -> tuple[Commit, ...]:
     columns = (view.positions, proposal.tokens, proposal.probability, proposal.runner_up)
     standing = view.canvas[view.positions[chosen]].tolist()
     replaced = [None if was else token for was, token in zip(masked, standing, strict=True)]
-    rows = zip(*(column[chosen].tolist() for column in columns), replaced, strict=True)
-    return tuple(Commit(*row) for row in rows)
+    rows = zip(*(column[chosen].tolist() for column in columns), strict=True)
+    return tuple(
+        Commit(position, token, confidence, runner_up, replaced=other)
+        for (position, token, confidence, runner_up), other in zip(rows, replaced, strict=True)
+    )

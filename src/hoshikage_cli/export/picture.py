@@ -284,10 +284,8 @@ class _Picture:
         def bright(name: str) -> str:
             fill = f"fill:var(--{name})"
             # Without a colour of its own the last frame would be reached from the one before.
-            return (
-                f"0%,{at}{{opacity:0;{fill}}}{_next(at)}{{opacity:1;{fill}}}"
-                f"{after},to{{opacity:1;fill:var(--ink)}}"
-            )
+            settled = f"{after},to{{opacity:1;fill:var(--ink)}}"
+            return f"0%,{at}{{opacity:0;{fill}}}{_next(at)}{{opacity:1;{fill}}}{settled}"
 
         frames = {
             "b": f"0%,{at}{{opacity:1}}{_next(at)},to{{opacity:0}}",
