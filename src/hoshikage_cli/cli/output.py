@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..display.figures import counted
-from .streams import Answer, is_terminal, note, write
+from .streams import Answer, is_terminal, note, write, write_bytes
 
 if TYPE_CHECKING:
     from ..display.display import Display
@@ -45,7 +45,8 @@ def print_answer(result: Result, answer: Answer, display: Display) -> None:
     if kept is None:
         answer.finish(result.text)
         return
-    write(f"{kept}\n")
+    # As bytes: the colours are ours, and what the model says has nothing in it that steers.
+    write_bytes(f"{kept}\n".encode(sys.stdout.encoding, "replace"))
     display.explain()
 
 
