@@ -22,6 +22,10 @@ class Query:
     """Positions evaluated afresh against cached keys and values; None for all of them."""
     sequence: int = 0
     """Which cached canvas this is; guidance keeps the unconditional twin in another one."""
+    origin: int = 0
+    """A position where a block begins, for a model that reads in blocks. Such a model sees the text
+    up to the end of the block under way and no further: `tokens` is the whole text up to there, and
+    `positions` and `recompute` are of that block."""
 
 
 class Denoiser(Protocol):

@@ -20,6 +20,8 @@ class Commit:
     """Its probability when it was proposed."""
     runner_up: int | None = None
     """The likeliest other token."""
+    replaced: int | None = None
+    """The token that stood there, where a step puts another in its place."""
 
 
 @dataclass(frozen=True)
