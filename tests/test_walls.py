@@ -38,6 +38,7 @@ ORDER = (
     "display",
     "export",
     "cli",
+    "evaluation",
     "__main__",
 )
 
@@ -46,6 +47,7 @@ KEPT_IN = {
     "cffi": ("llama",),
     "click": ("cli",),
     "jinja2": ("chat", "export"),
+    "lm_eval": ("evaluation",),
     "prompt_toolkit": ("cli",),
     "rich": ("display", "export"),
     "typer": ("cli",),

@@ -21,7 +21,7 @@ from hoshikage_cli.cli.help import OTHERS, help_row
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference.md"
-RUNS = (ROOT / "README.md", ROOT / "docs" / "diffusion.md")
+RUNS = tuple(ROOT / name for name in ("README.md", "docs/diffusion.md", "docs/research.md"))
 RUN = re.compile(r"<!-- run: (?P<command>.*?) -->\n.*?<!-- end -->", re.DOTALL)
 HEAD = """\
 # Commands and options

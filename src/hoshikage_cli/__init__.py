@@ -23,6 +23,8 @@ _HOMES = {
     "FilledHole": "generation.infill",
     "InfillResult": "generation.infill",
     "InfillRun": "generation.infill",
+    "Score": "generation.scoring",
+    "ScoredToken": "generation.scoring",
     "Step": "decoding.step",
     "Commit": "decoding.step",
     "TraceWriter": "trace",
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
     from .generation.run import Result as Result
     from .generation.run import Run as Run
     from .generation.run import TextEvent as TextEvent
+    from .generation.scoring import Score as Score
+    from .generation.scoring import ScoredToken as ScoredToken
     from .trace import Recording as Recording
     from .trace import TraceWriter as TraceWriter
     from .trace import read_trace as read_trace

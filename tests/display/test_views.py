@@ -16,11 +16,13 @@ from hoshikage_cli.decoding.step import Commit, Step
 from hoshikage_cli.display.figures import duration, progress_facts, seconds_left, speed, summary
 from hoshikage_cli.display.frame import canvas_lines, frame
 from hoshikage_cli.display.layout import Line, Window
+from hoshikage_cli.display.likelihood import show_coloured
 from hoshikage_cli.display.palette import INKS, VIRIDIS, palette
 from hoshikage_cli.display.plain import PlainLines
 from hoshikage_cli.display.region import Region
 from hoshikage_cli.display.shades import confidence_level, order_level, shade, view_of
 from hoshikage_cli.display.visual import LiveView
+from hoshikage_cli.generation.scoring import ScoredToken
 from hoshikage_cli.generation.text import MASK_CELL, Cell
 from hoshikage_cli.settings.declared import VIEWS
 
@@ -312,3 +314,33 @@ def test_summary_says_when_it_was_cut_short():
     assert summary(result) == (
         "12 tokens · 4 steps · NFE 4 · 1.50 s · 8.0 tokens/s · seed 7 · interrupted"
     )
+
+
+# ------------------------------------------------------------------------------ likelihoods
+
+SCORED = [("Mia", -9.0), (" saw", -0.1), ("\n", -3.0), ("\x1b[31m🌠", None), ("[b]", -1.0)]
+
+
+def coloured(**options):
+    tokens = tuple(ScoredToken(text, 5, nats, None) for text, nats in SCORED)
+    out = io.StringIO()
+    show_coloured([SimpleNamespace(tokens=tokens)], Console(file=out, width=80, **options))
+    return out.getvalue()
+
+
+def test_a_text_by_likelihood_has_a_colour_a_level():
+    shown = coloured(force_terminal=True, color_system="truecolor")
+    lowest, highest = (
+        Console(color_system="truecolor").get_style(f"on {VIRIDIS[i]}") for i in (0, 4)
+    )
+    codes = [";".join(map(str, style.bgcolor.triplet)) for style in (lowest, highest)]
+    assert codes[0] in shown.split("Mia")[0]
+    assert codes[1] in shown.split(" saw")[0].split("Mia")[1]
+    assert "\x1b[31m" not in shown
+    assert "≥0.5" in shown
+
+
+def test_without_colours_the_text_is_whole():
+    plain = coloured(force_terminal=False, no_color=True)
+    assert plain.startswith("Mia saw\n·[31m🌠[b]\n")
+    assert "\x1b" not in plain

@@ -26,7 +26,16 @@ def test_the_reference_has_every_command_and_setting():
     from hoshikage_cli.settings.declared import declarations
 
     text = docs.reference()
-    for command in ("generate", "infill", "batch", "chat", "inspect", "models add", "config set"):
+    for command in (
+        "generate",
+        "infill",
+        "score",
+        "batch",
+        "chat",
+        "inspect",
+        "models add",
+        "config set",
+    ):
         assert f"\n## hoshikage {command}\n" in text
     for known in declarations().values():
         assert f"--{known.long_name}" in text

@@ -9,7 +9,7 @@ import gguf
 import numpy as np
 from numpy.typing import NDArray
 
-from .shapes import Shape, Tensor, tensors
+from .shapes import EXPERT_GROUPS, EXPERT_SCALE, Shape, Tensor, tensors
 from .vocabulary import Vocabulary, byte_vocabulary
 
 QUANTISATIONS = {
@@ -28,7 +28,7 @@ def write_model(path: str | Path, shape: Shape, vocabulary: Vocabulary | None = 
     wanted = list(tensors(shape, len(vocabulary.tokens)))
     writer = gguf.GGUFWriter(None, shape.arch)
     _add_facts(writer, shape, len(vocabulary.tokens))
-    _add_vocabulary(writer, vocabulary, shape.family.diffusion)
+    _add_vocabulary(writer, vocabulary, shape.family.names_mask)
     for tensor in wanted:
         _announce(writer, tensor, _quantisation(tensor, shape))
     writer.write_header_to_file(Path(path))
@@ -53,15 +53,27 @@ def _add_facts(writer: gguf.GGUFWriter, shape: Shape, n_vocab: int) -> None:
     writer.add_layer_norm_rms_eps(1e-6)
     writer.add_rope_freq_base(1e6)
     if shape.family.rope_dimensions:
-        writer.add_rope_dimension_count(shape.width // shape.heads)
+        writer.add_rope_dimension_count(shape.rotated)
     if shape.family.experts:
         writer.add_expert_count(shape.experts)
         writer.add_expert_used_count(shape.experts_used)
         writer.add_expert_feed_forward_length(shape.feed_forward)
+    if shape.family.grouped_experts:
+        _add_groups(writer)
     if shape.family.diffusion:
         writer.add_causal_attention(False)
     if shape.family.shift_logits is not None:
         writer.add_diffusion_shift_logits(shape.family.shift_logits)
+
+
+def _add_groups(writer: gguf.GGUFWriter) -> None:
+    writer.add_leading_dense_block_count(1)
+    writer.add_expert_shared_count(1)
+    writer.add_expert_weights_scale(EXPERT_SCALE)
+    writer.add_expert_weights_norm(True)
+    writer.add_expert_gating_func(gguf.ExpertGatingFuncType.SIGMOID)
+    writer.add_expert_group_count(EXPERT_GROUPS)
+    writer.add_expert_group_used_count(1)
 
 
 def _add_vocabulary(writer: gguf.GGUFWriter, vocabulary: Vocabulary, masked: bool) -> None:

@@ -18,6 +18,7 @@ COMMANDS = (
     "replay",
     "export",
     "infill",
+    "score",
     "chat",
     "batch",
     "bench",
@@ -36,6 +37,7 @@ Examples:
   hoshikage generate "What is the capital of Japan?"
   hoshikage generate -m dream.gguf --visual "Write a haiku about the sea."
   hoshikage infill "Mia found a [MASK:2]. Ben loved the red kite too."
+  hoshikage score -p "What is 2 + 3?" --choices "2 + 3 = 5." --choices "2 + 3 = 6."
   hoshikage batch prompts.jsonl -o answers.jsonl
   hoshikage chat -m dream.gguf
   hoshikage inspect dream.gguf

@@ -36,8 +36,9 @@ def read_prompt(argument: str | None, option: str | None, file: str | None) -> s
     return "\n\n".join(parts)
 
 
-def read_text(argument: str | None, file: str | None) -> str:
-    """A text that is to stay as it is, to the last byte. Raises UsageError when there is none."""
+def read_text(argument: str | None, file: str | None, missing: str = NO_TEXT) -> str:
+    """A text that is to stay as it is, to the last byte. Raises UsageError, with the words of
+    `missing`, when there is none."""
     if argument is not None and argument != STDIN:
         if file is not None:
             raise UsageError("a text as argument and a file: give one of them")
@@ -46,7 +47,7 @@ def read_text(argument: str | None, file: str | None) -> str:
         return _from_file(file, "text")
     text = _from_stdin(asked=STDIN in (argument, file))
     if not text:
-        raise UsageError(NO_TEXT)
+        raise UsageError(missing)
     return text
 
 

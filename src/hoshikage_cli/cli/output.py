@@ -27,7 +27,7 @@ def print_result(
 ) -> None:
     """The answer, or what of it has not been `streamed` yet, and the display's last word."""
     if streamed:
-        answer.finish()
+        answer.finish(result.text)
         display.finish(result)
         return
     # A display in place must be gone before text reaches the same terminal.
@@ -35,8 +35,7 @@ def print_result(
     if as_json:
         write_json(result.to_dict())
         return
-    answer.add(result.text)
-    answer.finish()
+    answer.finish(result.text)
 
 
 class Tracing:

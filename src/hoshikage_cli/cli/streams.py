@@ -84,14 +84,18 @@ class Answer:
 
     def __init__(self) -> None:
         self._held = ""
+        self._added = 0
 
     def add(self, text: str) -> None:
         """Newlines at the end are held back until more text follows them."""
+        self._added += len(text)
         text = self._held + text
         body = text.rstrip("\n")
         self._held = text[len(body) :]
         if body:
             write(body)
 
-    def finish(self) -> None:
+    def finish(self, whole: str) -> None:
+        """Whatever of the whole text has not come yet, and the newline."""
+        self.add(whole[self._added :])
         write("\n")

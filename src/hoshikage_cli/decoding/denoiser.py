@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Query:
-    """One canvas to be evaluated in a forward pass, and what is wanted of it."""
+    """One canvas to be evaluated in a forward pass, and what is wanted of it.
+
+    For a model that reads in blocks `tokens` is the whole text up to the end of its last block, and
+    `positions` are of that block: such a model sees no further.
+    """
 
     tokens: NDArray[np.int32]
     """(L,) the whole canvas."""
@@ -23,9 +27,8 @@ class Query:
     sequence: int = 0
     """Which cached canvas this is; guidance keeps the unconditional twin in another one."""
     origin: int = 0
-    """A position where a block begins, for a model that reads in blocks. Such a model sees the text
-    up to the end of the block under way and no further: `tokens` is the whole text up to there, and
-    `positions` and `recompute` are of that block."""
+    """A position where a block begins, for a model that reads in blocks: 0, where the prompt ends,
+    or where the block at hand does."""
 
 
 class Denoiser(Protocol):

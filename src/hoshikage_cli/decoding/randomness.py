@@ -23,6 +23,8 @@ class Stream(IntEnum):
     RANDOM = 2
     ORIGIN = 3
     ALG_TEMP = 4
+    MASKED_COUNT = 5
+    MASKED_PLACES = 6
 
 
 def keys(seed: int, stream: Stream, step: int, positions: ArrayLike) -> NDArray[np.uint64]:

@@ -29,6 +29,9 @@ class Display:
     def answered(self, count: int) -> None:
         """So many of several answers are there."""
 
+    def scoring(self, share: float) -> None:
+        """The share of what is to be scored that is done, 0 to 1."""
+
     def finish(self, result: Result) -> None:
         """The run is over."""
 

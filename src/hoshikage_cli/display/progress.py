@@ -44,6 +44,9 @@ class Bar(Display):
             facts=" · ".join(progress_facts(event)),
         )
 
+    def scoring(self, share: float) -> None:
+        self._progress.update(self._task, description="scoring", completed=share)
+
     def finish(self, result: Result) -> None:
         self._progress.stop()
         say(self.console, summary(result))

@@ -127,7 +127,7 @@ class DiffusionEngine:
     def likeliest(self, job: CanvasJob, positions: Sequence[int]) -> list[int]:
         """What the model would put at masked positions, were it to unmask them first."""
         query = Query(job.tokens, np.array(positions, np.int64))
-        with self.contexts.lease(CanvasContext, **_shape(job, len(job.tokens), 1)) as context:
+        with self.contexts.lease(CanvasContext, **shape_of(job, len(job.tokens), 1)) as context:
             (rows,) = context.logits([query])
             rows = rows.copy()
         rows[:, job.mask_token] = -np.inf
@@ -142,7 +142,7 @@ class DiffusionEngine:
             at_once = min(at_once, len(alike))
         else:
             length = -(-length // LENGTHS) * LENGTHS
-        shape = _shape(first, length, at_once)
+        shape = shape_of(first, length, at_once)
         context = stack.enter_context(self.contexts.lease(CanvasContext, **shape))
         # Measured before anything else is in the context.
         costs = costs_of(context) if first.asks_costs and context.has_cache else ()
@@ -179,11 +179,11 @@ class _Worker:
                 yield job, Ended()
 
     def _begun(self, job: CanvasJob) -> Diffusion:
-        cache = _cache_plan(job, self._costs)
+        cache = cache_plan_of(job, self._costs)
         if cache.mode == "dual":
             job.chosen["cache_window"] = cache.window
-        plan = _plan(self._model, job, cache)
-        proposer = _proposer(self._context.threads, job.watch)
+        plan = plan_of(self._model, job, cache)
+        proposer = proposer_of(self._context.threads, job.watch)
         run = Diffusion(self._denoiser, job.tokens, job.prompt_length, plan, proposer)
         self._jobs[run] = job
         return run
@@ -213,7 +213,7 @@ class _TimedDenoiser:
         return sum(self._seconds.pop(sequence, 0.0) for sequence in mine)
 
 
-def _proposer(threads: int, watch: Stopwatch) -> Proposer:
+def proposer_of(threads: int, watch: Stopwatch) -> Proposer:
     def native(
         logits: Rows,
         unconditional: Rows | None,
@@ -232,7 +232,7 @@ def _proposer(threads: int, watch: Stopwatch) -> Proposer:
 # ------------------------------------------------------------------ from settings to plans
 
 
-def _shape(job: CanvasJob, length: int, at_once: int) -> dict[str, Any]:
+def shape_of(job: CanvasJob, length: int, at_once: int) -> dict[str, Any]:
     """The context that `at_once` jobs like this one need, on canvases of up to `length`."""
     return {
         "length": length,
@@ -245,7 +245,7 @@ def _shape(job: CanvasJob, length: int, at_once: int) -> dict[str, Any]:
     }
 
 
-def _cache_plan(job: CanvasJob, costs: Costs) -> CachePlan:
+def cache_plan_of(job: CanvasJob, costs: Costs) -> CachePlan:
     """How much of the canvas a pass evaluates, by what passes cost on this machine."""
     speed = job.settings.speed
     plan = CachePlan(speed.cache, window=speed.cache_window or 0, refresh=speed.cache_refresh)
@@ -257,7 +257,7 @@ def _cache_plan(job: CanvasJob, costs: Costs) -> CachePlan:
     return replace(plan, costs=costs)
 
 
-def _plan(model: Model, job: CanvasJob, cache: CachePlan) -> DiffusionPlan:
+def plan_of(model: Model, job: CanvasJob, cache: CachePlan) -> DiffusionPlan:
     """The pure plan of a run: what the decoding package needs of the settings and the model.
     Settings that have the name of a field flow by themselves."""
     settings, end_tokens = job.settings, model.vocabulary.end_tokens

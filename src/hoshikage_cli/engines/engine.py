@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from ..decoding.step import Step
+from ..llama.model import Model
 from ..settings.declared import Settings
 from .job import Complete, Ended, Job, Tokens
 
@@ -39,6 +40,7 @@ class Jobs(Protocol):
 class Engine(Protocol):
     """A family of decoding over one model."""
 
+    model: Model
     contexts: Contexts
     """What its runs lease."""
 

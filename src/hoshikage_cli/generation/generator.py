@@ -20,8 +20,9 @@ from ..decoding.step import Step
 from ..engines.diffusion import DiffusionEngine
 from ..engines.engine import Engine
 from ..engines.job import Ended, Job
+from ..engines.scoring import ScoreJob, likelihoods, method_of
 from ..engines.table import engine_of
-from ..errors import HoshikageError
+from ..errors import HoshikageError, UsageError
 from ..llama.model import Model
 from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
 from ..models.find import advice, find_model
@@ -32,9 +33,13 @@ from .arrivals import Arrivals, arrivals
 from .holes import MARKER, parse
 from .infill import InfillResult, InfillRun, prepare, refuse_causal
 from .run import Result, Run
+from .scoring import DRAWS, Score, figures
 from .stops import Stops
 
-Prompt = str | Sequence[Mapping[str, str]]
+Prompt = str | Sequence[Mapping[str, str]] | NDArray[np.int32]
+"""A question, the messages of a conversation, or tokens that are taken as they are."""
+Scorable = str | NDArray[np.int32]
+"""A text, or its tokens."""
 Asked = tuple[Prompt, Resolved]
 AnyRun = TypeVar("AnyRun", bound=Run)
 
@@ -148,6 +153,94 @@ class Generator:
         vocabulary = self.model.vocabulary
         return [vocabulary.bos] if vocabulary.add_bos and vocabulary.bos is not None else []
 
+    # ------------------------------------------------------------------ how likely a text is
+
+    def score(
+        self,
+        text: Scorable,
+        prompt: Prompt | None = None,
+        *,
+        method: str | None = None,
+        samples: int = DRAWS,
+        **overrides: Any,
+    ) -> Score:
+        """How likely the model holds `text` to be, as the answer to `prompt` or by itself.
+
+        An autoregressive model says so exactly. method, for a diffusion model: `monte-carlo`, the
+        mean of so many `samples`, or `order`, along its own order of unmasking.
+        """
+        resolved = self.resolve(**overrides)
+        (score,) = self.scores([text], prompt, resolved, method=method, samples=samples)
+        return score
+
+    def scores(
+        self,
+        texts: Sequence[Scorable],
+        prompt: Prompt | None,
+        resolved: Resolved,
+        *,
+        method: str | None = None,
+        samples: int = DRAWS,
+        on_progress: Callable[[float], object] = lambda share: None,
+    ) -> Iterator[Score]:
+        """The same for several texts after one prompt, such as the answers to choose from.
+
+        Raises UsageError for an empty text and a method of other models, PromptTooLong.
+        """
+        began, settings = time.perf_counter(), resolved.settings
+        method = method_of(self.kind, method)
+        if samples < 1:
+            raise UsageError(f"{samples} samples tell nothing: give 1 at least")
+        before = self._given(prompt, settings)
+        tokens = [self._continued(text, prompt, before, settings) for text in texts]
+        asked = ScoreJob(before, tokens, settings, seed_of(settings), samples)
+        told = {**resolved.values(), "seed": asked.seed, "samples": samples}
+        found = likelihoods(self.engine, method, asked, on_progress)
+        for text, its_tokens, likelihood in zip(texts, tokens, found, strict=True):
+            yield Score(
+                **figures(text, its_tokens, likelihood, self.model.vocabulary),
+                prompt_tokens=len(before),
+                method=method,
+                model=self.name,
+                settings=told,
+                timings=self._scored_in(began),
+            )
+            began = time.perf_counter()
+
+    def _scored_in(self, began: float) -> dict[str, float]:
+        seconds = {"load": self.load_seconds, "score": time.perf_counter() - began}
+        return {name: round(value, 6) for name, value in seconds.items()}
+
+    def _given(self, prompt: Prompt | None, settings: Settings) -> NDArray[np.int32]:
+        """What stands before a text that is scored. Without a prompt an autoregressive model, which
+        needs something to predict the first token by, gets what begins or ends its documents."""
+        if prompt is not None and len(prompt):
+            return self.tokenize(prompt, settings)
+        vocabulary = self.model.vocabulary
+        before = self._before(None, settings)
+        if not before and self.kind == "autoregressive":
+            starts = (vocabulary.bos, vocabulary.eos)
+            before = [token for token in starts if token is not None][:1]
+        return np.array(before, np.int32)
+
+    def _continued(
+        self, text: Scorable, prompt: Prompt | None, before: NDArray[np.int32], settings: Settings
+    ) -> NDArray[np.int32]:
+        """The tokens of a text behind a prompt. Where the prompt is in no template the two are one
+        text, so that they are cut into tokens together, if that leaves the prompt's as they are."""
+        if len(text) == 0:
+            raise UsageError("an empty text has no likelihood: give some text")
+        if isinstance(text, np.ndarray):
+            return text.astype(np.int32)
+        vocabulary = self.model.vocabulary
+        templated = self.model.chat_template is not None and settings.prompt.chat is not False
+        if prompt is not None and not isinstance(prompt, np.ndarray) and not templated:
+            plain = chat.plain(_messages(prompt, settings.prompt.system_prompt))
+            whole = vocabulary.tokenize(plain + text, add_special=True)
+            if len(whole) > len(before) and (whole[: len(before)] == before).all():
+                return whole[len(before) :]
+        return vocabulary.tokenize(text)
+
     # --------------------------------------------------------------------- many answers
 
     def generate_many(
@@ -193,6 +286,8 @@ class Generator:
 
         prompt: a question, or the messages of a conversation, the system's own among them.
         """
+        if isinstance(prompt, np.ndarray):
+            return prompt.astype(np.int32)
         vocabulary, template = self.model.vocabulary, self.model.chat_template
         messages = _messages(prompt, settings.prompt.system_prompt)
         if template is None or settings.prompt.chat is False:
@@ -236,7 +331,9 @@ class Generator:
                 raise event.error
 
 
-def _messages(prompt: Prompt, system_prompt: str | None) -> Sequence[Mapping[str, str]]:
+def _messages(
+    prompt: str | Sequence[Mapping[str, str]], system_prompt: str | None
+) -> Sequence[Mapping[str, str]]:
     return chat.messages(prompt, system_prompt) if isinstance(prompt, str) else prompt
 
 

@@ -40,13 +40,17 @@ class ContextParameters(CData):
     n_batch: int
     n_ubatch: int
     n_seq_max: int
+    n_outputs_max: int
     n_threads: int
     n_threads_batch: int
     flash_attn_type: int
+    type_k: int
+    type_v: int
     abort_callback: Any
     abort_callback_data: CData
     no_perf: bool
     kv_unified: bool
+    swa_full: bool
 
 class ChainParameters(CData):
     no_perf: bool
@@ -88,6 +92,8 @@ class Lib:
     LLAMA_FLASH_ATTN_TYPE_AUTO: int
     LLAMA_FLASH_ATTN_TYPE_DISABLED: int
     LLAMA_FLASH_ATTN_TYPE_ENABLED: int
+    GGML_TYPE_F16: int
+    GGML_TYPE_F32: int
 
     # library.h
     hoshi_on_log: CData
@@ -108,6 +114,8 @@ class Lib:
     def llama_model_free(self, model: ModelHandle) -> None: ...
     def llama_model_get_vocab(self, model: ModelHandle) -> VocabHandle: ...
     def llama_model_is_diffusion(self, model: ModelHandle) -> bool: ...
+    def llama_model_is_recurrent(self, model: ModelHandle) -> bool: ...
+    def llama_model_is_hybrid(self, model: ModelHandle) -> bool: ...
     def llama_model_size(self, model: ModelHandle) -> int: ...
     def llama_model_n_params(self, model: ModelHandle) -> int: ...
     def llama_model_n_ctx_train(self, model: ModelHandle) -> int: ...
@@ -160,6 +168,7 @@ class Lib:
     def hoshi_should_abort(self, data: CData) -> bool: ...
     def hoshi_clear_interrupt(self) -> None: ...
     def hoshi_abort_on_interrupt(self) -> int: ...
+    def hoshi_set_attn_block(self, ctx: ContextHandle, n: int) -> bool: ...
 
     # sampler.h
     def llama_sampler_chain_default_params(self) -> ChainParameters: ...
@@ -205,6 +214,20 @@ class Lib:
         n_threads: int,
         out: CData,
     ) -> int: ...
+
+    # score.h
+    def hoshi_log_probabilities(
+        self,
+        conditional: Pointer[float],
+        unconditional: Pointer[float],
+        guidance: float,
+        n_rows: int,
+        n_vocab: int,
+        targets: Pointer[int],
+        n_threads: int,
+        log_probability: Pointer[float],
+        likeliest: Pointer[int],
+    ) -> None: ...
 
 ffi: FFI
 lib: Lib

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-DECLARATIONS = ("library", "model", "vocabulary", "context", "sampler", "native")
-SOURCES = ("rows.c", "sample.c", "interrupt.c")
+DECLARATIONS = ("library", "model", "vocabulary", "context", "sampler", "native", "score")
+SOURCES = ("rows.c", "sample.c", "interrupt.c", "score.c", "patched.c")
 MODULE = "hoshikage_cli.llama._native"
 
 
@@ -63,7 +63,7 @@ def ffibuilder(where: Paths) -> FFI:
     ffi.cdef(declarations())
     ffi.set_source(
         MODULE,
-        '#include "llama.h"\n#include "ggml-backend.h"\n#include "native.h"\n',
+        '#include "llama.h"\n#include "ggml-backend.h"\n#include "native.h"\n#include "score.h"\n',
         sources=[str(HERE / name) for name in SOURCES],
         include_dirs=[str(HERE), *map(str, where.include)],
         library_dirs=[str(where.libraries)],

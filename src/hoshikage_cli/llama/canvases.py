@@ -12,6 +12,7 @@ from ..decoding.denoiser import Query
 from ._native import lib
 from .context import Context
 from .model import Model
+from .views import ascends, picked
 
 
 class CanvasContext(Context):
@@ -38,6 +39,7 @@ class CanvasContext(Context):
         shift_logits: bool | None = None,
         mask_token: int | None = None,
         flash_attention: bool | None = None,
+        cell_type: str = "F16",
     ) -> None:
         # Without causal attention a micro-batch must hold all that is decoded together.
         super().__init__(
@@ -48,10 +50,13 @@ class CanvasContext(Context):
             causal=False,
             threads=threads,
             flash_attention=flash_attention,
+            cell_type=cell_type,
         )
         self.mask_token = model.mask_token if mask_token is None else mask_token
         self.shift_logits = model.shift_logits if shift_logits is None else shift_logits
-        self.has_cache = self._has_memory
+        # An autoregressive architecture always has memory, but a stock library does not let it
+        # go back inside a text.
+        self.has_cache = self._has_memory and (model.is_diffusion or self._patched)
 
     def logits(self, queries: Sequence[Query]) -> list[NDArray[np.float32]]:
         """Rows (n, n_vocab) that predict the positions of each query (`decoding.denoiser.Query`).
@@ -102,7 +107,7 @@ class CanvasContext(Context):
                 f"{self.max_sequences} sequences of {self.length}"
             )
         rows = self._rows_of(query.positions)
-        unique = rows if _ascends(rows) else np.unique(rows)
+        unique = rows if ascends(rows) else np.unique(rows)
         again = query.recompute if self._cached(query.sequence, length) else None
         window = np.arange(length) if again is None else np.union1d(again, rows)
         outputs = unique if self._has_memory else window
@@ -164,16 +169,7 @@ class _Part:
 
     def pick(self, share: NDArray[np.float32]) -> NDArray[np.float32]:
         """The rows asked for, of those that there are; a view where they lie together."""
-        places = np.searchsorted(self.outputs, self.rows)
-        if len(places) == 0:
-            return share[:0]
-        if _ascends(places) and places[-1] - places[0] == len(places) - 1:
-            return share[places[0] : places[-1] + 1]
-        return share[places]
-
-
-def _ascends(values: NDArray[np.int64]) -> bool:
-    return bool((np.diff(values) > 0).all())
+        return picked(share, np.searchsorted(self.outputs, self.rows))
 
 
 def _check_sequences(parts: list[_Part]) -> None:

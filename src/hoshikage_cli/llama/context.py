@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 ABORTED = 2
 """What llama_decode returns when it was told to stop."""
 
+CELL_TYPES = {"F16": lib.GGML_TYPE_F16, "F32": lib.GGML_TYPE_F32}
+"""What a cached key or value may be stored as."""
+
 _FLASH_ATTENTION = {
     None: lib.LLAMA_FLASH_ATTN_TYPE_AUTO,
     False: lib.LLAMA_FLASH_ATTN_TYPE_DISABLED,
@@ -46,7 +49,8 @@ class Context:
     """Room for `sequences` texts of `length` positions each, evaluated `batch` at a time.
 
     A context serves one run at a time: what it has cached belongs to that run (`engines.contexts`
-    sees to it). Raises ContextError when the library refuses, mostly for want of memory.
+    sees to it). At most `outputs` positions of a pass give a row; 0: all may. `cell_type` is a key
+    of CELL_TYPES. Raises ContextError when the library refuses, mostly for want of memory.
     """
 
     def __init__(
@@ -59,6 +63,8 @@ class Context:
         causal: bool,
         threads: int | None = None,
         flash_attention: bool | None = None,
+        outputs: int = 0,
+        cell_type: str = "F16",
     ) -> None:
         self.model = model
         self.length = length
@@ -66,22 +72,30 @@ class Context:
         self.threads = threads or default_threads()
         self.n_vocab = model.n_vocab
         self._abort = ffi.new("hoshi_abort *")
-        self._opened: ContextHandle | None = self._open(batch, flash_attention)
+        self._opened: ContextHandle | None = self._open(batch, flash_attention, outputs, cell_type)
         model.children.add(self)
         lib.llama_set_causal_attn(self._opened, causal)
         self._memory = lib.llama_get_memory(self._opened)
         self._has_memory = self._memory != ffi.NULL
+        # The call is of our last patch, which comes with those before it. 0 changes nothing.
+        self._patched = lib.hoshi_set_attn_block(self._opened, 0)
         self._batch = Batch(batch)
 
-    def _open(self, batch: int, flash_attention: bool | None) -> ContextHandle:
+    def _open(
+        self, batch: int, flash_attention: bool | None, outputs: int, cell_type: str
+    ) -> ContextHandle:
         whole = self.length * self.max_sequences
         parameters = lib.llama_context_default_params()
         parameters.n_ctx = whole
         parameters.n_batch = parameters.n_ubatch = batch
         parameters.n_seq_max = self.max_sequences
+        parameters.n_outputs_max = outputs
         parameters.n_threads = parameters.n_threads_batch = self.threads
         parameters.no_perf = True
         parameters.kv_unified = False
+        # A window's cells could be overwritten by a block that is evaluated again and again.
+        parameters.swa_full = True
+        parameters.type_k = parameters.type_v = CELL_TYPES[cell_type]
         parameters.flash_attn_type = _FLASH_ATTENTION[flash_attention]
         parameters.abort_callback = ffi.addressof(lib, "hoshi_should_abort")
         parameters.abort_callback_data = self._abort

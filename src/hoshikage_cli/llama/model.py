@@ -119,6 +119,13 @@ class Model:
         return lib.llama_model_is_diffusion(self._handle)
 
     @property
+    def can_repeat(self) -> bool:
+        """Whether part of a text can be taken back and evaluated anew: a state that runs along the
+        text cannot be wound back."""
+        handle = self._handle
+        return not (lib.llama_model_is_recurrent(handle) or lib.llama_model_is_hybrid(handle))
+
+    @property
     def shift_logits(self) -> bool:
         return shift_of(self.metadata)
 

@@ -1,5 +1,5 @@
 /* What is computed natively beside libllama: row reductions (rows.c), one sampled token
- * (sample.c), stopping a forward pass (interrupt.c). */
+ * (sample.c), stopping a forward pass (interrupt.c), what only a patched library has (patched.c). */
 #ifndef HOSHI_NATIVE_H
 #define HOSHI_NATIVE_H
 
@@ -50,5 +50,9 @@ bool hoshi_should_abort(void * data);
 void hoshi_clear_interrupt(void);
 /* Makes an interrupt from the keyboard stop the pass under way; 0, or -1 as sigaction. */
 int hoshi_abort_on_interrupt(void);
+
+/* Lets each position of a block of n attend to the whole block, under causal attention; 0: off.
+ * Returns whether the bound library can. */
+bool hoshi_set_attn_block(struct llama_context * ctx, uint32_t n);
 
 #endif

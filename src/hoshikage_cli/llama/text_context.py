@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 BATCH = 512
 """Tokens of a prompt evaluated in one pass."""
+ROWS = 128
+"""The same where each gives a row of logits, which are large."""
 
 
 class TextContext(Context):
@@ -43,6 +46,26 @@ class TextContext(Context):
         for start in range(0, len(tokens), BATCH):
             self._extend(tokens[start : start + BATCH])
 
+    def rows(self, tokens: NDArray[np.int32]) -> Iterator[NDArray[np.float32]]:
+        """Evaluate tokens (n,) behind what there is; yields rows (m, n_vocab), batch by batch, each
+        predicting what comes behind its token. They are views of the library's memory, valid until
+        the next are asked for."""
+        for start in range(0, len(tokens), ROWS):
+            piece = tokens[start : start + ROWS]
+            self._extend(piece, all_rows=True)
+            yield self._outputs(len(piece))
+
+    def rewind(self, length: int) -> bool:
+        """Forget what stands behind the first `length` tokens; False where the model's memory does
+        not allow it, and nothing is changed."""
+        if length == self._filled:
+            return True
+        if length > self._filled or not self._has_memory:
+            return False
+        forgotten = bool(lib.llama_memory_seq_rm(self._memory, 0, length, -1))
+        self._filled = length if forgotten else self._filled
+        return forgotten
+
     def append(self, token: int) -> None:
         """Evaluate one more token."""
         self._check_room(1)
@@ -50,11 +73,11 @@ class TextContext(Context):
         self._decode()
         self._filled += 1
 
-    def _extend(self, tokens: NDArray[np.int32]) -> None:
+    def _extend(self, tokens: NDArray[np.int32], all_rows: bool = False) -> None:
         self._check_room(len(tokens))
         positions = np.arange(self._filled, self._filled + len(tokens))
         self._batch.clear()
-        self._batch.append(tokens, positions, 0, positions == positions[-1])
+        self._batch.append(tokens, positions, 0, all_rows or positions == positions[-1])
         self._decode()
         self._filled += len(tokens)
 

@@ -21,7 +21,7 @@ def without_effect(flags: Mapping[str, Any], resolved: Resolved, kind: str | Non
             reasons.setdefault(reason, []).append(declarations()[name].flag)
     for reason, found in reasons.items():
         verb = "has" if len(found) == 1 else "have"
-        yield f"{_listed(found)} {verb} no effect {reason}"
+        yield f"{listed(found)} {verb} no effect {reason}"
 
 
 def idle(name: str, resolved: Resolved, kind: str | None) -> str:
@@ -52,6 +52,6 @@ def _article(kind: str | None) -> str:
     return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
 
 
-def _listed(words: Iterable[str]) -> str:
+def listed(words: Iterable[str]) -> str:
     *others, last = words
     return f"{', '.join(others)} and {last}" if others else last

@@ -149,9 +149,7 @@ class Session:
         with self.display() as display:
             interrupted = run_through(run, each, delay_of(self.setup.output, display))
         text = run.result().text
-        if not streaming:
-            printed.add(text)
-        printed.finish()
+        printed.finish(text)
         if interrupted:
             note("stopped; what was said so far is kept")
         return text

@@ -5,19 +5,25 @@ typedef struct llama_memory_i * llama_memory_t;
 #define LLAMA_FLASH_ATTN_TYPE_AUTO ...
 #define LLAMA_FLASH_ATTN_TYPE_DISABLED ...
 #define LLAMA_FLASH_ATTN_TYPE_ENABLED ...
+#define GGML_TYPE_F16 ...
+#define GGML_TYPE_F32 ...
 
 struct llama_context_params {
     uint32_t n_ctx;
     uint32_t n_batch;
     uint32_t n_ubatch;
     uint32_t n_seq_max;
+    uint32_t n_outputs_max;
     int32_t n_threads;
     int32_t n_threads_batch;
     int flash_attn_type;
+    int type_k;
+    int type_v;
     ggml_abort_callback abort_callback;
     void * abort_callback_data;
     bool no_perf;
     bool kv_unified;
+    bool swa_full;
     ...;
 };
 
@@ -52,3 +58,5 @@ typedef struct {
 bool hoshi_should_abort(void * data);
 void hoshi_clear_interrupt(void);
 int hoshi_abort_on_interrupt(void);
+
+bool hoshi_set_attn_block(struct llama_context * ctx, uint32_t n);

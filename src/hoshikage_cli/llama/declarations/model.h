@@ -16,6 +16,8 @@ void llama_model_free(struct llama_model * model);
 
 const struct llama_vocab * llama_model_get_vocab(const struct llama_model * model);
 bool llama_model_is_diffusion(const struct llama_model * model);
+bool llama_model_is_recurrent(const struct llama_model * model);
+bool llama_model_is_hybrid(const struct llama_model * model);
 uint64_t llama_model_size(const struct llama_model * model);
 uint64_t llama_model_n_params(const struct llama_model * model);
 int32_t llama_model_n_ctx_train(const struct llama_model * model);

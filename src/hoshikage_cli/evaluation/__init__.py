@@ -1,0 +1,1 @@
+"""EleutherAI's lm-eval on our models; needs the extra `eval`."""
