@@ -170,10 +170,10 @@ class Blocks:
         """Before this position nothing will change any more."""
         if self._turn is None:
             return self.length
+        changing = self.canvas.masked(0, self.length)
         if self.profile.edit_threshold is not None:
-            return self._turn.scope.start
-        masked = self.canvas.masked(0, self.length)
-        return int(masked[0]) if len(masked) else self.length
+            changing = self.canvas.generated(self._turn.scope.start, self.length)
+        return int(changing[0]) if len(changing) else self.length
 
     @property
     def over(self) -> bool:
