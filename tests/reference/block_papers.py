@@ -3,7 +3,8 @@ pass over everything that is visible. Nothing here comes from `hoshikage_cli.dec
 
 A model gives cells(tokens, sees) and rows(cells, sees), where sees[i][j] says whether position i
 sees j. Temperature 0. Each function yields (text so far, passes so far) after each pass: passes
-that denoise, and those whose last row gives a block's first token. Rules written > here differ from
+that denoise, and those whose last row gives a block's first token. Clean blocks are read in the
+pass that follows them, but where they are read in another way. Rules written > here differ from
 >= in ties alone, so limits are to be such as no probability meets.
 """
 
@@ -224,7 +225,7 @@ def sdlm(model, prompt, length, size, limit, mask, ends=()):
     while n < p + length:
         window = x + [mask] * (size - 1)
         z = rows_of(model, window, causal_sees(n - 1 + size, n - 1))
-        passes += 1
+        passes += 1 if n == 1 else 2  # what is before the window is read causally, by itself
         found = [guess(z[n - 1 + k], mask) for k in range(size)]
         kept = 0
         while kept < size and found[kept].p > limit:

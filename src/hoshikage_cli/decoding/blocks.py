@@ -122,9 +122,9 @@ class Blocks:
     `prompt_length`. The block under way is always that of the first mask: blocks before it are
     finished for good, and a mask of the prompt is filled in sight of its own block alone.
 
-    A step makes one pass (nfe 1) over the block or a part of it. The reading of finished text is
-    counted in the positions of the step that first needs it, as if nothing but this run were
-    cached; a denoiser that reads it in passes of its own counts those itself.
+    A step is one pass over the block or a part of it, in which finished text is read as well, where
+    both are read alike; else that is a pass of its own. That is how steps are counted, as if
+    nothing but this run were cached; a denoiser that needs more passes counts those itself.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class Blocks:
         self._total = self._most()
         self._ended = False
         self._began: float | None = None
-        self._evaluated: int | None = None  # by the pass that `ask` asked for, until `answer`
+        self._cost: tuple[int, int] | None = None  # of what `ask` asked for, until `answer`
         self._index = 0
         self._read = 0  # so much of the text was read when it was finished
         self._seen: int | None = None  # where the block begins that a pass has seen whole
@@ -194,21 +194,20 @@ class Blocks:
 
     def ask(self) -> list[Query]:
         """The query of the next step: rows that predict the positions in question."""
-        if self._turn is None or self._began is None or self._evaluated is not None:
+        if self._turn is None or self._began is None or self._cost is not None:
             raise RuntimeError("a run is asked after it began, before its end, and once a step")
         turn, area = self._turn, self._turn.area
         window = self._window(turn)
-        width = area.end - area.start if window is None else len(window)
-        self._evaluated = area.start - self._read + (0 if turn.first else width)
+        self._cost = self._cost_of(turn, area.end - area.start if window is None else len(window))
         self._read = area.start
         tokens = self.canvas.tokens[: area.end]
         return [Query(tokens, turn.positions, window, self.sequence, area.origin)]
 
     def answer(self, rows: list[Rows]) -> Step:
         """Make the step that was asked about, with the rows of its query."""
-        if self._turn is None or self._evaluated is None:
+        if self._turn is None or self._cost is None:
             raise RuntimeError("a run is answered after it has asked")
-        turn, evaluated = self._turn, self._evaluated
+        turn, cost = self._turn, self._cost
         view = self._view(turn, rows[0])
         chosen = np.concatenate([self._unmasked(view), self._edited(view)])
         commits = view.commits(chosen)
@@ -216,9 +215,9 @@ class Blocks:
         self._moving = len(chosen) > 0
         if not self._moving and self.profile.reads_alike:
             self._read = turn.area.end  # as it stands, which is how it stays
-        self._evaluated, self._index = None, self._index + 1
+        self._cost, self._index = None, self._index + 1
         self._turn = next(self._turns, None)
-        return self._step(turn, commits, evaluated)
+        return self._step(turn, commits, *cost)
 
     # --------------------------------------------------------------------- what comes next
 
@@ -300,6 +299,14 @@ class Blocks:
         self._seen = None if turn.first else turn.area.start
         return None
 
+    def _cost_of(self, turn: Turn, width: int) -> tuple[int, int]:
+        """Positions that a step evaluates, and passes: `width` of the block, and finished text that
+        is new; a first token comes with the latter."""
+        text = turn.area.start - self._read
+        if turn.first:
+            return text, 1
+        return text + width, 1 if self.profile.reads_alike or text == 0 else 2
+
     def _view(self, turn: Turn, rows: Rows) -> View:
         rule = replace(self.rule, temperature=0.0) if turn.first else self.rule
         masked = self.canvas.tokens[turn.positions] == self.canvas.mask_token
@@ -344,7 +351,7 @@ class Blocks:
         other = view.proposal.tokens != view.canvas[view.positions]
         return np.flatnonzero(~view.masked & other & over_threshold(view, least))
 
-    def _step(self, turn: Turn, commits: tuple[Commit, ...], evaluated: int) -> Step:
+    def _step(self, turn: Turn, commits: tuple[Commit, ...], positions: int, nfe: int) -> Step:
         """What is seen of a step: nothing beyond the answer's length."""
         canvas = self.canvas.snapshot()[: self.length]
         return Step(
@@ -354,7 +361,7 @@ class Blocks:
             canvas=canvas,
             masked=int((canvas == self.canvas.mask_token).sum()),
             block=(turn.scope.start, min(turn.scope.end, self.length)),
-            positions_decoded=evaluated,
-            nfe=1,
+            positions_decoded=positions,
+            nfe=nfe,
             elapsed=time.perf_counter() - (self._began or 0.0),
         )
