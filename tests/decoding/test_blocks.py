@@ -181,6 +181,14 @@ def test_first_tokens_come_from_the_text_before() -> None:
     assert [step.positions_decoded for step in firsts] == [4, 4]
 
 
+def test_without_a_prompt_the_first_token_is_denoised() -> None:
+    profile = Profile(4, first_token="autoregressive")
+    denoiser = Told(in_turn)
+    run(denoiser, profile, 0, 8)
+    assert denoiser.asked[0].positions.tolist() == [0, 1, 2, 3]
+    assert [4] in [query.positions.tolist() for query in denoiser.asked]
+
+
 def test_the_parts_of_a_block_are_filled_in_turn() -> None:
     profile = Profile(8, sub_block=3)
     steps = run(Told(in_turn), profile, 8, 8)
@@ -242,6 +250,18 @@ def test_a_token_is_replaced_where_the_other_is_sure_enough() -> None:
     assert run(Told(wants), EDITING, 4, 4)[-1].canvas[4:].tolist() == [5] * 4
     profile = replace(EDITING, edit_threshold=0.19, max_post_steps=1)
     assert run(Told(wants), profile, 4, 4)[-1].canvas[4:].tolist() == [6] * 4
+
+
+def test_parts_may_be_edited() -> None:
+    profile = replace(EDITING, block_length=6, sub_block=3)
+    steps = run(Told(in_turn), profile, 6, 6)
+    assert [(step.block, len(step.commits)) for step in steps] == [
+        ((6, 9), 3),
+        ((6, 9), 0),
+        ((9, 12), 3),
+        ((9, 12), 0),
+    ]
+    assert [step.positions_decoded for step in steps] == [12, 6, 6, 6]
 
 
 # -------------------------------------------------------------------------------- where it ends

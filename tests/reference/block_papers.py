@@ -91,8 +91,7 @@ def sdar(model, prompt, length, size, steps, mode, limit, mask, ends=()):
             taken = masked[:quota] if mode == "sequential" else largest(x0, masked, quota)
             if mode == "dynamic":
                 over = [i for i in masked if x0[i].p > limit]
-                # Late in a block a share may be none; where it is open, one at least.
-                taken = over if len(over) >= max(1, quota) else largest(x0, masked, max(1, quota))
+                taken = over if len(over) >= quota else largest(x0, masked, quota)
             for i in taken:
                 x[i] = x0[i].token
             yield x[: p + length], passes

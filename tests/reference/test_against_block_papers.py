@@ -191,10 +191,11 @@ def test_nemotron(prompt, length, size, seed, sharpness, ends, steps, limit) -> 
 
 
 @many
-@given(**SHAPES, limit=st.sampled_from(LIMITS))
-def test_sdlm(prompt, length, size, seed, sharpness, ends, limit) -> None:
+@given(**SHAPES, limit=st.sampled_from(LIMITS), steps=STEPS)
+def test_sdlm(prompt, length, size, seed, sharpness, ends, limit, steps) -> None:
     size = max(2, size)
-    profile = replace(PROFILES["sdlm"], block_length=size, parallel=at_least(limit))
+    changed = {"block_length": size, "parallel": at_least(limit), "steps": steps}
+    profile = replace(PROFILES["sdlm"], **changed)
     paper = partial(block_papers.sdlm, size=size, limit=limit)
     compare(
         profile, paper, text(prompt, (), seed), length, seed=seed, sharpness=sharpness, ends=ends

@@ -35,7 +35,8 @@ GRIDS: dict[str, Callable[[int, int], int]] = {
 """Of (first mask, prompt length): a position where a block begins."""
 
 QUOTAS = {"even": even_quota, "one": one_quota}
-"""Of (step, block, masked, eps): how many a step commits at least."""
+"""Of (step, block, masked, eps): how many a step commits at least. One or more while any is masked,
+and in the last step all."""
 
 
 @dataclass(frozen=True)
@@ -266,15 +267,14 @@ class Blocks:
 
     def _scope(self, area: Area, first: int) -> Block:
         """What is in question when `first` is the first mask of a block."""
-        start, end = area.start, area.end
+        start, end, steps = area.start, area.end, self.profile.steps
         if self.profile.grid == "moving":
-            start, end = first, area.end + 1
+            start, end, steps = first, area.end + 1, 0
         elif size := self.profile.sub_block:
             part = first - (first - area.origin) % self.profile.block_length % size
             start, end = max(start, part), min(end, part + size)
         masks = len(self.canvas.masked(start, end))
-        moving = self.profile.grid == "moving"
-        return Block(start, end, masks if moving else self.profile.steps or masks, masks)
+        return Block(start, end, steps or masks, masks)
 
     def _most(self) -> int:
         """How many steps there are at most: each unmasks something, but for those that edit."""
@@ -302,7 +302,7 @@ class Blocks:
     def _cost_of(self, turn: Turn, width: int) -> tuple[int, int]:
         """Positions that a step evaluates, and passes: `width` of the block, and finished text that
         is new; a first token comes with the latter."""
-        text = turn.area.start - self._read
+        text = max(0, turn.area.start - self._read)
         if turn.first:
             return text, 1
         return text + width, 1 if self.profile.reads_alike or text == 0 else 2
@@ -310,24 +310,18 @@ class Blocks:
     def _view(self, turn: Turn, rows: Rows) -> View:
         rule = replace(self.rule, temperature=0.0) if turn.first else self.rule
         masked = self.canvas.tokens[turn.positions] == self.canvas.mask_token
+        due = QUOTAS[self.profile.quota](turn.step, turn.scope, int(masked.sum()), 0.0)
         return View(
             positions=turn.positions,
             masked=masked,
             proposal=self.proposer(rows, None, turn.positions, self._index, rule),
             canvas=self.canvas.view(),
             block=turn.scope,
-            quota=self._least(turn, int(masked.sum())),
+            quota=due,
             step=self._index,
             seed=rule.seed,
             divergences=self._divergences(turn.positions, rows),
         )
-
-    def _least(self, turn: Turn, masked: int) -> int:
-        """How many a step unmasks at least; in the last step of a scope all."""
-        if turn.step >= turn.scope.steps - 1:
-            return masked
-        quota = QUOTAS[self.profile.quota](turn.step, turn.scope, masked, 0.0)
-        return quota if self.chooser.rule is None else max(1, quota)
 
     def _divergences(self, positions: Indices, rows: Rows) -> Floats:
         """How far the distributions have moved, for a rule that asks for it."""

@@ -62,7 +62,8 @@ class Profile:
     """How many a step commits at least: an equal share of the block's masks (`even`), or `one`, and
     in the last step all."""
     steps: int = 0
-    """Steps of a block, or of a part of it, at most; 0: as many as it has masks."""
+    """Steps of a block, or of a part of it, at most; 0: as many as it has masks. A moving block has
+    one in any case."""
     edit_threshold: float | None = None
     """A token of the block is replaced by another that is at least so probable; None: never."""
     max_post_steps: int = 16
