@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import tempfile
 from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from .errors import RunError, SettingsError
+from .errors import RunError, SettingsError, shortened
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
 CONFIG = "the config file"
 """What a file is called in messages, unless whoever reads it says otherwise."""
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """A file to be read, or /dev/null. Raises RunError for a pipe, a socket or a device, which
+    could keep us waiting for ever; OSError as `open` does."""
+    # Without O_NONBLOCK, to open a named pipe is to wait for whoever writes to it.
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NO_WAIT))  # noqa: SIM115
+    found = os.fstat(file.fileno())
+    if stat.S_ISREG(found.st_mode) or os.path.samestat(found, os.stat(os.devnull)):
+        return file
+    file.close()
+    raise RunError(f"{path} is no regular file: give the path of one")
+
+
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -25,11 +42,14 @@ def write_whole(path: Path, text: str) -> None:
     """
     target = Path(os.path.realpath(path))
     try:
+        text.encode("utf-8")
         target.parent.mkdir(parents=True, exist_ok=True)
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
         _replace(target, text, mode)
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror}") from None
+    except UnicodeEncodeError:
+        raise RunError(f"cannot write {path}: what is to be written is not UTF-8 text") from None
 
 
 def _replace(target: Path, text: str, mode: int) -> None:
@@ -48,10 +68,11 @@ def _replace(target: Path, text: str, mode: int) -> None:
 def read_text(path: Path, what: str = CONFIG) -> str | None:
     """A file's text, None without one. Raises SettingsError for one that cannot be read."""
     try:
-        return path.read_text(encoding="utf-8")
+        with TextIOWrapper(open_regular(path), encoding="utf-8") as file:
+            return file.read()
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, RunError) as error:
         raise SettingsError(f"cannot read {what} {path}: {error}") from None
 
 
@@ -63,8 +84,11 @@ def parse_toml(text: str, path: Path, what: str = CONFIG) -> dict[str, Any]:
         import tomli as tomllib
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{what} {path} is not valid TOML: {error}") from None
+    except RecursionError:
+        raise SettingsError(f"{what} {path} is not valid TOML: it is nested too deeply") from None
+    except ValueError as error:
+        reason = shortened(str(error))
+        raise SettingsError(f"{what} {path} is not valid TOML: {reason}") from None
 
 
 def document_of(path: Path, what: str = CONFIG) -> TOMLDocument:
@@ -73,4 +97,7 @@ def document_of(path: Path, what: str = CONFIG) -> TOMLDocument:
 
     text = read_text(path, what) or ""
     parse_toml(text, path, what)
-    return tomlkit.parse(text)
+    try:
+        return tomlkit.parse(text)
+    except RecursionError:
+        raise SettingsError(f"{what} {path} is nested too deeply to be changed") from None

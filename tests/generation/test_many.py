@@ -88,7 +88,15 @@ def test_a_cache_evaluates_fewer_positions(generator, cache):
 @pytest.mark.parametrize("rule", RULES)
 def test_parallel_commits_need_fewer_evaluations(generator, rule):
     one_a_step = generator.generate(PROMPTS[2], steps=0, block_length=32)
-    sure = {"threshold": 0.7, "factor": 1.0, "entropy_bound": 0.5}
+    sure = {
+        "threshold": 0.7,
+        "factor": 1.0,
+        "entropy_bound": 0.5,
+        "entropy_threshold": 0.5,
+        "entropy_exit": 1.5,
+        "klass": 0.1,
+        "rule": lambda view: view.proposal.probability > 0.7,
+    }
     result = generator.generate(PROMPTS[2], steps=0, block_length=32, **{rule: sure[rule]})
     assert result.nfe < one_a_step.nfe
 

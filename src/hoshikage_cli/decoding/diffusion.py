@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from .proposal import ProposalRule, Proposer, edited_logits, propose
 from .schedule import Block, Schedule, blocks, one_a_step, schedule_of
 from .selection import Algorithm, algorithm_of
 from .step import Commit, Step
+from .telling import candidates, kept, with_logprobs
 from .view import Decision, Flags, Floats, Indices, View
 
 Rows = NDArray[np.float32]
@@ -59,6 +60,11 @@ class DiffusionPlan:
     """What a pass evaluates afresh."""
     rule: ProposalRule = field(default_factory=ProposalRule)
     """How logits become proposals."""
+    trace_proposals: int | None = None
+    """Steps tell so many of the likeliest tokens of each position in question; None: no positions.
+    """
+    logprobs: int | None = None
+    """Commits tell their log-probabilities, and so many alternatives; None: neither."""
 
     def __post_init__(self) -> None:
         alone = self.decide is not None or algorithm_of(self.algorithm).draw is not None
@@ -70,6 +76,11 @@ class DiffusionPlan:
     def sequences_needed(self) -> int:
         """How many canvases a pass evaluates: with guidance a second one, without the prompt."""
         return 2 if self.rule.guidance > 0 else 1
+
+    @property
+    def telling_rule(self) -> ProposalRule:
+        """The rule, with as many of the likeliest tokens kept as are to be told."""
+        return replace(self.rule, keep=kept(self.rule.keep, self.trace_proposals, self.logprobs))
 
 
 @dataclass(frozen=True)
@@ -105,6 +116,7 @@ class Diffusion:
         self.plan = plan
         self.proposer = proposer
         self.algorithm = algorithm_of(plan.algorithm)
+        self.proposal_rule = plan.telling_rule
         self.rule = rule_of(plan.parallel) if plan.parallel is not None else None
         late = plan.end_tokens if plan.eos_policy == "last" else ()
         self.chooser = Chooser(self.algorithm, self.rule, plan.alg_temp, late)
@@ -182,7 +194,8 @@ class Diffusion:
         self.cache.committed(changed)
         self._evaluated, self._moving = None, len(changed) > 0
         self._turn = next(self._turns, None)
-        return self._step(turn, commits, remasked, evaluated)
+        step = self._step(turn, commits, remasked, evaluated)
+        return self._telling(step, view, decision.commit)
 
     # ----------------------------------------------------------------------- one step
 
@@ -218,7 +231,8 @@ class Diffusion:
         return quota if self.rule is None else max(1, quota)
 
     def _view(self, turn: Turn, rows: list[Rows]) -> View:
-        rule, masked = self.plan.rule, self.canvas.tokens[turn.positions] == self.canvas.mask_token
+        rule = self.proposal_rule
+        masked = self.canvas.tokens[turn.positions] == self.canvas.mask_token
         return View(
             positions=turn.positions,
             masked=masked,
@@ -255,6 +269,17 @@ class Diffusion:
             nfe=self.sequences_needed,
             elapsed=time.perf_counter() - (self._began or 0.0),
             remasked=tuple(remasked.tolist()),
+        )
+
+    def _telling(self, step: Step, view: View, chosen: Indices) -> Step:
+        """The step with what else is to be told of it."""
+        plan, proposal = self.plan, view.proposal
+        if proposal.likeliest is None:
+            return step
+        return replace(
+            step,
+            commits=with_logprobs(step.commits, chosen, proposal, plan.logprobs),
+            proposals=candidates(view.positions, proposal, plan.trace_proposals),
         )
 
 

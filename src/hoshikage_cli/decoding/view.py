@@ -52,11 +52,14 @@ class View:
     def commits(self, chosen: Indices) -> tuple[Commit, ...]:
         """The proposals of some of the positions as commits, while the canvas is as it was."""
         proposal = self.proposal
-        columns = (self.positions, proposal.tokens, proposal.probability, proposal.runner_up)
         standing = self.canvas[self.positions].astype(object)
         standing[self.masked] = None
+        columns = (self.positions, proposal.tokens, proposal.probability, proposal.runner_up)
         rows = zip(*(column[chosen].tolist() for column in (*columns, standing)), strict=True)
-        return tuple(Commit(*row) for row in rows)
+        return tuple(
+            Commit(position, token, confidence, other, replaced=stood)
+            for position, token, confidence, other, stood in rows
+        )
 
 
 @dataclass(frozen=True)

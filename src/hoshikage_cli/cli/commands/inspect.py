@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ...models.check import check_whole
 from ...models.find import find_model
-from ...models.header import ArrayLength, Header, check_whole, read_header
+from ...models.header import ArrayLength, Header, read_header
 from ..exits import Exit
 from ..help import OTHERS
 from ..options import REQUIRED, argument, flag, with_options

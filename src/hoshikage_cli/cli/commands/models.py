@@ -17,10 +17,11 @@ app = typer.Typer(
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON array.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Nothing on stderr but errors.")]
 
 
 @app.callback()
-def models(context: typer.Context, json: AsJson = False) -> int | None:
+def models(context: typer.Context, json: AsJson = False, quiet: Quiet = False) -> int | None:
     """Models on this machine: list them, and give files names for -m.
 
     Listed are the shipped models, files that were given names, and what lies in the folders of
@@ -30,39 +31,54 @@ def models(context: typer.Context, json: AsJson = False) -> int | None:
 
 
 @app.command("list")
-def list_models(json: AsJson = False) -> int:
+def list_models(context: typer.Context, json: AsJson = False) -> int:
     """List the models that -m knows by name."""
-    return print_models(json)
+    return print_models(json or _typed_before(context, "json"))
+
+
+def _typed_before(context: typer.Context, switch: str) -> bool:
+    """Whether a switch stands behind `models`, in front of what is to be done."""
+    return context.parent is not None and bool(context.parent.params[switch])
 
 
 @app.command("add")
 def add(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name, as in -m NAME.")],
     path: Annotated[str, typer.Argument(metavar="FILE", help="A GGUF file.")],
 ) -> int:
     """Give a file a name; an earlier file of that name is forgotten."""
     from pathlib import Path
 
+    from ...models.check import check
     from ...models.find import find_model
-    from ...models.header import check_whole, read_header
+    from ...models.header import read_header
     from ...models.registry import add_alias
     from ..exits import Exit
     from ..streams import note
 
     file = find_model(Path(path).expanduser())
-    check_whole(read_header(file))
+    check(read_header(file))
     before = add_alias(name, file)
-    note(f"{name} stands for {file.absolute()}" + (f", no longer for {before}" if before else ""))
+    if not _typed_before(context, "quiet"):
+        changed = f", no longer for {before}" if before else ""
+        note(f"{name} stands for {file.absolute()}{changed}")
     return Exit.OK
 
 
 @app.command("rm")
-def rm(name: Annotated[str, typer.Argument(metavar="NAME", help="A name that was given.")]) -> int:
+def rm(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name that was given.")],
+) -> int:
     """Take a name away again; the file stays."""
     from ...models.registry import remove_alias
     from ..exits import Exit
+    from ..streams import note
 
     remove_alias(name)
+    if not _typed_before(context, "quiet"):
+        note(f"{name} is no name any more; its file stays")
     return Exit.OK
 
 
