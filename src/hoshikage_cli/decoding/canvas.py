@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 class Canvas:
     """Tokens (L,) under way. What was given never changes, and a committed token only where a step
-    function replaces it or takes it back.
+    function or an edit replaces it, or the former takes it back.
 
     `given` marks what was not masked at the start; masks may also stand inside the prompt.
     """

@@ -27,8 +27,8 @@ class Query:
     sequence: int = 0
     """Which cached canvas this is; guidance keeps the unconditional twin in another one."""
     origin: int = 0
-    """A position where a block begins, for a model that reads in blocks: 0, or where the prompt
-    ends."""
+    """A position where a block begins, for a model that reads in blocks: 0, where the prompt ends,
+    or where the block at hand does."""
 
 
 class Denoiser(Protocol):

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from .cache import Cache, CachePlan
 from .canvas import Canvas
+from .choice import Chooser
 from .denoiser import Denoiser, Query
 from .guidance import unconditional_canvas
 from .movement import Movement
 from .parallel import ParallelRule, Rule, rule_of
 from .proposal import ProposalRule, Proposer, edited_logits, propose
 from .schedule import Block, Schedule, blocks, one_a_step, schedule_of
-from .selection import Algorithm, algorithm_of, perturbed, ranked
+from .selection import Algorithm, algorithm_of
 from .step import Commit, Step
 from .telling import candidates, kept, with_logprobs
 from .view import Decision, Flags, Floats, Indices, View
@@ -117,6 +118,8 @@ class Diffusion:
         self.algorithm = algorithm_of(plan.algorithm)
         self.proposal_rule = plan.telling_rule
         self.rule = rule_of(plan.parallel) if plan.parallel is not None else None
+        late = plan.end_tokens if plan.eos_policy == "last" else ()
+        self.chooser = Chooser(self.algorithm, self.rule, plan.alg_temp, late)
         schedule = schedule_of(plan.schedule)
         self.schedule = schedule if plan.steps else one_a_step(schedule)
         self.end_tokens = np.array(sorted(plan.end_tokens), np.int32)
@@ -182,9 +185,9 @@ class Diffusion:
         turn, evaluated = self._turn, self._evaluated
         view = self._view(turn, rows)
         decide = self.plan.decide
-        decision = _decided(turn, view, decide(view)) if decide else self._select(view)
+        decision = _decided(turn, view, decide(view)) if decide else self.chooser.choose(view)
+        commits = view.commits(decision.commit)
         committed, remasked = view.positions[decision.commit], view.positions[decision.remask]
-        commits = _commits(view, decision.commit)
         self.canvas.commit(committed, view.proposal.tokens[decision.commit])
         self.canvas.remask(remasked)
         changed = np.concatenate([committed, remasked])
@@ -251,35 +254,6 @@ class Diffusion:
         edited = (edited_logits(z, u, self.plan.rule)[0] for z, u in map(_with_twin, single))
         return self.movement.note(positions, edited)
 
-    def _select(self, view: View) -> Decision:
-        """So many of the most trusted as the step has to commit, and whatever else the parallel
-        rule accepts."""
-        if self.algorithm.draw is not None:
-            return Decision(np.arange(len(view.positions)))
-        late = self._late(view)
-        order = ranked(self._scores(view), late)
-        first = np.arange(len(order)) < view.quota
-        return Decision(order[first | self._accepted(view, late)[order]])
-
-    def _scores(self, view: View) -> Floats:
-        scores, alg_temp = self.algorithm.score(view), self.plan.alg_temp
-        if alg_temp <= 0:
-            return scores
-        return perturbed(scores, alg_temp, view.positions, view.step, view.seed)
-
-    def _late(self, view: View) -> Flags:
-        """What is to be committed behind all others."""
-        late = np.isin(view.proposal.tokens, self.end_tokens)
-        return late if self.plan.eos_policy == "last" else np.zeros_like(late)
-
-    def _accepted(self, view: View, late: Flags) -> Flags:
-        """What the parallel rule accepts of all that is not late."""
-        accepted = np.zeros(len(late), bool)
-        if self.rule is not None:
-            counted = np.flatnonzero(~late)
-            accepted[counted] = self.rule.accepts(view.only(counted))
-        return accepted
-
     def _step(
         self, turn: Turn, commits: tuple[Commit, ...], remasked: Indices, evaluated: int
     ) -> Step:
@@ -326,16 +300,3 @@ def _decided(turn: Turn, view: View, decision: Decision) -> Decision:
 def _with_twin(rows: list[Rows]) -> tuple[Rows, Rows | None]:
     """Conditional rows, and the unconditional ones or None."""
     return rows[0], rows[1] if len(rows) > 1 else None
-
-
-def _commits(view: View, chosen: Indices) -> tuple[Commit, ...]:
-    """Made while the view still shows what stood there."""
-    proposal, masked = view.proposal, view.masked[chosen].tolist()
-    columns = (view.positions, proposal.tokens, proposal.probability, proposal.runner_up)
-    standing = view.canvas[view.positions[chosen]].tolist()
-    replaced = [None if was else token for was, token in zip(masked, standing, strict=True)]
-    rows = zip(*(column[chosen].tolist() for column in columns), strict=True)
-    return tuple(
-        Commit(position, token, confidence, runner_up, replaced=other)
-        for (position, token, confidence, runner_up), other in zip(rows, replaced, strict=True)
-    )

@@ -90,6 +90,11 @@ def rule_of(named: ParallelRule | Rule | Callable[[View], Flags]) -> Rule:
     return named if isinstance(named, Rule) else Rule(named)
 
 
+def prefix_of(rule: Rule) -> Rule:
+    """What a rule accepts up to the first position that it does not accept (SDLM)."""
+    return Rule(lambda view: np.logical_and.accumulate(rule.accepts(view)), rule.memory)
+
+
 def _by_probability(view: View) -> Indices:
     return np.argsort(-view.proposal.probability, kind="stable")
 

@@ -65,6 +65,11 @@ def even_quota(step: int, block: Block, masked: int, eps: float) -> int:
     return min(masked, block.masks // block.steps + (step < block.masks % block.steps))
 
 
+def one_quota(step: int, block: Block, masked: int, eps: float) -> int:
+    """One, and in the last step all."""
+    return masked if step >= block.steps - 1 else min(masked, 1)
+
+
 def linear_quota(step: int, block: Block, masked: int, eps: float) -> int:
     """After pass j floor(masks (steps - j) / steps) remain; the last fills all (RND1)."""
     remaining = block.masks * max(0, block.steps - step - 1) // block.steps

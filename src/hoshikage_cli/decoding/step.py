@@ -25,7 +25,7 @@ class Commit:
     alternatives: tuple[tuple[int, float], ...] = ()
     """The likeliest tokens with log-probabilities, as many as were asked for."""
     replaced: int | None = None
-    """The token that stood there, for a step function that puts another in its place."""
+    """The token that stood there, where a step puts another in its place."""
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,56 @@
-"""Several canvases side by side: their forward passes share batches."""
+"""Several runs side by side: their forward passes share batches."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .denoiser import Denoiser
+from .denoiser import Denoiser, Query
 from .diffusion import Diffusion, DiffusionPlan
 from .proposal import Proposer, propose
 from .step import Step
 
-Admission = Callable[[int, bool], Iterable[Diffusion]]
+Rows = NDArray[np.float32]
+
+
+class Decoding(Protocol):
+    """A run without its forward passes, as `Diffusion` and `blocks.Blocks` are."""
+
+    sequence: int
+    """The first of the denoiser's that it was given."""
+
+    @property
+    def sequences_needed(self) -> int:
+        """How many of the denoiser's sequences it needs."""
+
+    @property
+    def over(self) -> bool:
+        """Whether no step is left to make."""
+
+    def begin(self, sequence: int) -> None:
+        """Take a sequence of the denoiser, and those behind it that it needs."""
+
+    def ask(self) -> list[Query]:
+        """What it needs for its next step."""
+
+    def answer(self, rows: list[Rows]) -> Step:
+        """Make that step, with one array of rows a query."""
+
+
+Run = TypeVar("Run", bound=Decoding)
+
+Admission = Callable[[int, bool], Iterable[Run]]
 """arrivals(free, idle): up to `free` runs that are to begin now. When nothing is under way (`idle`)
 none means that it is over; it may wait then, and not otherwise."""
 
 
 def together(
-    denoiser: Denoiser, arrivals: Admission, sequences: int = 1
-) -> Iterator[tuple[Diffusion, Step | None]]:
-    """Run canvases as they arrive, as many at a time as the denoiser has room for.
+    denoiser: Denoiser, arrivals: Admission[Run], sequences: int = 1
+) -> Iterator[tuple[Run, Step | None]]:
+    """Make the steps of runs as they arrive, as many at a time as the denoiser has room for.
 
     sequences: how many of the denoiser's each of them needs. Yields (run, step) as steps are made,
     and (run, None) behind the last one. Each run gives the tokens that it gives alone, as far as
@@ -31,7 +61,7 @@ def together(
             f"a run needs {sequences} sequences and the denoiser has {denoiser.max_sequences}"
         )
     free = list(range(0, denoiser.max_sequences - sequences + 1, sequences))
-    under_way: list[Diffusion] = []
+    under_way: list[Run] = []
     while True:
         arrived = list(arrivals(len(free), not under_way))
         if not arrived and not under_way:
@@ -47,7 +77,7 @@ def together(
             yield run, None
 
 
-def _pass(denoiser: Denoiser, runs: list[Diffusion]) -> list[tuple[Diffusion, Step]]:
+def _pass(denoiser: Denoiser, runs: list[Run]) -> list[tuple[Run, Step]]:
     """One step of each run, out of one call of the denoiser."""
     if not runs:
         return []
@@ -57,16 +87,22 @@ def _pass(denoiser: Denoiser, runs: list[Diffusion]) -> list[tuple[Diffusion, St
     return [(run, run.answer(mine)) for run, mine in zip(runs, answered, strict=True)]
 
 
-def all_at_once(runs: Iterable[Diffusion]) -> Admission:
+def all_at_once(runs: Iterable[Run]) -> Admission[Run]:
     """Admission of runs that are all there already."""
     waiting = list(runs)
 
-    def arrivals(free: int, idle: bool) -> list[Diffusion]:
+    def arrivals(free: int, idle: bool) -> list[Run]:
         admitted = waiting[:free]
         del waiting[:free]
         return admitted
 
     return arrivals
+
+
+def alone(denoiser: Denoiser, run: Decoding) -> Iterator[Step]:
+    """The steps of one run."""
+    steps = together(denoiser, all_at_once([run]), run.sequences_needed)
+    return (step for _, step in steps if step is not None)
 
 
 def diffuse(
@@ -82,6 +118,4 @@ def diffuse(
     commit nothing costs no forward pass and is passed over, which is exact because every random
     number belongs to its step and position.
     """
-    run = Diffusion(denoiser, tokens, prompt_length, plan, proposer)
-    steps = together(denoiser, all_at_once([run]), run.sequences_needed)
-    return (step for _, step in steps if step is not None)
+    return alone(denoiser, Diffusion(denoiser, tokens, prompt_length, plan, proposer))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .proposal import Proposal
 from .schedule import Block
+from .step import Commit
 
 Indices = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -46,6 +47,18 @@ class View:
             masked=self.masked[chosen],
             proposal=self.proposal.only(chosen),
             divergences=self.divergences[:, chosen],
+        )
+
+    def commits(self, chosen: Indices) -> tuple[Commit, ...]:
+        """The proposals of some of the positions as commits, while the canvas is as it was."""
+        proposal = self.proposal
+        standing = self.canvas[self.positions].astype(object)
+        standing[self.masked] = None
+        columns = (self.positions, proposal.tokens, proposal.probability, proposal.runner_up)
+        rows = zip(*(column[chosen].tolist() for column in (*columns, standing)), strict=True)
+        return tuple(
+            Commit(position, token, confidence, other, replaced=stood)
+            for position, token, confidence, other, stood in rows
         )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..decoding.profile import Profile
+
 CHOICES = {
     "text": ("block", "causal"),
     "block": ("both ways", "causal"),
@@ -48,3 +50,14 @@ class BlockAttention:
         """What is added to positions, so that blocks begin at multiples of their length, as the
         library counts them. A text that is read causally can be cut anywhere."""
         return -origin % self.length if self.text == "block" else 0
+
+
+def attention_of(profile: Profile) -> BlockAttention:
+    """What a profile says of it."""
+    return BlockAttention(
+        length=profile.block_length,
+        text=profile.text_attention,
+        block=profile.block_attention,
+        shift=profile.shift,
+        first=profile.first_token,
+    )
