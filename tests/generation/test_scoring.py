@@ -253,7 +253,8 @@ def test_tokens_are_taken_as_they_are(writer):
 def test_a_mask_in_the_prompt_is_refused(tiny):
     mask = tiny.model.vocabulary.text(tiny.model.mask_token)
     with pytest.raises(UsageError, match="mask token"):
-        tiny.score("x", f"What is {mask}?")
+        tiny.score("x", f"What is {mask}?", parse_special=True)
+    assert tiny.score("x", f"What is {mask}?").log_likelihood < 0  # spelled, it is mere text
 
 
 def test_every_method_has_its_kind():

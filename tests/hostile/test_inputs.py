@@ -114,7 +114,7 @@ def test_pipes_among_the_models(tmp_path, said, monkeypatch, capfd):
 def test_records_of_a_batch(tmp_path, said, record):
     prompts, results = tmp_path / "p.jsonl", tmp_path / "r.jsonl"
     prompts.write_text(record + "\n")
-    said("batch", str(prompts), "-o", str(results), "-q", code=0)
+    said("batch", str(prompts), "-o", str(results), "-q", code=1)
     (result,) = map(json.loads, results.read_text().splitlines())
     assert len(result["error"]) < 2200
 

@@ -125,7 +125,7 @@ WRONG_CALLS = [
     ((*AR, "x", "--method", "order"), 2, "they have exact"),
     (("-c", "9", "Mia had a red kite and Ben had a blue one."), 1, "exceeds the context of 9"),
     (("-c", "9", "-p", QUESTION, WRONG), 1, "tokens behind a prompt of"),
-    (("x", "-p", "What is <|mask|>?"), 2, "mask token"),
+    (("x", "-p", "What is <|mask|>?", "--parse-special"), 2, "mask token"),
 ]
 
 
