@@ -1,7 +1,7 @@
 """The header of a GGUF file, read without llama.cpp: metadata and the table of tensors.
 
-Reading stops before the weights, and arrays (vocabularies of 150,000 pieces) are kept by their
-length only, so that a look at a model of any size takes a fraction of a second.
+Reading stops before the weights, and of arrays (vocabularies of 150,000 pieces) little more than
+the length is kept, so that a look at a model of any size takes a fraction of a second.
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
 
@@ -10,7 +10,8 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import prod
 from mmap import ACCESS_READ, mmap
 from os import fstat
@@ -18,12 +19,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import RunError
-from ..llama.families import ARCHITECTURE, Family, family_of
+from ..llama.families import ARCHITECTURE, MASK_IDS, Family, Recognised, recognise, shift_of
 
 MAGIC = b"GGUF"
 # struct's letters for the types of the format, by number: 8 is a string, 9 an array.
 SCALARS = dict(enumerate("BbHhIif?")) | dict(enumerate("Qqd", start=10))
 STRING, ARRAY = 8, 9
+TOKENS = "tokenizer.ggml.tokens"
 
 
 class NotAModel(RunError):
@@ -35,6 +37,8 @@ class ArrayLength:
     """What is kept of an array in the metadata."""
 
     length: int
+    texts: dict[int, str] = field(default_factory=dict)
+    """Of texts those at MASK_IDS: where a vocabulary has a mask token, if it has a known one."""
 
 
 @dataclass(frozen=True)
@@ -54,19 +58,41 @@ class Header:
     metadata: dict[str, Any]
     tensors: tuple[TensorInfo, ...]
     data_start: int
+    named: str | None = None
+    """The family that somebody says it is of."""
 
     @property
     def architecture(self) -> str:
         return str(self.metadata[ARCHITECTURE])
 
+    def as_family(self, name: str | None) -> Header:
+        """The same, said to be of this family; None: not said. Raises UsageError for one that it
+        cannot be of."""
+        said = replace(self, named=name)
+        _ = said.recognised
+        return said
+
+    @cached_property
+    def recognised(self) -> Recognised:
+        """Its family, and by what: the same that `llama.model.Model` finds."""
+        return recognise(self.metadata, self._text, self.named)
+
+    def _text(self, token: int) -> str | None:
+        tokens = self.metadata.get(TOKENS)
+        return tokens.texts.get(token) if isinstance(tokens, ArrayLength) else None
+
     @property
     def family(self) -> Family:
-        return family_of(self.metadata)
+        return self.recognised.family
 
     @property
     def kind(self) -> str:
-        """Of the model: "diffusion" or "autoregressive"."""
+        """Of the model: "diffusion", "block" or "autoregressive"."""
         return self.family.kind
+
+    @property
+    def shift_logits(self) -> bool:
+        return shift_of(self.metadata, self.family)
 
     @property
     def n_parameters(self) -> int:
@@ -164,14 +190,23 @@ class _Reader:
 
     def _array(self) -> ArrayLength:
         kind, length = self._unpack("I"), self._unpack("Q")
+        if kind == STRING:
+            return ArrayLength(length, self._texts(length))
         if kind in SCALARS:
             self._skip(length * struct.calcsize("=" + SCALARS[kind]))
-        elif kind == STRING:
-            self._skip_strings(length)
         else:
             for _ in range(length):
                 self._value(kind)
         return ArrayLength(length)
+
+    def _texts(self, length: int) -> dict[int, str]:
+        """Hop over so many texts; those at MASK_IDS are read."""
+        found, at = {}, 0
+        for index in (i for i in MASK_IDS if i < length):
+            self._skip_strings(index - at)
+            found[index], at = self._string(), index + 1
+        self._skip_strings(length - at)
+        return found
 
     def _string(self) -> str:
         return self._read(self._unpack("Q")).decode("utf-8", "replace")

@@ -83,11 +83,10 @@ def diffusion_facts(header: Header) -> dict[str, Any]:
     """Shift and block cache, which only diffusion models have."""
     if not header.family.both_ways:
         return {}
-    from ...llama.families import shift_of
     from ...llama.library import build_info
 
     return {
-        "shift_logits": shift_of(header.metadata),
+        "shift_logits": header.shift_logits,
         "block_cache": build_info().vendored,
     }
 
