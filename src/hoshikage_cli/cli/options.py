@@ -171,7 +171,7 @@ def _flags(known: Declaration) -> list[str]:
 
 
 def _metavar(known: Declaration) -> str:
-    if known.option.choices:
+    if known.option.choices and not known.option.metavar:
         listed = "|".join(known.option.choices)
         return f"[={listed}]" if known.option.bare else listed
     return known.option.metavar or METAVARS.get(known.type, "TEXT")

@@ -25,7 +25,7 @@ from ..engines.table import engine_of
 from ..errors import HoshikageError, UsageError
 from ..llama.model import Model
 from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
-from ..models.find import advice, find_model
+from ..models.find import advice, find_model, kept_with
 from ..settings.declared import Settings
 from ..settings.layers import Layers
 from ..settings.resolve import Resolved
@@ -61,10 +61,19 @@ class Generator:
     time. `close` it when no run is being iterated any more.
     """
 
-    def __init__(self, model: Model, name: str, defaults: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        name: str,
+        defaults: Mapping[str, Any] | None = None,
+        kept: Mapping[str, Any] | None = None,
+    ) -> None:
+        """defaults: settings that every call starts from. kept: those that go with the model, below
+        everything that is said of a run."""
         self.model = model
         self.name = name
         self.kind = model.family.kind
+        self._layers = Layers().of_model({**advice(model.metadata), **(kept or {})}, model.family)
         self.engine: Engine = engine_of(model)
         self.load_seconds = 0.0
         self._defaults = dict(defaults or {})
@@ -86,7 +95,7 @@ class Generator:
         Raises SettingsError for an unknown name or a value out of range.
         """
         flags = {**self._defaults, **overrides}
-        return Layers(advice=advice(self.model.metadata), kind=self.kind).resolve(flags)
+        return self._layers.resolve(flags)
 
     # ------------------------------------------------------------------------- one answer
 
@@ -423,14 +432,20 @@ def load(
     """Load a GGUF by path or shipped name (None: the default model) for generation.
 
     `settings` are option names, kept as defaults of every call. `on_progress` hears the share
-    loaded, 0 to 1. Raises UsageError for a model that is not there, ModelLoadError for a file
-    that is no model, SettingsError for an unknown or invalid setting.
+    loaded, 0 to 1. Raises UsageError for a model that is not there or cannot be of the family that
+    is named, ModelLoadError for a file that is no model, SettingsError for an unknown or invalid
+    setting.
     """
     began = time.perf_counter()
-    path = find_model(model)
-    loaded = Model(path, gpu_layers=settings.get("gpu_layers") or 0, on_progress=on_progress)
+    path, kept = find_model(model), kept_with(model)
+    loaded = Model(
+        path,
+        gpu_layers=settings.get("gpu_layers") or 0,
+        on_progress=on_progress,
+        family=settings.get("family") or kept.get("family"),
+    )
     name = str(model) if model in CATALOGUE else path.name
-    generator = Generator(loaded, name if model else DEFAULT_MODEL, settings)
+    generator = Generator(loaded, name if model else DEFAULT_MODEL, settings, kept)
     generator.resolve()
     generator.load_seconds = time.perf_counter() - began
     return generator

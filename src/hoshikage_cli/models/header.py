@@ -52,12 +52,27 @@ class TensorInfo:
 
 
 @dataclass(frozen=True)
+class Layout:
+    """How a header lies in its file, for who copies parts of it."""
+
+    order: str
+    """Its byte order, in struct's spelling."""
+    keys: dict[str, slice]
+    """Where each key stands with its value."""
+    tensors: slice
+    """Where the table of tensors stands, behind the keys."""
+    alignment: int
+    """The data begins at a multiple of it."""
+
+
+@dataclass(frozen=True)
 class Header:
     path: Path
     version: int
     metadata: dict[str, Any]
     tensors: tuple[TensorInfo, ...]
     data_start: int
+    layout: Layout
     named: str | None = None
     """The family that somebody says it is of."""
 
@@ -154,13 +169,19 @@ class _Reader:
     def header(self) -> Header:
         version = self._version()
         n_tensors, n_keys = self._unpack("Q"), self._unpack("Q")
-        metadata = {self._string(): self._value(self._unpack("I")) for _ in range(n_keys)}
+        metadata, keys = {}, {}
+        for _ in range(n_keys):
+            start, name = self.at, self._string()
+            metadata[name] = self._value(self._unpack("I"))
+            keys[name] = slice(start, self.at)
         if ARCHITECTURE not in metadata:
             raise NotAModel(f"{self.path} is a GGUF without an architecture: not a language model")
+        start = self.at
         tensors = tuple(self._tensor() for _ in range(n_tensors))
         alignment = int(metadata.get("general.alignment", 32)) or 32
+        layout = Layout(self.order, keys, slice(start, self.at), alignment)
         data_start = -(-self.at // alignment) * alignment
-        return Header(self.path, version, metadata, tensors, data_start)
+        return Header(self.path, version, metadata, tensors, data_start, layout)
 
     def _version(self) -> int:
         magic = self.data[:4]
