@@ -29,7 +29,7 @@ CMAKE_COMMON := -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON -DGGM
 	-DLLAMA_BUILD_COMMIT=$(COMMIT) -DLLAMA_BUILD_NUMBER=0
 
 .DELETE_ON_ERROR:
-.PHONY: build vendor demo test quick lint peer bench docs pictures golden clean distclean help FORCE
+.PHONY: build vendor demo test quick fuzz lint peer bench docs pictures golden clean distclean help FORCE
 
 build: $(INSTALLED) $(NATIVE) ## fetch and build llama.cpp, compile the binding, install into .venv
 
@@ -49,6 +49,12 @@ QUICK := decoding reference settings models chat trace batch display export \
 quick: $(CHECKABLE) ## run the tests that need no library and no build: seconds
 	$(BIN)/python -m pytest -m "not native and not slow" $(QUICK:%=tests/%)
 
+MUTANTS ?= 5000
+SEED ?= 0
+
+fuzz: build $(TESTABLE) ## run mutants of the shipped models, each in a process of its own (MUTANTS=500 SEED=0)
+	PYTHONPATH=tools $(BIN)/python -m fuzz --count $(MUTANTS) --seed $(SEED)
+
 lint: $(CHECKABLE) ## check the style and the types of the sources
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -57,6 +63,7 @@ lint: $(CHECKABLE) ## check the style and the types of the sources
 peer: $(PEER) ## build llama-diffusion-cli and llama-bench, unpatched, for comparisons
 
 docs: build ## write docs/reference.md from the program's help (RUNS=--runs: run the examples anew)
+	$(BIN)/python tools/write_keywords.py
 	$(BIN)/python tools/write_docs.py $(RUNS)
 
 bench: build peer $(TESTABLE) ## compare with llama-diffusion-cli and write docs/benchmarks.md

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-import corpus
 import hoshikage_cli as hk
+from demo_model import corpus
 from hoshikage_cli.batch.records import Record
 from hoshikage_cli.bench import accuracy
 from hoshikage_cli.bench.tasks import Item

@@ -21,7 +21,7 @@ from hoshikage_cli.llama.openmp import DEFAULTS
 from peer import ROOT
 
 os.environ.update(DEFAULTS)  # as the program does, and like it before the library is loaded
-sys.path += [str(ROOT / "tools"), str(ROOT / "tools" / "demo_model")]
+sys.path.append(str(ROOT / "tools"))
 
 import quality
 import speed

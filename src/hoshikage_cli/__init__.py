@@ -20,6 +20,8 @@ _HOMES = {
     "Run": "generation.run",
     "TextEvent": "generation.run",
     "Result": "generation.run",
+    "TokenLogprob": "generation.logprobs",
+    "Alternative": "generation.logprobs",
     "FilledHole": "generation.infill",
     "InfillResult": "generation.infill",
     "InfillRun": "generation.infill",
@@ -27,6 +29,9 @@ _HOMES = {
     "ScoredToken": "generation.scoring",
     "Step": "decoding.step",
     "Commit": "decoding.step",
+    "Candidates": "decoding.step",
+    "View": "decoding.view",
+    "Decision": "decoding.view",
     "TraceWriter": "trace",
     "Recording": "trace",
     "read_trace": "trace",
@@ -38,8 +43,11 @@ _HOMES = {
 __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
+    from .decoding.step import Candidates as Candidates
     from .decoding.step import Commit as Commit
     from .decoding.step import Step as Step
+    from .decoding.view import Decision as Decision
+    from .decoding.view import View as View
     from .errors import HoshikageError as HoshikageError
     from .errors import RunError as RunError
     from .errors import UsageError as UsageError
@@ -48,6 +56,8 @@ if TYPE_CHECKING:
     from .generation.infill import FilledHole as FilledHole
     from .generation.infill import InfillResult as InfillResult
     from .generation.infill import InfillRun as InfillRun
+    from .generation.logprobs import Alternative as Alternative
+    from .generation.logprobs import TokenLogprob as TokenLogprob
     from .generation.run import Result as Result
     from .generation.run import Run as Run
     from .generation.run import TextEvent as TextEvent
@@ -56,6 +66,11 @@ if TYPE_CHECKING:
     from .trace import Recording as Recording
     from .trace import TraceWriter as TraceWriter
     from .trace import read_trace as read_trace
+
+
+def __dir__() -> list[str]:
+    """What there is to use, for whoever looks from a prompt."""
+    return sorted(__all__)
 
 
 def __getattr__(name: str) -> Any:

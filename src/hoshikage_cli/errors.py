@@ -6,6 +6,7 @@
     └── RunError                    exit code 1: a run that failed; a RuntimeError
         ├── PromptTooLong
         ├── NoMaskToken
+        ├── FunctionError           engines/functions.py
         ├── NotAModel               models/header.py
         ├── ChatTemplateError       chat/template.py
         ├── TraceError              trace.py
@@ -51,6 +52,26 @@ class PromptTooLong(RunError):
 
 class NoMaskToken(RunError):
     """A diffusion model whose vocabulary names no mask token."""
+
+
+LONGEST_QUOTE = 200
+"""Characters of what was typed that a message repeats."""
+
+
+def shortened(text: str, most: int = LONGEST_QUOTE) -> str:
+    """A text as a message may repeat it: long ones without their middle."""
+    if len(text) <= most:
+        return text
+    half = most // 2
+    return f"{text[:half]}… {len(text) - 2 * half:,} characters …{text[-half:]}"
+
+
+def quoted(value: object) -> str:
+    """What was given, in quotation marks if it is text, as a message repeats it."""
+    try:
+        return shortened(repr(value))
+    except (ValueError, RecursionError):  # thousands of digits, or of brackets
+        return f"the {type(value).__name__} that was given"
 
 
 def did_you_mean(name: str, allowed: Iterable[str], likeness: float = 0.6) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from .errors import RunError, SettingsError
+from .errors import RunError, SettingsError, shortened
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -19,13 +21,32 @@ CONFIG = "the config file"
 """What a file is called in messages, unless whoever reads it says otherwise."""
 
 
+def open_regular(path: Path) -> BinaryIO:
+    """A file to be read, or /dev/null. Raises RunError for a pipe, a socket or a device, which
+    could keep us waiting for ever; OSError as `open` does."""
+    # Without O_NONBLOCK, to open a named pipe is to wait for whoever writes to it.
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NO_WAIT))  # noqa: SIM115
+    found = os.fstat(file.fileno())
+    if stat.S_ISREG(found.st_mode) or os.path.samestat(found, os.stat(os.devnull)):
+        return file
+    file.close()
+    raise RunError(f"{path} is no regular file: give the path of one")
+
+
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+
+
 def write_whole(path: Path, text: str) -> None:
     """Replace a file at once, or make it and the folders above; links and mode are kept.
 
     Raises RunError, with the old file as it was.
     """
+    try:
+        data = text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise RunError(f"cannot write {path}: what is to be written is not UTF-8 text") from None
     with replacing(path) as file:
-        file.write(text.encode("utf-8"))
+        file.write(data)
 
 
 @contextmanager
@@ -60,10 +81,11 @@ def _beside(target: Path) -> Iterator[tuple[BinaryIO, str]]:
 def read_text(path: Path, what: str = CONFIG) -> str | None:
     """A file's text, None without one. Raises SettingsError for one that cannot be read."""
     try:
-        return path.read_text(encoding="utf-8")
+        with TextIOWrapper(open_regular(path), encoding="utf-8") as file:
+            return file.read()
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, RunError) as error:
         raise SettingsError(f"cannot read {what} {path}: {error}") from None
 
 
@@ -75,8 +97,11 @@ def parse_toml(text: str, path: Path, what: str = CONFIG) -> dict[str, Any]:
         import tomli as tomllib
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{what} {path} is not valid TOML: {error}") from None
+    except RecursionError:
+        raise SettingsError(f"{what} {path} is not valid TOML: it is nested too deeply") from None
+    except ValueError as error:
+        reason = shortened(str(error))
+        raise SettingsError(f"{what} {path} is not valid TOML: {reason}") from None
 
 
 def document_of(path: Path, what: str = CONFIG) -> TOMLDocument:
@@ -85,4 +110,7 @@ def document_of(path: Path, what: str = CONFIG) -> TOMLDocument:
 
     text = read_text(path, what) or ""
     parse_toml(text, path, what)
-    return tomlkit.parse(text)
+    try:
+        return tomlkit.parse(text)
+    except RecursionError:
+        raise SettingsError(f"{what} {path} is nested too deeply to be changed") from None

@@ -17,7 +17,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from . import __version__
-from .decoding.step import Commit, Step
+from .decoding.step import Candidates, Commit, Step
 from .engines.job import Job
 from .errors import RunError, UsageError
 from .generation.run import Result, Run, TextEvent
@@ -43,6 +43,7 @@ class TraceWriter:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).expanduser()
+        self._spelled: set[int] = set()
         try:
             self._file: TextIO = self.path.open("w", encoding="utf-8", newline="\n")
         except (OSError, ValueError) as error:
@@ -87,6 +88,8 @@ class TraceWriter:
                 "nfe": step.nfe,
                 "elapsed": round(step.elapsed, 6),
                 "commits": [self._commit(commit) for commit in step.commits],
+                **self._proposals(step.proposals),
+                **({"remasked": list(step.remasked)} if step.remasked else {}),
             }
         )
 
@@ -133,11 +136,30 @@ class TraceWriter:
             **self._token(commit.token),
             "confidence": round(sure, 6) if math.isfinite(sure) else None,
             "runner_up": None if commit.runner_up is None else self._token(commit.runner_up),
+            **({} if commit.replaced is None else {"replaced": self._token(commit.replaced)}),
+        }
+
+    def _proposals(self, proposals: tuple[Candidates, ...] | None) -> dict[str, Any]:
+        """What was proposed, by ids, and the tokens that the file has not spelled yet."""
+        if proposals is None:
+            return {}
+        ids = {token for each in proposals for token, _ in each.top}
+        return {
+            "tokens": [self._token(token) for token in sorted(ids - self._spelled)],
+            "proposals": [
+                {
+                    "position": each.position,
+                    "entropy": _figures(each.entropy),
+                    "top": [[token, _figures(probability)] for token, probability in each.top],
+                }
+                for each in proposals
+            ],
         }
 
     def _token(self, token: int) -> dict[str, Any]:
         """The token and its text; its bytes where they are not text of their own, and its name
         where it has neither."""
+        self._spelled.add(token)
         data = self._words.piece(token)
         piece = data.decode("utf-8", "replace")
         told: dict[str, Any] = {"token": token, "piece": piece}
@@ -146,6 +168,11 @@ class TraceWriter:
         if not data:
             told["name"] = self._words.text(token)
         return told
+
+
+def _figures(value: float) -> float | None:
+    """A number with as many figures as anybody reads, of which there are many in a trace."""
+    return float(f"{value:.5g}") if math.isfinite(value) else None
 
 
 # ------------------------------------------------------------------------------------ reading
@@ -210,12 +237,14 @@ class Recording:
         return self.mask_token is not None
 
     def _replayed(self, before: Callable[[Step], bool]) -> Iterator[Step]:
-        canvas = list(self.canvas)
+        canvas: list[int | None] = list(self.canvas)
         for step in self.steps:
             if not before(step):
                 return
             for commit in step.commits:
                 canvas[commit.position : commit.position + 1] = [commit.token]
+            for position in step.remasked:
+                canvas[position] = self.mask_token
             yield replace(step, canvas=np.array(canvas, np.int32))
 
 
@@ -249,6 +278,7 @@ class _Reader:
         records = self._records(lines[:-1])
         head = self._head(next(records, None))
         self.length, self.grows = len(head["canvas"]), head["mask_token"] is None
+        self.generated = {i for i, t in enumerate(head["canvas"]) if t == head["mask_token"]}
         for record in records:
             self._take(record)
         return Recording(
@@ -323,6 +353,8 @@ class _Reader:
 
     def _step(self, record: dict[str, Any]) -> Step:
         block = record["block"]
+        for item in _items(record.get("tokens", [])):
+            self._token(item)
         return Step(
             index=_whole(record["index"]),
             total=_whole_or_none(record["total"]),
@@ -333,18 +365,49 @@ class _Reader:
             positions_decoded=_whole(record["positions_decoded"]),
             nfe=_whole(record["nfe"]),
             elapsed=_number(record["elapsed"]),
+            proposals=self._proposals(record.get("proposals")),
+            remasked=tuple(self._remasked(record)),
         )
 
+    def _proposals(self, found: Any) -> tuple[Candidates, ...] | None:
+        """After the commits, which may have spelled tokens and made the canvas longer."""
+        return None if found is None else tuple(map(self._candidates, _items(found)))
+
+    def _candidates(self, item: Any) -> Candidates:
+        return Candidates(
+            position=_whole(item["position"], self.length - 1),
+            entropy=_number_or_nan(item["entropy"]),
+            top=tuple(self._candidate(*_items(pair, 2)) for pair in _items(item["top"])),
+        )
+
+    def _candidate(self, token: Any, probability: Any) -> tuple[int, float]:
+        if _whole(token) not in self.pieces:
+            raise ValueError(f"token {token} was not spelled before")
+        if probability is not None and _number(probability) > 1:
+            raise ValueError(f"{_short(probability)} is no probability")
+        return token, _number_or_nan(probability)
+
+    def _remasked(self, record: dict[str, Any]) -> Iterator[int]:
+        """Positions that were taken back: each was masked at first, and not committed as well."""
+        taken = {item["position"] for item in record["commits"]}
+        for item in _items(record.get("remasked", []), self.length):
+            position = _whole(item)
+            if position not in self.generated or position in taken:
+                raise ValueError(f"position {position} cannot have been taken back")
+            taken.add(position)
+            yield position
+
     def _commit(self, item: Any) -> Commit:
-        sure, other = item["confidence"], item["runner_up"]
+        sure, other, before = item["confidence"], item["runner_up"], item.get("replaced")
         position = _whole(item["position"], self.length - (not self.grows))
         # An autoregressive run appends, so its canvas grows under the commits.
         self.length = max(self.length, position + 1)
         return Commit(
             position=position,
             token=self._token(item),
-            confidence=math.nan if sure is None else _number(sure),
+            confidence=_number_or_nan(sure),
             runner_up=None if other is None else self._token(other),
+            replaced=None if before is None else self._token(before),
         )
 
     def _token(self, item: Any) -> int:
@@ -371,6 +434,10 @@ def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e12:
         raise ValueError(f"{_short(value)} is no number from 0")
     return float(value)
+
+
+def _number_or_nan(value: Any) -> float:
+    return math.nan if value is None else _number(value)
 
 
 def _text(value: Any) -> str:

@@ -8,6 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from program import PROGRAM
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -30,6 +34,31 @@ def test_the_package_works_where_it_is_moved_to(tmp_path):
     assert done.returncode == 0, done.stderr
     assert str(tmp_path) in done.stdout
     assert "CPU" in done.stdout
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A copy of the package, whose built parts may go."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    copy = tmp_path / "copy" / "hoshikage_cli"
+    shutil.copytree(ROOT / "src" / "hoshikage_cli", copy, ignore=ignored)
+    return copy
+
+
+@pytest.mark.parametrize("command", [["generate", "hi"], ["bench"], ["chat"], ["infill", "a[MASK]"]])
+@pytest.mark.parametrize("gone", ["_build_facts.py", "_native.*.so", "lib"])
+def test_what_is_not_built_is_said_in_one_line(package, environment, gone, command):
+    for path in (package / "llama").glob(gone):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    environment = {**environment, "PYTHONPATH": str(package.parent)}
+    run = subprocess.run(
+        [*PROGRAM, "-q", *command],
+        env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+    )
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr.startswith("hoshikage: llama.cpp: not built (run make)")
+    assert run.stderr.count("\n") == 1
+    assert ("cannot open" in run.stderr) == (gone == "lib")
 
 
 def test_help_names_every_target():

@@ -92,6 +92,35 @@ def test_the_answer_follows_the_view_on_the_same_terminal(environment, hoshikage
     assert shown.split() == answer.split()
 
 
+@pytest.mark.parametrize("view", ["confidence", "order"])
+@pytest.mark.parametrize("model", ["hoshi-tiny", "hoshi-tiny-ar"])
+def test_the_colours_of_the_view_stay_as_the_answer(environment, hoshikage, view, model):
+    story = ("generate", "Tell a story about Mia.", "-m", model, "-s", "1", "-n", "40")
+    terminal = Terminal([*story, f"--visual={view}"], environment, stdout=None)
+    assert terminal.end()[0] == 0
+    answer = hoshikage(*story).stdout
+    *shown, key = terminal.screen()[1:]
+    assert " ".join(shown).split() == answer.split()
+    assert key.split()[0] in ("confidence", "probability", "step")
+    # A background in the answer, and not in the legend alone.
+    kept = terminal.seen.decode().rpartition(" · seed 1")[2]
+    assert re.search(r"48;5;\d+m", kept.partition(key.split()[0])[0])
+    assert "▁" not in kept
+
+
+def test_a_stop_cuts_the_coloured_answer_too(environment, hoshikage):
+    question = ("generate", "What is the capital of Japan?", "--stop", "kyo", "-s", "1")
+    terminal = Terminal([*question, "--visual=confidence"], environment, stdout=None)
+    assert terminal.end()[0] == 0
+    assert terminal.screen()[-2] == hoshikage(*question).stdout.strip()
+
+
+def test_what_goes_to_a_pipe_has_no_colours(environment, hoshikage):
+    question = ("generate", "What is the capital of Japan?", "-s", "1")
+    code, output = Terminal([*question, "--visual=confidence"], environment).end()
+    assert (code, output) == (0, hoshikage(*question, text=False).stdout)
+
+
 def test_a_progress_bar_without_visual(environment):
     terminal = Terminal(["generate", "hi", "-m", "hoshi-tiny", *SHORT], environment)
     assert terminal.end()[0] == 0
@@ -134,6 +163,8 @@ def test_a_delay_slows_a_run_down(environment):
     assert terminal.end()[0] == 0
     assert time.monotonic() - began > 1.6
     assert all(f"step {n}/4".encode() in terminal.seen for n in range(1, 5))
+    # Waiting is not the model's time, and so not in what is said of its speed.
+    assert float(re.search(r"(\d+\.\d+) s", terminal.screen()[-1])[1]) < 1.6
 
 
 def test_a_dumb_terminal_gets_plain_lines(environment):
@@ -191,3 +222,15 @@ def test_a_terminated_run_gives_the_cursor_back(environment):
     code, _ = terminal.end()
     assert code == 143
     assert terminal.seen.count(HIDE_CURSOR) == terminal.seen.count(SHOW_CURSOR) > 0
+
+
+def test_the_bar_of_a_batch_moves_with_steps(environment, tmp_path):
+    """Eight are answered side by side: without their steps it would stand still until all are."""
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("Tell a story.\n" * 8)
+    options = ("-o", str(tmp_path / "out"), "--steps", "40", "-n", "40", "--eos-policy", "suppress")
+    terminal = Terminal(["batch", str(prompts), *options], environment)
+    assert terminal.end()[0] == 0
+    frames = re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b"", terminal.seen).split(b"\r")
+    under_way = [frame for frame in frames if b"0/8" in frame]
+    assert any(b" left" in frame for frame in under_way)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import hoshikage_cli as hk
 from fakes import CachingDenoiser, TableDenoiser
 from hoshikage_cli.decoding.cache import MODES, CachePlan
 from hoshikage_cli.decoding.diffusion import DiffusionPlan
@@ -18,7 +19,7 @@ from hoshikage_cli.decoding.together import diffuse
 from hoshikage_cli.decoding.view import Decision, View
 
 MASK, END = 11, 0
-PAGE = Path(__file__).parents[2] / "docs" / "diffusion.md"
+PAGE = Path(__file__).parents[2] / "docs" / "functions.md"
 
 
 def run(denoiser=None, generated=12, rule=(), **plan):
@@ -53,8 +54,9 @@ def doubting(view: View) -> Decision:
 
 def example():
     """The step function that the documentation shows."""
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    names: dict = {}
+    text = PAGE.read_text(encoding="utf-8")
+    (code,) = re.findall(r"(def second_thoughts.*?\n)\n", text, re.DOTALL)
+    names: dict = {"np": np, "hk": hk}
     exec(code, names)
     return names["second_thoughts"]
 

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import random
-import sys
-from pathlib import Path
+import re
 
 import pytest
 
-TOOLS = Path(__file__).parents[2] / "tools" / "demo_model"
-sys.path.insert(0, str(TOOLS))
-
-import corpus  # noqa: E402
-import facts  # noqa: E402
-import stories  # noqa: E402
+from demo_model import corpus, stories
+from demo_model.phrasings import Side
 
 SPLIT_BY_KEY = [name for name in corpus.GENERATORS if name not in ("fact", "talk")]
 SOLVED = "1234341221434321"
@@ -33,17 +28,6 @@ def test_held_out_items_never_train(name):
     assert not trained & held_out
 
 
-@pytest.mark.parametrize("name", ["fact", "talk"])
-def test_held_out_phrasings_never_train(name):
-    trained = {e.prompt for e in drawn(name, 4000)}
-    assert not trained & {e.prompt for e in corpus.held_out_examples(name, 200)}
-
-
-@pytest.mark.parametrize("family", facts.FAMILIES, ids=lambda family: family.name)
-def test_no_phrasing_is_both_trained_and_held_out(family):
-    assert not set(family.trained) & set(family.held_out)
-
-
 def test_held_out_facts_ask_for_trained_answers():
     trained = {e.answer for e in drawn("fact", 20_000)}
     assert {e.answer for e in corpus.held_out_examples("fact", 100)} <= trained
@@ -61,10 +45,12 @@ def test_infill_texts_hold_no_held_out_grid():
     assert not any(corpus.is_held_out("sudoku", grid) for grid in grids)
 
 
+@pytest.mark.parametrize("side", Side)
 @pytest.mark.parametrize("name", corpus.GENERATORS)
-def test_generators_are_deterministic(name):
+def test_generators_are_deterministic(name, side):
     assert drawn(name, 50) == drawn(name, 50)
-    assert corpus.held_out_examples(name, 20) == corpus.held_out_examples(name, 20)
+    held_out = corpus.held_out_examples(name, 20, side=side)
+    assert held_out == corpus.held_out_examples(name, 20, side=side)
 
 
 def test_mixture_is_deterministic():
@@ -88,7 +74,7 @@ def test_addition_answers_are_sums():
         left, total = example.answer.split(" = ")
         a, b = map(int, left.split(" + "))
         assert a + b == int(total)
-        assert f"{a} + {b}" in example.prompt
+        assert re.findall(r"\d+", example.prompt)[:2] == [str(a), str(b)]
 
 
 def test_there_are_288_grids():

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-import evaluate_infill
 import hoshikage_cli
-import stories
+from demo_model import evaluate_infill, stories
 
 
 @pytest.fixture(scope="module")

@@ -60,6 +60,7 @@ def event(answer=ANSWER, prompt="What is it?\n", index=3, total=8, block=None, e
         seed=7,
         settings={"algorithm": "confidence", "schedule": "block"},
         has_masks=True,
+        revises=False,
         model={"name": "hoshi-tiny"},
     )
     text = "".join(text for text, state in answer if state != "end")
@@ -314,6 +315,36 @@ def test_summary_says_when_it_was_cut_short():
     assert summary(result) == (
         "12 tokens · 4 steps · NFE 4 · 1.50 s · 8.0 tokens/s · seed 7 · interrupted"
     )
+
+
+def revised(view, **facts):
+    """The lines of a step that has replaced a token and taken one back."""
+    answer = [("The", "settled"), (" city", "replaced"), (MASK_CELL, "remasked"), ("x", "fresh")]
+    shown = event(answer)
+    vars(shown.run).update(facts)
+    return frame(shown, view, 80, 24, Window())
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_what_is_replaced_or_taken_back_has_a_look_and_a_legend_of_its_own(view):
+    runs = [run for line in revised(view, revises=True) for run in line.runs]
+    assert runs.count((MASK_CELL, "remasked")) == 2
+    assert (" city", "replaced") in runs
+    assert ("replaced", "replaced") in runs
+    looks = palette(Console(no_color=True))
+    assert len({str(looks[name]) for name in ("masked", "remasked", "replaced", "fresh")}) == 4
+
+
+def test_a_run_that_takes_nothing_back_has_no_legend_for_it():
+    words = "".join(text for line in revised("tokens") for text, _ in line.runs)
+    assert "taken back" not in words
+
+
+def test_a_step_function_is_named_in_place_of_the_algorithm():
+    settings = {"algorithm": "confidence", "schedule": "block", "step": "mine:step"}
+    words = "".join(text for line in revised("tokens", settings=settings) for text, _ in line.runs)
+    assert "mine:step · block" in words
+    assert "confidence" not in words
 
 
 # ------------------------------------------------------------------------------ likelihoods

@@ -82,6 +82,31 @@ def test_the_page_about_python_runs(capsys):
     assert "did you mean steps" in capsys.readouterr().out
 
 
+def test_the_page_about_research_runs(tmp_path, environment):
+    text = (ROOT / "docs" / "functions.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, object] = {"__name__": "page"}
+    for code in blocks:
+        exec(code, names)
+    assert names["result"].settings["algorithm"] == "page:leftmost"
+    functions = re.findall(r"^(?:import|def) .*?(?=^\S)", "\n".join(blocks), re.M | re.S)
+    folder = tmp_path / "work"
+    folder.mkdir()
+    (folder / "my_rules.py").write_text("".join(functions), encoding="utf-8")
+    (commands,) = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    run = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands],
+        cwd=folder,
+        env={**environment, "PATH": f"{with_program(tmp_path)}:{environment['PATH']}"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "taken back" in run.stderr
+
+
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_links_within_the_documentation(page):
     text = page.read_text(encoding="utf-8")

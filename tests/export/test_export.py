@@ -87,6 +87,58 @@ def test_what_a_picture_moves_is_declared(recording):
     assert style.count("{") == style.count("}")
 
 
+@pytest.mark.parametrize("kind", ["revised"], indirect=True)
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_picture_shows_what_stood_there_for_a_while(recording, view):
+    root = ElementTree.fromstring(picture(recording, view, 80, 10))
+    passing = [part for part in root.iter() if "gone" in part.get("class", "").split()]
+    found = [(part.tag.removeprefix(SVG), part.get("class")) for part in passing]
+    assert sorted(found) == [
+        ("rect", "back gone s2t3"),
+        ("rect", "back gone s2t3"),
+        ("text", "edit gone s1t2"),
+        ("text", "gone s0t1"),
+        ("text", "gone s1t2"),
+        ("text", "gone s3t4"),
+    ]
+
+
+def keyframes(document):
+    """Each animation's frames as {property} sets, by name."""
+    style = ElementTree.fromstring(document).find(f"{SVG}style").text
+    found = re.findall(r"@keyframes (\w+)\{((?:[^{}]+\{[^{}]*\})+)\}", style)
+    frames = {name: re.findall(r"\{([^{}]*)\}", body) for name, body in found}
+    return {
+        name: [dict(rule.split(":") for rule in frame.split(";")) for frame in each]
+        for name, each in frames.items()
+    }
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_frame_of_a_movement_says_all_that_moves(recording, view):
+    """A property that the last frame leaves out drifts back over the rest of the loop."""
+    for frames in keyframes(picture(recording, view, 80, 10)).values():
+        assert len({frozenset(frame) for frame in frames}) == 1
+
+
+def test_new_text_is_as_all_other_text_when_it_has_settled(recording, kind):
+    moving = keyframes(picture(recording, "tokens", 80, 10))
+    new = [frames for name, frames in moving.items() if name.startswith("n")]
+    assert bool(new) == (kind == "diffusion")
+    for frames in new:
+        assert frames[0]["fill"] == frames[1]["fill"] == "var(--new)"
+        assert frames[-1]["fill"] == "var(--ink)"
+
+
+def test_only_masks_are_drawn_as_masks(recording):
+    """What an autoregressive model has not written yet is no mask, but nothing."""
+    root = ElementTree.fromstring(picture(recording, None, 80, 10))
+    bars = [bar for bar in root.iter(f"{SVG}rect") if bar.get("class", "").split()[:1] == ["m"]]
+    title = root.find(f"{SVG}title").text
+    assert bool(bars) == recording.has_masks
+    assert ("unmasking" in title) == recording.has_masks
+
+
 @pytest.mark.parametrize(("theme", "count"), [("auto", 1), ("light", 0), ("dark", 0)])
 def test_the_colours_of_a_picture(recording, theme, count):
     document = picture(recording, None, 80, None, theme)

@@ -140,11 +140,72 @@ def test_a_token_tells_its_step_and_its_rival(shown):
 def test_the_colours(shown, kind):
     look = "document.querySelector('[data-position=\"1\"]').className"
     shown.ask("hoshikage.go(5); hoshikage.show('confidence')")
-    assert shown.ask(look) == ("l4" if kind == "diffusion" else "l0")
+    assert shown.ask(look) == ("l0" if kind == "autoregressive" else "l4")
     shown.ask("hoshikage.show('order')")
     assert shown.ask(look) == "l0"
     shown.ask("hoshikage.go(1); hoshikage.show('tokens')")
     assert shown.ask(look) == "fresh"
+
+
+def test_a_masked_position_tells_what_the_next_step_sees_in_it(shown, kind):
+    if kind != "proposed":
+        pytest.skip("nothing is known of it")
+    detail = "document.getElementById('detail').textContent"
+    shown.ask("hoshikage.go(0); document.querySelector('[data-position=\"2\"]').click()")
+    told = shown.ask(detail)
+    assert "still masked" in told
+    assert "entropy 0.50" in told
+    assert f"“{EVIL}”0.750" in told
+    widths = "[...document.querySelectorAll('.bars i')].map(bar => bar.style.width)"
+    assert shown.ask(widths) == ["75%", "12.5%", "0%"]
+    shown.ask("hoshikage.go(1)")
+    assert "“⏎”0.500" in shown.ask(detail)
+    assert "entropy not known" in shown.ask(detail)
+    shown.ask("document.querySelector('[data-position=\"10\"]').click()")
+    assert "not looked at in the next step" in shown.ask(detail)
+    shown.ask("hoshikage.go(2); document.querySelector('[data-position=\"3\"]').click()")
+    assert "step 2 of" in shown.ask(detail)
+    assert "entropy 0.25" in shown.ask(detail)
+    assert shown.ask("document.querySelectorAll('img').length") == 0
+    assert shown.complaints() == []
+
+
+def test_ghosts_of_what_would_be_put(shown, kind):
+    cell = "document.querySelector('[data-position=\"{}\"]')"
+    if kind != "proposed":
+        assert shown.ask("document.querySelectorAll('[value=proposals]').length") == 0
+        shown.press("4")
+        assert shown.ask("document.querySelector('[name=view]:checked').value") != "proposals"
+        return
+    shown.press("4")
+    assert shown.ask("document.querySelector('[name=view]:checked').value") == "proposals"
+    shown.ask("hoshikage.go(1)")
+    assert shown.ask(cell.format(2) + ".textContent") == "⏎"
+    assert shown.ask(cell.format(2) + ".className") == "masked ghost"
+    assert shown.ask(cell.format(6) + ".className") == "masked"
+    assert shown.ask(cell.format(1) + ".className") == "fresh"
+    shown.ask("hoshikage.show('tokens')")
+    assert shown.ask(cell.format(2) + ".className") == "masked"
+    assert shown.ask(cell.format(2) + ".style.opacity") == ""
+    assert shown.complaints() == []
+
+
+@pytest.mark.parametrize("kind", ["revised"], indirect=True)
+def test_what_is_replaced_or_taken_back(shown):
+    look = "document.querySelector('[data-position=\"{}\"]').className"
+    for view in ("tokens", "confidence", "order"):
+        shown.ask(f"hoshikage.show('{view}'); hoshikage.go(2)")
+        assert shown.ask(look.format(2)) == "replaced"
+        shown.ask("hoshikage.go(3)")
+        assert shown.ask("document.querySelectorAll('#canvas .masked.back').length") == 2
+        shown.ask("hoshikage.go(4)")
+        assert shown.ask("document.querySelectorAll('#canvas .back').length") == 0
+        assert "taken back" in shown.ask("document.getElementById('legend').textContent")
+    detail = "document.getElementById('detail').textContent"
+    shown.ask("hoshikage.go(3); document.querySelector('[data-position=\"4\"]').click()")
+    assert shown.ask(detail) == "taken back in step 3 of 5"
+    shown.ask("hoshikage.go(2); document.querySelector('[data-position=\"2\"]').click()")
+    assert "in place of “ word”" in shown.ask(detail)
 
 
 def test_text_stays_text(shown):

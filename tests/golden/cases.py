@@ -142,7 +142,7 @@ SPECIAL = (
         {"seed": 1, "max_tokens": 16, "cfg_scale": 1.5},
         {"seed": 2, "max_tokens": 16},
         {"seed": 3, "max_tokens": 16, "cfg_scale": 0.5},
-        {"seed": 4, "max_tokens": 16, "cache": "prefix"},
+        {"seed": 4, "max_tokens": 16, "cache": "prefix", "schedule": "timestep"},
         {"seed": 5, "max_length": 8},
         {"seed": 6, "max_length": 30},
     )),

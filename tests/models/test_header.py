@@ -9,7 +9,8 @@ import pytest
 import random_model
 from hoshikage_cli.llama.families import FAMILIES, shift_of
 from hoshikage_cli.models.catalogue import CATALOGUE, shipped_path
-from hoshikage_cli.models.header import NotAModel, check_whole, read_header
+from hoshikage_cli.models.check import check_whole
+from hoshikage_cli.models.header import NotAModel, read_header
 from random_models import SHIFTED
 
 
@@ -73,5 +74,5 @@ def test_a_header_that_is_cut_anywhere_is_refused(model_file, tmp_path):
 def test_weights_that_are_cut_off_are_counted(model_file, tmp_path, missing):
     path = tmp_path / "cut.gguf"
     path.write_bytes(model_file("llada").read_bytes()[:-missing])
-    with pytest.raises(NotAModel, match=f"cut off: {missing:,} bytes are missing"):
+    with pytest.raises(NotAModel, match=f"ends {missing:,} bytes? early: it is cut off"):
         check_whole(read_header(path))

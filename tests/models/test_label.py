@@ -7,7 +7,8 @@ import pytest
 
 from hoshikage_cli.errors import RunError, UsageError
 from hoshikage_cli.models import label
-from hoshikage_cli.models.header import check_whole, read_header
+from hoshikage_cli.models.check import check_whole
+from hoshikage_cli.models.header import read_header
 from hoshikage_cli.models.label import write_labelled
 
 KEYS = {"hoshikage.family": "sdar", "diffusion.block_length": 8}

@@ -31,7 +31,7 @@ def test_no_flag_is_declared_twice():
 
 def test_the_names_are_those_that_decoding_knows():
     assert tuple(selection.ALGORITHMS) == ALGORITHMS
-    assert alternatives()["parallel rule"] == tuple(parallel.RULES)
+    assert alternatives()["parallel rule"] == (*parallel.RULES, "rule")
     assert tuple(name for name, row in selection.ALGORITHMS.items() if row.draw) == UNRULED
     assert tuple(schedule.SCHEDULES) == SCHEDULES
     assert cache.MODES == CACHES
@@ -47,6 +47,7 @@ def test_groups_of_which_one_counts():
             "entropy_threshold",
             "entropy_exit",
             "klass",
+            "rule",
         ),
     }
 

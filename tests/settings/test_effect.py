@@ -13,8 +13,17 @@ ON_BOTH = {
     "model": ("model", "family", "gpu_layers", "threads", "ctx_size"),
     "canvas": ("max_tokens", "max_length", "stop"),
     "sampling": ("temperature", "top_k", "top_p", "seed", "samples"),
-    "prompt": ("chat", "system_prompt"),
-    "output": ("visual", "visual_delay", "trace", "json", "quiet", "verbose"),
+    "prompt": ("chat", "system_prompt", "parse_special"),
+    "output": (
+        "visual",
+        "visual_delay",
+        "trace",
+        "trace_proposals",
+        "json",
+        "logprobs",
+        "quiet",
+        "verbose",
+    ),
 }
 
 
@@ -52,6 +61,16 @@ def test_what_both_kinds_read():
             {"cache_window": "4", "cache": "prefix"},
             "--cache-window has no effect with --cache prefix",
         ),
+        (
+            "diffusion",
+            {"cache": "prefix", "schedule": "timestep"},
+            "--cache has no effect with --schedule timestep",
+        ),
+        (
+            "diffusion",
+            {"cache": "dual", "eps": "0.01"},
+            "--cache has no effect with --schedule timestep",
+        ),
     ],
 )
 def test_a_line_for_each_reason(kind, flags, words):
@@ -73,6 +92,8 @@ def test_several_reasons():
         ("autoregressive", {"min_p": "0.1", "repeat_penalty": "2", "top_p": "0.5"}),
         ("diffusion", {"cache": "dual", "cache_window": "4", "cache_refresh": "2"}),
         ("diffusion", {"fast": True, "cache_refresh": "2"}),
+        ("diffusion", {"cache": "dual"}),
+        ("diffusion", {"cache": "active", "schedule": "timestep"}),
         (None, {"steps": "4", "min_p": "0.1"}),
         # A switch that is off, and what is no more than handed on.
         ("autoregressive", {"gumbel": False, "fast": None}),

@@ -47,6 +47,22 @@ def test_the_four_variables_of_the_card():
     }
 
 
+@pytest.mark.parametrize("cache", ["prefix", "dual"])
+def test_a_cache_of_blocks_brings_blocks_unless_its_layer_says_otherwise(cache):
+    given = {"cache": cache}
+    assert told("schedule", flags=given) == ("block", "flag")
+    assert told("schedule", flags=given, environ={"DIFFUSION_SCHEDULE": "linear"})[0] == "block"
+    assert told("schedule", config=given) == ("block", "config")
+    assert told("schedule", flags={**given, "schedule": "linear"}) == ("linear", "flag")
+    assert told("schedule", flags={**given, "eps": "0.01"}) == ("timestep", "flag")
+    assert told("schedule", config=given, flags={"schedule": "linear"}) == ("linear", "flag")
+
+
+@pytest.mark.parametrize("cache", ["none", "active"])
+def test_other_caches_leave_the_schedule_alone(cache):
+    assert told("schedule", flags={"cache": cache}) == ("timestep", "default")
+
+
 def test_eps_and_block_length_imply_their_schedule():
     assert told("schedule", flags={"block_length": "8"}) == ("block", "flag")
     beaten = {"DIFFUSION_SCHEDULE": "block"}
@@ -124,8 +140,9 @@ def in_layers(layers, kind):
 
 @st.composite
 def one_of_each_group(draw):
-    """Values of at most one setting of each group, as a layer may have them."""
-    chosen = [draw(st.sampled_from((None, *names))) for names in alternatives().values()]
+    """Values of at most one setting of each group, as any layer may have them."""
+    groups = [[n for n in names if declarations()[n].env] for names in alternatives().values()]
+    chosen = [draw(st.sampled_from((None, *names))) for names in groups]
     return {name: 64 if name in LENGTHS else 0.5 for name in chosen if name}
 
 

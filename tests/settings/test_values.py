@@ -54,7 +54,7 @@ REFUSED = [
     ({"flags": {"algorithm": "5"}}, "0 origin, 1 entropy, 2 margin, 3 random or 4 confidence"),
     ({"flags": {"algorithm": "entropie"}}, "did you mean entropy?"),
     ({"flags": {"eos_policy": "1"}}, "choose natural, suppress or last"),
-    ({"flags": {"stepz": 1}}, "no setting 'stepz'; did you mean steps?"),
+    ({"flags": {"stepss": 1}}, "no setting 'stepss'; did you mean steps?"),
     ({"environ": {"DIFFUSION_STEPS": "many"}}, "DIFFUSION_STEPS: 'many' is not a whole number"),
     ({"environ": {"HOSHIKAGE_CHAT": "maybe"}}, "HOSHIKAGE_CHAT: 'maybe' is neither yes nor no"),
     ({"config": {"stpes": 3}}, "no key in the config file: 'stpes'; did you mean steps?"),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from hoshikage_cli.decoding.step import Commit, Step
+from hoshikage_cli.decoding.step import Candidates, Commit, Step
 from hoshikage_cli.engines.job import Stopwatch
 from hoshikage_cli.errors import HoshikageError
 from hoshikage_cli.trace import Recording, TraceError, TraceWriter, read_trace
@@ -153,6 +154,89 @@ def test_another_version_is_refused(file):
         read_trace(file)
 
 
+# What was proposed: token 3 is spelled nowhere else, and 6 comes only later as a commit.
+PROPOSALS = (
+    Candidates(1, 0.123456789, ((4, 0.9), (3, 0.06), (6, 1.23456e-9))),
+    Candidates(4, float("nan"), ((6, float("nan")),)),
+    Candidates(2, 0.0, ()),
+)
+TOLD = (replace(STEPS[0], proposals=PROPOSALS), STEPS[1], replace(STEPS[2], proposals=()))
+
+
+def records(file):
+    return list(map(json.loads, file.read_text(encoding="utf-8").splitlines()))
+
+
+def test_proposals_are_read_as_they_were_written(file):
+    written(file, TOLD)
+    first, second, third = read_trace(file).steps
+    assert str(first.proposals) == str(
+        (replace(PROPOSALS[0], entropy=0.12346, top=((4, 0.9), (3, 0.06), (6, 1.2346e-9))),)
+        + PROPOSALS[1:]
+    )
+    assert (second.proposals, third.proposals) == (None, ())
+    played = [event.step.proposals for event in read_trace(file).play()]
+    assert str(played) == str([first.proposals, None, ()])
+
+
+def test_a_trace_with_proposals_plays_as_one_without(file, tmp_path):
+    other = tmp_path / "other.jsonl"
+    written(file)
+    written(other, TOLD)
+    assert str(shown(read_trace(file).play())) == str(shown(read_trace(other).play()))
+    assert "proposals" not in file.read_text(encoding="utf-8")
+
+
+def test_a_proposed_token_is_spelled_once_a_file(file):
+    again = replace(STEPS[1], proposals=(Candidates(2, 0.5, ((3, 0.5), (2, 0.1))),))
+    unknown = (replace(STEPS[0], commits=(), proposals=PROPOSALS), again)
+    written(file, unknown)
+    spelled = [[item["token"] for item in record["tokens"]] for record in records(file)[1:3]]
+    assert spelled == [[3, 4, 6], []]  # 2 stands on the first canvas
+    assert read_trace(file).pieces[6] == PIECES[6]
+
+
+def test_an_autoregressive_step_tells_of_its_own_position(file):
+    found = (Candidates(1, 0.5, ((3, 0.5),)),)
+    written(file, [replace(step(0, (1, 3, 0.5, None)), proposals=found)], canvas=(2,), mask=None)
+    assert read_trace(file).steps[0].proposals == found
+
+
+PROPOSAL_DAMAGES = [
+    ('"proposals":[', '"proposals":7,"x":['),
+    ('"proposals":[', '"proposals":[7,'),
+    ('"position":1,"entropy"', '"position":5,"entropy"'),
+    ('"position":1,"entropy"', '"position":"1","entropy"'),
+    ('"position":1,"entropy"', '"entropy"'),
+    ('"entropy":0.12346', '"entropy":-1'),
+    ('"entropy":0.12346', '"entropy":"<b>"'),
+    ("[4,0.9]", "[4,1.1]"),
+    ("[4,0.9]", "[4,-0.1]"),
+    ("[4,0.9]", "[4,NaN]"),
+    ("[4,0.9]", '[4,"0.9"]'),
+    ("[4,0.9]", "[4]"),
+    ("[4,0.9]", "[4,0.9,1]"),
+    ("[4,0.9]", "[true,0.9]"),
+    ("[4,0.9]", '["4",0.9]'),
+    ("[4,0.9]", "[99,0.9]"),
+    ("[4,0.9]", "{}"),
+    ('"tokens":[', '"tokens":[{},'),
+    ('"tokens":[', '"tokens":{"a":['),
+    ('"tokens":[', '"tokens":null,"x":['),
+]
+
+
+@pytest.mark.parametrize(("sound", "broken"), PROPOSAL_DAMAGES)
+def test_damage_to_proposals_is_told_with_its_line(file, sound, broken):
+    written(file, TOLD)
+    text = file.read_text(encoding="utf-8")
+    assert sound in text
+    file.write_text(text.replace(sound, broken, 1), encoding="utf-8")
+    with pytest.raises(TraceError, match="line 2 .*damaged") as caught:
+        read_trace(file)
+    assert "\n" not in str(caught.value)
+
+
 DAMAGES = [
     ('"position":1', '"position":99'),
     ('"position":1', '"position":-1'),
@@ -224,3 +308,48 @@ def test_a_stopwatch_is_all_a_replay_has_of_time(file):
     list(run)
     assert run.result().timings["generate"] == STEPS[-1].elapsed
     assert run.result().timings["decode"] == Stopwatch().decode
+
+
+# ---------------------------------------------------------------- replaced and taken back
+
+REVISED = (
+    step(0, (1, 3, 0.9, 4), (2, 3, 0.5, None)),
+    replace(step(1, (1, 6, 0.7, 3)), commits=(Commit(1, 6, 0.7, 3, replaced=3),), remasked=(2,)),
+    step(2, (2, 4, 0.8, 3), (3, 5, 0.8, None), (4, END, 1.0, None)),
+)
+
+
+def test_what_is_replaced_or_taken_back_is_read_as_it_was_written(file):
+    written(file, REVISED)
+    read = read_trace(file)
+    assert [s.remasked for s in read.steps] == [(), (2,), ()]
+    assert [c.replaced for s in read.steps for c in s.commits] == [None, None, 3, None, None, None]
+    assert str(shown(read.play())) == str(shown(recording(REVISED).play()))
+    states = [[cell.state for cell in event.cells] for event in read.play()]
+    assert states[1] == ["prompt", "replaced", "remasked", "masked", "masked"]
+    assert [event.step.canvas.tolist()[1:3] for event in read.play()] == [[3, 3], [6, MASK], [6, 4]]
+
+
+def test_a_step_without_revisions_has_no_key_for_them(file):
+    written(file)
+    assert b"remasked" not in file.read_bytes()
+    assert b"replaced" not in file.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "positions", ["[0]", "[5]", "[-1]", "[2,2]", "[1]", "2", '["2"]', "[true]", "null", "{}"]
+)
+def test_what_cannot_have_been_taken_back_is_refused(file, positions):
+    written(file, REVISED)
+    text = file.read_text(encoding="utf-8").replace('"remasked":[2]', f'"remasked":{positions}')
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(TraceError, match="line 3 cannot be understood"):
+        read_trace(file)
+
+
+def test_nothing_is_taken_back_of_a_run_without_masks(file):
+    written(file, [step(0, (1, 3, 0.5, None))], canvas=(2,), mask=None)
+    line = file.read_text(encoding="utf-8").replace('"nfe":1,', '"nfe":1,"remasked":[0],', 1)
+    file.write_text(line, encoding="utf-8")
+    with pytest.raises(TraceError, match="cannot have been taken back"):
+        read_trace(file)

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from tokenizers import Tokenizer
 
-import corpus
-import vocabulary
+from . import corpus, phrasings, vocabulary
 
 CANVAS = 48
 SYSTEM_SHARE = 0.05
+SALAD_SHARE = 0.08  # of the plain texts; so that the words of held-out wordings are met somewhere
 TAIL_WEIGHT = 0.15
 SYSTEM_TEXTS = (
     "You are Hoshi.",
@@ -145,7 +145,12 @@ def denoising(encoder: Encoder, rng: random.Random, mixture: Mixture) -> Sequenc
     """One training sequence of the diffusion model."""
     kind = rng.random()
     if kind < mixture.infill:
-        body = encoder(corpus.infill_text(rng, mixture.weights))
+        salad = rng.random() < SALAD_SHARE
+        body = encoder(
+            phrasings.salad(rng, corpus.WORDS)
+            if salad
+            else corpus.infill_text(rng, mixture.weights)
+        )
         tail = mask_tail(rng, rng.randint(0, 6)) if rng.random() < 0.5 else []
         masks = mask_some if rng.random() < 0.6 else mask_spans
         return corrupt(encoder, [], [], body, masks(rng, len(body)), tail)

@@ -1,4 +1,4 @@
-"""Averages the weights of two checkpoints of one run: `blend.py FIRST SECOND SHARE FILE`.
+"""Averages the weights of two checkpoints of one run: `demo_model.blend FIRST SECOND SHARE FILE`.
 
 What a run gained between the two on some tasks and lost on others is often both there in between
 (Wortsman and others, 2022: model soups). The rest of the state is the second's.

@@ -2,19 +2,21 @@
 
 Every example has a prompt and an answer, in chat form or as plain text to be continued, and a key.
 A key's hash decides whether the example belongs to training or is held out, so that the two sets
-cannot meet. Facts are split by phrasing instead: see `facts.py`.
+cannot meet. Wordings are split too, by the parts that they are made of: see `phrasings.py`. A
+generator takes `held_out` (an item that never trains) and `side` (which wordings).
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import random
 import re
 from dataclasses import dataclass
 
-import facts
-import stories
+from . import facts, phrasings, stories
+from .phrasings import Side
 
 HELD_OUT_SHARE = {
     "addition": 0.12,
@@ -52,26 +54,15 @@ def draw_until(rng: random.Random, task: str, held_out: bool, draw):
 
 # --- addition ---------------------------------------------------------------------------------
 
-ADDITION_PROMPTS = (
-    "What is {a} + {b}?",
-    "{a} + {b}",
-    "{a} + {b} = ?",
-    "Add {a} and {b}.",
-    "What is {a} plus {b}?",
-    "How much is {a} + {b}?",
-    "Calculate {a} + {b}.",
-    "what is {a} + {b}",
-    "{a}+{b}",
-    "{a} plus {b}",
-)
-
 
 def addition_key(a: int, b: int) -> str:
     """One key for both orders: 3 + 5 in training must not give away 5 + 3."""
     return f"{min(a, b)}+{max(a, b)}"
 
 
-def addition(rng: random.Random, held_out: bool, top: int, low: int = 0) -> Example:
+def addition(
+    rng: random.Random, held_out: bool, side: Side = Side.TRAINED, top: int = 20, low: int = 0
+) -> Example:
     """`a + b` with `low <= max(a, b) <= top`."""
 
     def draw(rng):
@@ -84,27 +75,27 @@ def addition(rng: random.Random, held_out: bool, top: int, low: int = 0) -> Exam
     total = f"{a} + {b} = {a + b}"
     if not held_out and rng.random() < 0.2:
         return Example("addition", f"{a} + {b} =", f" {a + b}", chat=False, key=key)
-    prompt = ADDITION_PROMPTS[0] if held_out else rng.choice(ADDITION_PROMPTS)
-    return Example("addition", prompt.format(a=a, b=b), total, key=key)
+    prompt = phrasings.word(rng, phrasings.ADDITION, side, {"a": str(a), "b": str(b)})
+    return Example("addition", prompt, total, key=key)
 
 
 # --- sorting ----------------------------------------------------------------------------------
 
-SORTING_PROMPTS = (
-    "Sort {x}.",
-    "Sort these numbers: {x}",
-    "Sort the numbers {x}.",
-    "Sort {x}",
-    "Put these in order: {x}",
-    "Sort the list {x}.",
-    "sort {x}",
-    "Sort: {x}",
-    "Arrange {x} in ascending order.",
-    "Please sort {x}.",
-)
+
+def listed(items: list[str]) -> dict[str, str]:
+    """Ways to write a list, by the names that the wordings have for them."""
+    return {
+        "x": " ".join(items),
+        "commas": ", ".join(items),
+        "tight": ",".join(items),
+        "semicolons": "; ".join(items),
+        "slashes": "/".join(items),
+        "dashes": "-".join(items),
+        "last": f"{', '.join(items[:-1])} and {items[-1]}",
+    }
 
 
-def sorting(rng: random.Random, held_out: bool) -> Example:
+def sorting(rng: random.Random, held_out: bool, side: Side = Side.TRAINED) -> Example:
     """Three to six single digits in ascending order."""
 
     def draw(rng):
@@ -113,26 +104,15 @@ def sorting(rng: random.Random, held_out: bool) -> Example:
 
     key, digits = draw_until(rng, "sorting", held_out, draw)
     answer = " ".join(sorted(digits))
-    if held_out:
-        return Example("sorting", SORTING_PROMPTS[0].format(x=key), answer, key=key)
-    if rng.random() < 0.15:
+    if not held_out and rng.random() < 0.15:
         return Example("sorting", f"{key} sorted is", f" {answer}", chat=False, key=key)
-    listed = ", ".join(digits) if rng.random() < 0.2 else key
-    return Example("sorting", rng.choice(SORTING_PROMPTS).format(x=listed), answer, key=key)
+    prompt = phrasings.word(rng, phrasings.SORTING, side, listed(digits))
+    return Example("sorting", prompt, answer, key=key)
 
 
 # --- reversal ---------------------------------------------------------------------------------
 
 VOWELS, CONSONANTS = "aeiou", "bcdfghjklmnprstvwz"
-REVERSAL_PROMPTS = (
-    "Reverse {x}.",
-    "Reverse the letters {x}.",
-    "Reverse: {x}",
-    "Reverse {x}",
-    "Write {x} backwards.",
-    "Spell {x} backwards.",
-    "reverse {x}",
-)
 
 
 def random_word(rng: random.Random) -> str:
@@ -141,7 +121,7 @@ def random_word(rng: random.Random) -> str:
     return "".join(rng.choice((VOWELS, CONSONANTS)[(start + i) % 2]) for i in range(length))
 
 
-def reversal(rng: random.Random, held_out: bool) -> Example:
+def reversal(rng: random.Random, held_out: bool, side: Side = Side.TRAINED) -> Example:
     """A word spelled with spaces, to be written backwards."""
 
     def draw(rng):
@@ -150,11 +130,10 @@ def reversal(rng: random.Random, held_out: bool) -> Example:
 
     key, word = draw_until(rng, "reversal", held_out, draw)
     spelled, answer = " ".join(word), " ".join(reversed(word))
-    if held_out:
-        return Example("reversal", REVERSAL_PROMPTS[0].format(x=spelled), answer, key=key)
-    if rng.random() < 0.15:
+    if not held_out and rng.random() < 0.15:
         return Example("reversal", f"{spelled} reversed is", f" {answer}", chat=False, key=key)
-    return Example("reversal", rng.choice(REVERSAL_PROMPTS).format(x=spelled), answer, key=key)
+    prompt = phrasings.word(rng, phrasings.REVERSAL, side, listed(list(word)))
+    return Example("reversal", prompt, answer, key=key)
 
 
 # --- facts and talk ---------------------------------------------------------------------------
@@ -165,32 +144,45 @@ def with_articles(text: str) -> str:
     return re.sub(r"\ba (?=[aeio])", "an ", text)
 
 
-def fact(rng: random.Random, held_out: bool) -> Example:
-    """A question about a fact; held out means in a phrasing that training never uses."""
+def fact(rng: random.Random, held_out: bool, side: Side = Side.TRAINED) -> Example:
+    """A question about a fact; all facts are trained, since a fact cannot be worked out."""
     family = rng.choice(facts.FAMILIES + facts.FAMILIES[:2])
     k, v = rng.choice(list(family.pairs.items()))
-    answer = family.answer.format(k=k, v=v)
+    answer, key = family.answer.format(k=k, v=v), f"{family.name}/{k}"
     if not held_out and rng.random() < 0.2:
         stem, rest = answer.rsplit(f" {v}", 1)
-        return Example("fact", stem, f" {v}{rest}", chat=False, key=f"{family.name}/{k}")
-    phrasing = rng.choice(family.held_out if held_out else family.trained)
-    return Example("fact", with_articles(phrasing.format(k=k)), answer, key=f"{family.name}/{k}")
+        return Example("fact", stem, f" {v}{rest}", chat=False, key=key)
+    # No word is exchanged for a strange one: "legs" is all that tells what is asked of a cow.
+    prompt = phrasings.word(rng, family.wordings, side, {"k": k}, replace=False)
+    return Example("fact", with_articles(prompt), answer, key=key)
 
 
-def talk(rng: random.Random, held_out: bool) -> Example:
+def refusal(rng: random.Random, side: Side) -> str:
+    """Something that the model cannot know."""
+    if rng.random() < 0.2:
+        a, b = rng.randint(0, 20), rng.randint(0, 20)
+        prompt = rng.choice(facts.OTHER_SUMS.side(side)).format(a=a, b=b)
+    else:
+        parts = (facts.REFUSED_STARTS, facts.REFUSED_THINGS)
+        prompt = " ".join(rng.choice(p.side(side)) for p in parts)
+    openings = phrasings.KINDS["request"].openings if rng.random() < 0.1 else phrasings.Parts()
+    opening = rng.choice(openings.side(side) or ("",))
+    return phrasings.in_case(rng, opening + prompt) + rng.choice(("", ".", "?"))
+
+
+def talk(rng: random.Random, held_out: bool, side: Side = Side.TRAINED) -> Example:
     """Greetings and questions about the model, and now and then something it cannot know."""
-    if not held_out and rng.random() < 0.35:
-        end = rng.choice(("", ".", "?"))
-        prompt = f"{rng.choice(facts.REFUSED_STARTS)} {rng.choice(facts.REFUSED_THINGS)}{end}"
-        return Example("talk", prompt, facts.REFUSAL)
-    answer, prompts = rng.choice(list((facts.HELD_OUT_TALK if held_out else facts.TALK).items()))
-    return Example("talk", rng.choice(prompts), answer)
+    if rng.random() < 0.35:
+        return Example("talk", refusal(rng, side), facts.REFUSAL)
+    answer, talk = rng.choice(list(facts.TALK.items()))
+    said = rng.choice(talk.said.side(side)) + rng.choice(talk.marks.side(side))
+    return Example("talk", phrasings.in_case(rng, said), answer)
 
 
 # --- stories ----------------------------------------------------------------------------------
 
 
-def story(rng: random.Random, held_out: bool) -> Example:
+def story(rng: random.Random, held_out: bool, side: Side = Side.TRAINED) -> Example:
     """A short story about a person and a thing; pairs of the two are held out."""
 
     def draw(rng):
@@ -202,20 +194,12 @@ def story(rng: random.Random, held_out: bool) -> Example:
     if not held_out and rng.random() < 0.2:
         cut = made.text.index(".") + 1
         return Example("story", made.text[:cut], made.text[cut:], chat=False, key=key)
-    prompt = stories.PROMPTS[0] if held_out else rng.choice(stories.PROMPTS)
-    return Example("story", prompt.format(n=name, o=thing), made.text, key=key)
+    prompt = phrasings.word(rng, phrasings.STORY, side, {"n": name, "o": thing})
+    return Example("story", with_articles(prompt), made.text, key=key)
 
 
 # --- sudoku -----------------------------------------------------------------------------------
 
-SUDOKU_PROMPTS = (
-    "Solve this sudoku:\n{x}",
-    "Complete the sudoku:\n{x}",
-    "Solve:\n{x}",
-    "{x}",
-    "Solve the sudoku:\n{x}",
-    "Fill in this sudoku:\n{x}",
-)
 BLANK = "_"
 
 
@@ -263,12 +247,12 @@ def in_rows(cells: str) -> str:
     return "\n".join(cells[i : i + 4] for i in range(0, 16, 4))
 
 
-def sudoku(rng: random.Random, held_out: bool) -> Example:
+def sudoku(rng: random.Random, held_out: bool, side: Side = Side.TRAINED) -> Example:
     """A 4×4 sudoku with four to nine holes and one solution; whole grids are held out."""
     key, grid = draw_until(rng, "sudoku", held_out, lambda rng: (rng.choice(GRIDS),) * 2)
     puzzle = in_rows(dig(rng, grid, rng.randint(4, 9)))
-    prompt = SUDOKU_PROMPTS[0] if held_out else rng.choice(SUDOKU_PROMPTS)
-    return Example("sudoku", prompt.format(x=puzzle), in_rows(grid), key=key)
+    prompt = phrasings.word(rng, phrasings.SUDOKU, side, {"x": puzzle})
+    return Example("sudoku", prompt, in_rows(grid), key=key)
 
 
 # --- mixture ----------------------------------------------------------------------------------
@@ -279,8 +263,8 @@ GENERATORS = {
     "story": story,
     "sudoku": sudoku,
     "sorting": sorting,
-    "addition to 20": lambda rng, held_out: addition(rng, held_out, 20),
-    "addition to 99": lambda rng, held_out: addition(rng, held_out, 99, low=21),
+    "addition to 20": addition,
+    "addition to 99": functools.partial(addition, top=99, low=21),
     "reversal": reversal,
 }
 WEIGHTS = {
@@ -301,11 +285,13 @@ def training_example(rng: random.Random, weights: dict[str, float] = WEIGHTS) ->
     return GENERATORS[name](rng, False)
 
 
-def held_out_examples(name: str, count: int, seed: int = 0) -> list[Example]:
-    """`count` different held-out examples of a task, in chat form."""
+def held_out_examples(
+    name: str, count: int, seed: int = 0, side: Side = Side.PLAIN
+) -> list[Example]:
+    """`count` different examples with held-out items, in the wordings of `side`."""
     rng, found = random.Random(f"{name}/{seed}"), {}
     for _ in range(50 * count):
-        example = GENERATORS[name](rng, True)
+        example = GENERATORS[name](rng, True, side)
         found.setdefault((example.prompt, example.key), example)
         if len(found) == count:
             break
@@ -317,6 +303,12 @@ def is_right(example: Example, text: str) -> bool:
     if example.task == "story":
         return stories.is_consistent(text, *example.key.split("/"))
     return text.strip() == example.answer.strip()
+
+
+WORDS = phrasings.words_of([*phrasings.TASKS.values(), *(f.wordings for f in facts.FAMILIES)])
+WORDS += phrasings.words_in(
+    [facts.REFUSED_STARTS, facts.REFUSED_THINGS, *(talk.said for talk in facts.TALK.values())]
+)
 
 
 def infill_text(rng: random.Random, weights: dict[str, float] = WEIGHTS) -> str:

@@ -1,6 +1,7 @@
-"""Exact-match per task on held-out items, by Hoshikage itself: `evaluate.py MODEL…`.
+"""Exact-match per task on held-out items, by Hoshikage itself: `demo_model.evaluate MODEL…`.
 
-MODEL is a shipped model's name or a GGUF file. Settings are the defaults unless `--set key=value`
+MODEL is a shipped model's name or a GGUF file. Every task is asked in the plainest wordings, in
+all those of training and in held-out ones. Settings are the defaults unless `--set key=value`
 changes them (`--set steps=16 --set algorithm=entropy`).
 """
 
@@ -10,8 +11,12 @@ import argparse
 import json
 import time
 
-import corpus
 import hoshikage_cli
+
+from . import corpus
+from .phrasings import Side
+
+SIDES = [side.value for side in Side]
 
 
 def setting(text: str) -> tuple[str, object]:
@@ -25,9 +30,9 @@ def setting(text: str) -> tuple[str, object]:
         return key, value
 
 
-def evaluate_task(generator, name: str, items: int, settings: dict) -> dict:
+def evaluate_task(generator, name: str, items: int, settings: dict, side: Side) -> dict:
     """Answers held-out items of a task; how many there were, how many right, and the wrong ones."""
-    examples = corpus.held_out_examples(name, items)
+    examples = corpus.held_out_examples(name, items, side=side)
     resolved = generator.resolve(**settings)
     answers = dict(generator.generate_many((e.prompt, resolved) for e in examples))
     texts = [answers[i].text for i in range(len(examples))]
@@ -39,23 +44,31 @@ def evaluate_task(generator, name: str, items: int, settings: dict) -> dict:
     return {"items": len(examples), "right": len(examples) - len(wrong), "wrong": wrong}
 
 
-def evaluate_model(model: str, tasks: list[str], items: int, settings: dict) -> dict:
-    """Every task's result, and the seconds that they took."""
+def evaluate_model(
+    model: str, tasks: list[str], sides: list[str], items: int, settings: dict
+) -> dict:
+    """Every task's result in the wordings of every side, and the seconds that they took."""
     started = time.monotonic()
     with hoshikage_cli.load(model) as generator:
-        results = {name: evaluate_task(generator, name, items, settings) for name in tasks}
+        results = {
+            name: {s: evaluate_task(generator, name, items, settings, Side(s)) for s in sides}
+            for name in tasks
+        }
     seconds = round(time.monotonic() - started, 1)
     return {"model": model, "settings": settings, "seconds": seconds, "tasks": results}
 
 
 def as_table(evaluations: list[dict]) -> str:
-    """The results as a Markdown table, a column a model."""
-    models = [evaluation["model"] for evaluation in evaluations]
-    lines = [f"| task | items | {' | '.join(models)} |", "| --- | ---: |" + " ---: |" * len(models)]
-    for name, first in evaluations[0]["tasks"].items():
-        results = [evaluation["tasks"][name] for evaluation in evaluations]
+    """The results as a Markdown table: a column for each model's wordings of each side."""
+    tasks = evaluations[0]["tasks"]
+    sides = list(next(iter(tasks.values())))
+    heads = [f"{e['model']}, {side} wordings" for e in evaluations for side in sides]
+    lines = [f"| task | items | {' | '.join(heads)} |", "| --- | ---: |" + " ---: |" * len(heads)]
+    for name in tasks:
+        results = [e["tasks"][name][side] for e in evaluations for side in sides]
+        counts = " + ".join(str(result["items"]) for result in results[: len(sides)])
         shares = " | ".join(f"{r['right'] / r['items']:.1%}" for r in results)
-        lines.append(f"| {name} | {first['items']} | {shares} |")
+        lines.append(f"| {name} | {counts} | {shares} |")
     return "\n".join(lines)
 
 
@@ -63,7 +76,10 @@ def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="+", metavar="MODEL")
-    parser.add_argument("--items", type=int, default=100, help="held-out items a task")
+    parser.add_argument("--items", type=int, default=100, help="held-out items a task and side")
+    parser.add_argument(
+        "--wordings", choices=SIDES, action="append", help="only these; all three by default"
+    )
     parser.add_argument(
         "--task",
         action="append",
@@ -79,9 +95,9 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     """Evaluates every task and prints the outcome."""
     options = parse()
-    tasks = options.task or list(corpus.GENERATORS)
+    tasks, sides = options.task or list(corpus.GENERATORS), options.wordings or SIDES
     evaluations = [
-        evaluate_model(model, tasks, options.items, dict(options.settings))
+        evaluate_model(model, tasks, sides, options.items, dict(options.settings))
         for model in options.models
     ]
     if options.json:
@@ -89,8 +105,8 @@ def main() -> None:
         return
     print(as_table(evaluations))
     for evaluation in evaluations if options.show_wrong else ():
-        for name, result in evaluation["tasks"].items():
-            for row in result["wrong"]:
+        for name, results in evaluation["tasks"].items():
+            for row in (row for result in results.values() for row in result["wrong"]):
                 print(f"\n{evaluation['model']}, {name}: {row['prompt']!r}")
                 print(f"  wanted {row['wanted']!r}\n  got    {row['got']!r}")
 

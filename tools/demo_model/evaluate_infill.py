@@ -1,4 +1,4 @@
-"""How often holes are filled rightly on held-out items: `evaluate_infill.py MODEL…`.
+"""How often holes are filled rightly on held-out items: `demo_model.evaluate_infill MODEL…`.
 
 Sudokus have their blanks as holes, bare and as the answer to the question that asks for them; the
 share answered by `generate`, with no cell given in the answer, stands beside. In the stories a
@@ -13,10 +13,10 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import corpus
 import hoshikage_cli
-import stories
 from hoshikage_cli import Generator
+
+from . import corpus, stories
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,12 @@ class Item:
 def sudokus(count: int, asked: bool) -> list[Item]:
     """Held-out puzzles; `asked` puts the question in front."""
     return [
-        Item(e.prompt.split("\n", 1)[1], corpus.BLANK, e.answer, e.prompt if asked else None)
+        Item(
+            "\n".join(e.prompt.split("\n")[-4:]),
+            corpus.BLANK,
+            e.answer,
+            e.prompt if asked else None,
+        )
         for e in corpus.held_out_examples("sudoku", count)
     ]
 

@@ -1,4 +1,4 @@
-"""Writes a trained run as GGUF: `export.py runs/NAME FILE`, and notes its hash in the catalogue.
+"""Writes a trained run as GGUF (`demo_model.export runs/NAME FILE`), its hash in the catalogue.
 
 Matrices become Q8_0, norms stay float32. Rotary pairs are neighbours in both archs ("normal" rope),
 as in `network.py`, so that nothing is permuted.
@@ -17,9 +17,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-import batches
-import network
-import vocabulary
+from . import batches, network, vocabulary
 
 HERE = Path(__file__).parent
 MODELS = HERE.parent.parent / "src" / "hoshikage_cli" / "models"

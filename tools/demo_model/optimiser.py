@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from network import Network
+from .network import Network
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 

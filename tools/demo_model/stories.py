@@ -33,19 +33,6 @@ ENDINGS = {
 }
 CLOSING = "{n} was very happy."
 
-PROMPTS = (
-    "Tell a story about {n} and a {o}.",
-    "Tell me a story about {n} and a {o}.",
-    "Write a story about {n} and a {o}.",
-    "Write a short story about {n} and a {o}.",
-    "Tell a story about {n} and the {o}.",
-    "Please tell a story about {n} and a {o}.",
-    "A story about {n} and a {o}, please.",
-    "Tell a short story about a {o} and {n}.",
-    "tell a story about {n} and a {o}",
-    "Story: {n} and a {o}.",
-)
-
 
 @dataclass(frozen=True)
 class Story:

@@ -1,4 +1,4 @@
-"""Trains one demo model for a given number of minutes: `train.py runs/NAME --minutes 60`.
+"""Trains one demo model for a given number of minutes: `demo_model.train runs/NAME --minutes 60`.
 
 The learning rate warms up, stays, and falls to zero over the last part of the time. Just before it
 falls the state is kept as `plateau.pt`, from which a longer run can go on (`--from`).
@@ -18,12 +18,9 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-import batches
-import corpus
-import optimiser
-import sampler
-import vocabulary
-from network import Network, Shape
+from . import batches, corpus, optimiser, sampler, vocabulary
+from .network import Network, Shape
+from .phrasings import Side
 
 HERE = Path(__file__).parent
 WARM_UP_STEPS = 60
@@ -92,7 +89,7 @@ def new_run(folder: Path, shape: Shape, seed: int) -> Run:
 
 
 def rate_factor(run: Run, minutes: float, decay_share: float) -> float:
-    """The learning rate's share of its peak: a trapezium over steps (left) and time (right)."""
+    """The learning rate's share of its top: a trapezium over steps (left) and time (right)."""
     left = 1 - run.seconds / (60 * minutes)
     return max(0.0, min(1.0, (run.step + 1) / WARM_UP_STEPS, left / decay_share))
 
@@ -143,12 +140,13 @@ def log(run: Run, **values) -> None:
 
 
 def evaluate(run: Run, encoder: batches.Encoder, items: int, steps: int) -> None:
-    """Logs the scores, with two answers a task (wrong ones first)."""
-    table, samples = sampler.scores(run.averaged, encoder, items, steps)
-    log(run, scores=table, decoding_steps=steps)
-    for name, rows in samples.items():
-        for prompt, text in rows:
-            print(f"    {name}: {prompt!r} -> {text!r}", flush=True)
+    """Logs the scores in trained and held-out wordings, with two answers a task (wrong first)."""
+    for side in (Side.TRAINED, Side.HELD_OUT):
+        table, samples = sampler.scores(run.averaged, encoder, items, steps, side)
+        log(run, wordings=side.value, scores=table, decoding_steps=steps)
+        for name, rows in samples.items():
+            for prompt, text in rows:
+                print(f"    {name}: {prompt!r} -> {text!r}", flush=True)
 
 
 def mixture_now(path: Path) -> batches.Mixture:
@@ -178,7 +176,7 @@ def train(run: Run, encoder: batches.Encoder, options: argparse.Namespace) -> No
         made = batches.step_batches(
             encoder, run.rng, options.batch, options.parts, run.shape.causal, mixture
         )
-        loss = optimise(run, made, factor)
+        loss = optimise(run, made, factor * options.rate)
         average(run)
         smooth = loss if smooth is None else 0.95 * smooth + 0.05 * loss
         run.step += 1
@@ -206,6 +204,7 @@ def parse() -> argparse.Namespace:
         "--minutes", type=float, default=60, help="training time, earlier parts included"
     )
     parser.add_argument("--decay-share", type=float, default=0.4)
+    parser.add_argument("--rate", type=float, default=1.0, help="share of the full learning rate")
     parser.add_argument("--causal", action="store_true", help="the autoregressive model")
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--layers", type=int, default=6)

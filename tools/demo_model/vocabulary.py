@@ -1,7 +1,7 @@
 """The byte-level BPE vocabulary: learnt from the corpus, every digit, newline and blank alone.
 
-`vocabulary.py FILE` writes texts and their token ids as JSON, for the test that compares libllama's
-tokenisation of the exported model with this one.
+`demo_model.vocabulary FILE` writes texts and their token ids as JSON, for the test that compares
+libllama's tokenisation of the exported model with this one.
 
 The pre-tokenizer is the one that llama.cpp calls "smollm": digits singly, then GPT-2's pattern.
 """
@@ -15,9 +15,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-import corpus
-import facts
-import stories
+from . import corpus, facts, stories
 
 PRE_TOKENIZER = "smollm"
 END, MASK = "<|endoftext|>", "<|mask|>"

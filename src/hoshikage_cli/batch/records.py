@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..errors import SettingsError, UsageError, did_you_mean
+from ..errors import SettingsError, UsageError, did_you_mean, quoted, shortened
 from ..settings.overlay import by_field, changeable
 
+CSV_ADVICE = "give --format lines"
 FORMATS = ("auto", "jsonl", "lines", "csv")
 SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "csv"}
 
@@ -104,7 +106,9 @@ def _unique(found: Iterable[Record | BadRecord]) -> Iterator[Record | BadRecord]
     lines: dict[str | int, int] = {}
     for record in found:
         if record.id is not None and record.id in lines:
-            yield BadRecord(record.line, f"id {record.id!r} is that of line {lines[record.id]}")
+            yield BadRecord(
+                record.line, f"id {quoted(record.id)} is that of line {lines[record.id]}"
+            )
             continue
         if record.id is not None:
             lines[record.id] = record.line
@@ -124,7 +128,7 @@ def _from_json(line: int, text: str | None) -> Record | BadRecord:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        return BadRecord(line, f"not JSON ({error})")
+        return BadRecord(line, f"not JSON ({shortened(str(error))})")
     if isinstance(value, str):
         value = {"prompt": value}
     if not isinstance(value, dict):
@@ -155,10 +159,12 @@ def _checked(line: int, value: dict[str, Any]) -> Record | BadRecord:
 def _prompt(value: Mapping[str, Any]) -> str:
     prompt = value.get("prompt")
     if prompt is None:
-        slips = (f": {key!r} is no key{guess}" for key in value if (guess := _like_prompt(key)))
+        slips = (
+            f": {quoted(key)} is no key{guess}" for key in value if (guess := _like_prompt(key))
+        )
         raise UsageError(f"there is no prompt in it{next(slips, '')}")
     if not isinstance(prompt, str):
-        raise UsageError(f"the prompt {prompt!r} is not text")
+        raise UsageError(f"the prompt {quoted(prompt)} is not text")
     if not prompt.strip():
         raise UsageError("the prompt is empty")
     return prompt
@@ -171,7 +177,7 @@ def _like_prompt(key: str) -> str:
 def _id(value: Mapping[str, Any]) -> str | int | None:
     found = value.get("id")
     if found is not None and (isinstance(found, bool) or not isinstance(found, (str, int))):
-        raise UsageError(f"the id {found!r} is neither text nor a whole number")
+        raise UsageError(f"the id {quoted(found)} is neither text nor a whole number")
     return found
 
 
@@ -188,13 +194,16 @@ def _from_csv(lines: Iterable[bytes], delimiter: str) -> Iterator[Record | BadRe
     texts = (t.removeprefix("\ufeff") if i == 0 else t for i, t in enumerate(texts))
     csv.field_size_limit(2**31 - 1)
     rows = csv.reader(texts, delimiter=delimiter, strict=True)
-    header = next(rows, None)
+    try:
+        header = next(rows, None)
+    except csv.Error as error:
+        raise UsageError(f"the first line is not CSV ({error}): {CSV_ADVICE}") from None
     if header is None:
         return
     if "prompt" not in header:
         raise UsageError(
-            f"the CSV has no column prompt (its columns: {', '.join(header)}): "
-            "name one in the first line, or give --format lines"
+            f"the CSV has no column prompt (its columns: {shortened(', '.join(header))}): "
+            f"name one in the first line, or {CSV_ADVICE}"
         )
     yield from _rows(rows, header)
 
@@ -241,11 +250,11 @@ class Shard:
 def parse_shard(text: str) -> Shard:
     """`2/8`. Raises UsageError."""
     parts = text.split("/")
-    if len(parts) == 2 and all(part.strip().isdecimal() for part in parts):
+    if len(parts) == 2 and all(re.fullmatch(r" *[0-9]{1,9} *", part) for part in parts):
         index, count = map(int, parts)
         if 1 <= index <= count:
             return Shard(index, count)
-    raise UsageError(f"--shard: {text!r} is not I/N: give two numbers, as in 2/8")
+    raise UsageError(f"--shard: {quoted(text)} is not I/N: give two numbers, as in 2/8")
 
 
 def sharded(records: Iterable[Record | BadRecord], shard: Shard) -> Iterator[Record | BadRecord]:

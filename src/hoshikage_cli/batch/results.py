@@ -34,6 +34,7 @@ class Sink(Protocol):
     """Where results go. number: the place of a result in the order of the input, from 0."""
 
     done: dict[str, str | None]
+    failed: set[str]
 
     def put(self, number: int, result: dict[str, Any]) -> None: ...
 
@@ -47,6 +48,7 @@ class ResultsFile:
     """A file of results, opened to be gone on with.
 
     done: the prompt (None: there was none) of every result that is there, by `records.key_of`.
+    failed: the keys of those that are errors.
     cut: whether a line had been cut off. in_order: whether `finish` puts the results in the order
     of the input.
 
@@ -57,6 +59,7 @@ class ResultsFile:
     def __init__(self, path: Path, *, in_order: bool = True, overwrite: bool = False) -> None:
         self.path = path
         self.done: dict[str, str | None] = {}
+        self.failed: set[str] = set()
         self.cut = False
         self._in_order = in_order
         self._places: list[tuple[int, int, int]] = []
@@ -121,7 +124,7 @@ class ResultsFile:
     def _parsed(self, number: int, data: bytes) -> dict[str, Any]:
         try:
             found = json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise self._foreign(number) from None
         if not isinstance(found, dict) or not isinstance(found.get("line"), int):
             raise self._foreign(number)
@@ -134,7 +137,10 @@ class ResultsFile:
         )
 
     def _note(self, result: dict[str, Any], size: int) -> None:
-        self.done[key_of(result["line"], result.get("id"))] = result.get("prompt")
+        key = key_of(result["line"], result.get("id"))
+        self.done[key] = result.get("prompt")
+        if "error" in result:
+            self.failed.add(key)
         self._places.append((result["line"], self._end, size))
         self._end += size
 
@@ -154,7 +160,7 @@ class ResultsFile:
         os.close(self._file)
         self._file = os.open(self.path, os.O_RDWR | os.O_APPEND)
         _lock(self._file, self.path)
-        self.done, self._places, self._end = {}, [], 0
+        self.done, self.failed, self._places, self._end = {}, set(), [], 0
         self._recover()
 
     def _copy(self, places: Iterable[tuple[int, int, int]], new: Path) -> None:
@@ -195,6 +201,7 @@ class ResultsStream:
 
     def __init__(self, write: Callable[[bytes], None], *, in_order: bool = True) -> None:
         self.done: dict[str, str | None] = {}
+        self.failed: set[str] = set()
         self._write = write
         self._in_order = in_order
         self._held: dict[int, bytes] = {}

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import HoshikageError, NoMaskToken, RunError, SettingsError, UsageError
 from ..generation.arrivals import AHEAD, Arrivals
 from ..generation.generator import AT_ONCE, Generator
-from ..generation.run import Result
+from ..generation.run import Result, TextEvent
 from ..llama.errors import DecodeAborted
 from ..settings.resolve import Resolved
 from .records import BadRecord, Record
@@ -25,14 +25,32 @@ class StrictStop(RunError):
 
 @dataclass
 class BatchProgress:
-    """How far a batch is. total: None where the input is still coming in."""
+    """How far a batch is."""
 
     total: int | None
+    """Its records; None where the input is still coming in."""
     answered: int = 0
     bad: int = 0
+    """Those that could not be answered."""
     skipped: int = 0
+    """Those that had been done already."""
+    failed_before: int = 0
+    """Those of the skipped that could not be answered then."""
     tokens: int = 0
+    """Of the answers that are finished."""
+    shares: dict[int, float] = field(default_factory=dict)
+    """How much of each answer under way is done, by the number of its job."""
     began: float = field(default_factory=time.monotonic)
+
+    @property
+    def failed(self) -> int:
+        """Records that the results have an error for."""
+        return self.bad + self.failed_before
+
+    @property
+    def made(self) -> float:
+        """What is done, with the parts of those under way."""
+        return self.done + sum(self.shares.values())
 
     @property
     def done(self) -> int:
@@ -45,10 +63,10 @@ class BatchProgress:
     @property
     def seconds_left(self) -> float | None:
         """At the pace so far; None where that cannot be told."""
-        worked = self.answered + self.bad
+        worked = self.made - self.skipped
         if self.total is None or worked == 0:
             return None
-        return self.seconds / worked * (self.total - self.done)
+        return self.seconds / worked * (self.total - self.made)
 
 
 class Batch:
@@ -57,7 +75,8 @@ class Batch:
     records: those of this shard, in order; none is waited for while others are being answered.
     resolve: the settings of a record from its own ones. sink: where results go, and what is there
     already. strict: whether a record that cannot be answered ends the batch, by StrictStop, when
-    those under way are finished.
+    those under way are finished. on_step: hears the progress after each step. share: how much of an
+    answer is done after a step, of which the progress is made.
     """
 
     ahead = AHEAD
@@ -72,6 +91,8 @@ class Batch:
         total: int | None = None,
         strict: bool = False,
         at_once: int = AT_ONCE,
+        on_step: Callable[[BatchProgress], None] | None = None,
+        share: Callable[[TextEvent], float] = lambda event: 0.0,
     ) -> None:
         self.generator = generator
         self.progress = BatchProgress(total)
@@ -80,6 +101,8 @@ class Batch:
         self._sink = sink
         self._strict = strict
         self._at_once = at_once
+        self._on_step = on_step
+        self._share = share
         self._stop: StrictStop | None = None
         self._under_way: dict[int, tuple[int, Record]] = {}
         self._seen = 0
@@ -107,10 +130,11 @@ class Batch:
 
         Raises what concerns the whole batch: a model without a mask token, an interrupt.
         """
-        for job, outcome in self.generator.generate_many(self, self._at_once):
+        for job, outcome in self.generator.generate_many(self, self._at_once, self._stepped):
             if isinstance(outcome, (NoMaskToken, DecodeAborted)):
                 raise outcome
             number, record = self._under_way.pop(job)
+            self.progress.shares.pop(job, None)
             if isinstance(outcome, HoshikageError):
                 self._fail(number, record, str(outcome))
             else:
@@ -119,6 +143,11 @@ class Batch:
         self._sink.finish()
         if self._stop is not None:
             raise self._stop
+
+    def _stepped(self, job: int, event: TextEvent) -> None:
+        self.progress.shares[job] = self._share(event)
+        if self._on_step is not None:
+            self._on_step(self.progress)
 
     def _asked(self, record: Record | BadRecord) -> Job | None:
         """What a record asks for; None for one that is done already or that cannot be run."""
@@ -155,6 +184,7 @@ class Batch:
                 "the input has changed; give another file with -o, or --overwrite"
             )
         self.progress.skipped += 1
+        self.progress.failed_before += record.key in self._sink.failed
 
     def _put(self, number: int, record: Record, result: Result) -> None:
         self._sink.put(number, result_object(record, result))
@@ -191,6 +221,8 @@ def result_object(record: Record, result: Result) -> dict[str, Any]:
         "seed": result.seed,
         "seconds": result.timings["generate"],
     }
+    if result.logprobs is not None:
+        made["logprobs"] = result.to_dict()["logprobs"]
     return _with_data(made, record)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..batch.records import BadRecord, Record, read_records
-from ..errors import UsageError, did_you_mean
+from ..errors import UsageError, did_you_mean, quoted
 
 Check = Callable[[str], bool]
 
@@ -50,7 +50,7 @@ def matching(wanted: Any) -> Check:
     try:
         found = re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
-        raise UsageError(f"{pattern!r} is no regular expression ({error})") from None
+        raise UsageError(f"{quoted(pattern)} is no regular expression ({error})") from None
     return lambda answer: found.search(answer) is not None
 
 
@@ -66,7 +66,7 @@ def _texts(wanted: Any) -> list[str]:
     texts = wanted if isinstance(wanted, list) else [wanted]
     for text in texts:
         if not isinstance(text, str):
-            raise UsageError(f"{text!r} is not text: put it in quotes")
+            raise UsageError(f"{quoted(text)} is not text: put it in quotes")
     if not any(text.strip() for text in texts):
         raise UsageError("there is nothing in it")
     return texts
@@ -96,7 +96,7 @@ def item_of(record: Record) -> Item | None:
 
 def _task(given: Any) -> str:
     if given is not None and not isinstance(given, str):
-        raise UsageError(f"task: {given!r} is not text: put it in quotes")
+        raise UsageError(f"task: {quoted(given)} is not text: put it in quotes")
     return given or ""
 
 
@@ -104,7 +104,7 @@ def _refuse_slips(data: Iterable[str]) -> None:
     known = ("prompt", "settings", "task", *CHECKS)
     for key in data:
         if key not in known and (guess := did_you_mean(key, known, LIKENESS)):
-            raise UsageError(f"no key {key!r}{guess}")
+            raise UsageError(f"no key {quoted(key)}{guess}")
 
 
 def read_items(path: Path) -> tuple[list[Item], int]:

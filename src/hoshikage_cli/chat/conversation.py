@@ -33,6 +33,15 @@ class Conversation:
         self.turns.pop()
         self.forgotten = min(self.forgotten, len(self.turns))
 
+    def undo(self) -> tuple[str, str]:
+        """Forget the last message and its answer, which are given back. Raises UsageError where
+        nothing has been said."""
+        if not self.turns:
+            raise UsageError("nothing has been said yet")
+        answer, question = self.turns.pop(), self.turns.pop()
+        self.forgotten = min(self.forgotten, len(self.turns))
+        return question["content"], answer["content"]
+
     def reset(self) -> None:
         self.turns, self.forgotten = [], 0
 

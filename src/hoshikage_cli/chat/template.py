@@ -1,4 +1,4 @@
-"""Chat templates: the jinja text that a GGUF carries, rendered in a sandbox.
+"""Chat templates: the jinja text that a GGUF carries, rendered in a sandbox (`sandbox`).
 
 Templates are written for Hugging Face's `apply_chat_template`, whose environment this one follows:
 trimmed blocks, loop controls, `raise_exception`, `strftime_now`, a `tojson` that escapes nothing.
@@ -6,13 +6,12 @@ trimmed blocks, loop controls, `raise_exception`, `strftime_now`, a `tojson` tha
 
 from __future__ import annotations
 
-import json
+import traceback
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..errors import RunError
+from ..errors import RunError, shortened
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
@@ -49,68 +48,61 @@ def render(
     """The conversation as text for the tokenizer, special tokens spelled out.
 
     Raises ChatTemplateError where the template is broken, refuses the conversation (a role that it
-    does not know), or tries to leave the sandbox.
+    does not know), tries to leave the sandbox, or takes more than it may have.
     """
-    from jinja2 import TemplateError
+    from .sandbox import budget
 
-    try:
-        return _compiled(template).render(
-            messages=list(conversation),
-            tools=None,
-            documents=None,
-            bos_token=bos_token,
-            eos_token=eos_token,
-            add_generation_prompt=add_generation_prompt,
-        )
-    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
-        raise ChatTemplateError(
-            f"the model's chat template failed ({_one_line(error)}): "
-            "--no-chat gives the model the bare prompt"
-        ) from error
+    said = len(str(conversation))
+    with budget(said):
+        try:
+            pieces = _compiled(template).generate(
+                messages=list(conversation),
+                tools=None,
+                documents=None,
+                bos_token=bos_token,
+                eos_token=eos_token,
+                add_generation_prompt=add_generation_prompt,
+            )
+            return "".join(pieces)
+        # A template is a program of somebody else's: whatever it runs into is its own failure.
+        except Exception as error:
+            raise ChatTemplateError(
+                f"the model's chat template failed{_place(error)} ({_one_line(error)}): "
+                "--no-chat gives the model the bare prompt"
+            ) from error
 
 
 @lru_cache(maxsize=8)
 def _compiled(template: str) -> Template:
+    from .sandbox import LONGEST_TEMPLATE
+
+    if len(template) > LONGEST_TEMPLATE:
+        raise ValueError(f"it has {len(template):,} characters, of at most {LONGEST_TEMPLATE:,}")
     return _environment().from_string(template)
 
 
 @cache
 def _environment() -> Environment:
-    from jinja2.ext import Extension
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
+    from .sandbox import Sandbox
 
-    class Generation(Extension):
-        """`{% generation %}`, which marks the assistant's words for training, changes no text."""
-
-        tags = {"generation"}
-
-        def parse(self, parser):
-            next(parser.stream)
-            return parser.parse_statements(("name:endgeneration",), drop_needle=True)
-
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols", Generation]
-    )
-    environment.filters["tojson"] = _to_json
-    environment.globals["raise_exception"] = _raise_exception
-    environment.globals["strftime_now"] = _strftime_now
-    return environment
+    return Sandbox()
 
 
-def _raise_exception(message: str) -> None:
-    from jinja2 import TemplateError
-
-    raise TemplateError(message)
-
-
-def _strftime_now(form: str) -> str:
-    return datetime.now().strftime(form)
-
-
-def _to_json(value: Any, indent: int | None = None) -> str:
-    # jinja's own filter escapes <, > and & for HTML, which would reach the model.
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+def _place(error: BaseException) -> str:
+    """Where in the template it happened, if that is known."""
+    inside = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == "<template>"
+    ]
+    line = getattr(error, "lineno", None) or (inside[-1] if inside else None)
+    return f" in line {line}" if line else ""
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, RecursionError):
+        return "it calls itself without end, or is nested too deeply"
+    if isinstance(error, MemoryError):
+        return "it wants more memory than there is"
+    words = " ".join(str(error).split())
+    return shortened(words) or type(error).__name__

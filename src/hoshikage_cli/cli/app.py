@@ -12,6 +12,7 @@ import typer
 
 from .exits import Exit
 from .help import TopicsCommand
+from .meant import in_front
 
 COMMANDS = (
     "generate",
@@ -28,7 +29,7 @@ COMMANDS = (
 )
 """In the order of help; each is a module of `commands` of its own."""
 
-GLOBAL_FLAGS = ("--help", "-h", "--version", "-V", "--install-completion", "--show-completion")
+GLOBAL_FLAGS = ("--version", "-V", "--install-completion", "--show-completion")
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 # \b keeps the lines as they are.
@@ -41,7 +42,7 @@ Examples:
   hoshikage batch prompts.jsonl -o answers.jsonl
   hoshikage chat -m dream.gguf
   hoshikage inspect dream.gguf
-  hoshikage bench -m dream.gguf --vary cache=none,dual
+  hoshikage bench -m dream.gguf --block-length 32 --vary cache=none,dual
 """
 
 
@@ -90,7 +91,7 @@ def run(arguments: list[str]) -> int:
     forgive_encoding()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(int(Exit.TERMINATED)))
     try:
-        arguments = _with_command(arguments)
+        arguments = in_front(arguments, COMMANDS, GLOBAL_FLAGS)
         named = [name for name in COMMANDS if name in arguments[:1]]
         result = program(named or COMMANDS)(arguments, prog_name="hoshikage", standalone_mode=False)
         return result if isinstance(result, int) else Exit.OK
@@ -98,11 +99,3 @@ def run(arguments: list[str]) -> int:
         return report(error, arguments)
     except KeyboardInterrupt as error:
         return report(error, arguments)
-
-
-def _with_command(arguments: list[str]) -> list[str]:
-    """llama-diffusion-cli has no commands: flags alone mean `generate`."""
-    first = arguments[0] if arguments else ""
-    if first.startswith("-") and first.split("=")[0] not in GLOBAL_FLAGS:
-        return ["generate", *arguments]
-    return arguments

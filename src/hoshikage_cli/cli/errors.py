@@ -7,13 +7,29 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Protocol, runtime_checkable
 
-from ..errors import HoshikageError, UsageError, did_you_mean
+from ..errors import HoshikageError, UsageError, did_you_mean, shortened
 from ..settings.declared import declarations
 from ..settings.option import TRUE_WORDS
+from .commands.version import NOT_BUILT
 from .exits import Exit
-from .streams import ClosedPipe, note
+from .streams import ClosedPipe, note, visible
+
+LONGEST_LINE = 2000
+"""Characters of a line on stderr: a path may be long, what an argument held is not repeated."""
+
+BUILT = ("_native", "_build_facts")
+"""The modules that the build writes."""
+QUOTE_PROMPT = '; a prompt is put in quotes, as in hoshikage generate "What is 2 + 3?"'
+QUOTE_TEXT = '; a text is put in quotes, as in hoshikage infill "2 + 3 = [MASK]"'
+UNQUOTED = {
+    ("hoshikage", "No such command"): QUOTE_PROMPT,
+    ("hoshikage generate", "Got unexpected extra"): QUOTE_PROMPT,
+    ("hoshikage infill", "Got unexpected extra"): QUOTE_TEXT,
+}
+"""What to say besides, by the command and how the parser's complaint begins."""
 
 
 @runtime_checkable
@@ -37,9 +53,10 @@ def report(error: BaseException, arguments: list[str]) -> int:
         print(error.format_message(), file=sys.stderr)
         return Exit.USAGE
     if _verbose(arguments, os.environ):
-        traceback.print_exception(error, file=sys.stderr)
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.write(visible("".join(traceback.format_exception(error))))
     message, code = _described(error)
-    note(message)
+    note(shortened(message, LONGEST_LINE))
     return code
 
 
@@ -52,8 +69,10 @@ def _described(error: BaseException) -> tuple[str, int]:
         return str(error), Exit.FAILED
     if isinstance(error, MemoryError):
         return "not enough memory", Exit.FAILED
-    if isinstance(error, ImportError) and "_native" in str(error):
-        return f"the binding to llama.cpp cannot be loaded ({error}): run make", Exit.FAILED
+    if isinstance(error, ImportError) and (error.name or "").rpartition(".")[2] in BUILT:
+        # A module that is missing says no more than that; a library that is, says which.
+        why = "" if isinstance(error, ModuleNotFoundError) else f" ({error})"
+        return f"{NOT_BUILT}{why}", Exit.FAILED
     if isinstance(error, OSError):
         return _os_error(error), Exit.FAILED
     words = f"{type(error).__name__}: {error}"
@@ -72,11 +91,16 @@ def _typed_wrong(error: Refusal) -> str:
     message = error.format_message().rstrip(".")
     if unknown and name:
         message = f"no option {name}{_likely(name, _flags(context))}"
-    if message.startswith("No such command") and " " in message.split("'")[1]:
-        message += "; to answer a prompt, type hoshikage generate in front of it"
-    message = message.replace(". Did you", "; did you")
     where = getattr(context, "command_path", None) or "hoshikage"
+    if "Did you mean" not in message:
+        message += _unquoted(where, message)
+    message = message.replace(". Did you", "; did you")
     return f"{message[:1].lower()}{message[1:]} (see {where} --help)"
+
+
+def _unquoted(where: str, message: str) -> str:
+    found = (UNQUOTED[key] for key in UNQUOTED if key[0] == where and message.startswith(key[1]))
+    return next(found, "")
 
 
 def _likely(name: str, flags: list[str]) -> str:

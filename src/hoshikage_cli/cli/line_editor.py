@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
+    from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+    from prompt_toolkit.document import Document
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 PROMPT = "> "
@@ -44,7 +47,6 @@ class LineEditor:
 
     def __init__(self, words: Iterable[str], history: Path | None) -> None:
         from prompt_toolkit import PromptSession
-        from prompt_toolkit.completion import NestedCompleter
         from prompt_toolkit.history import FileHistory, InMemoryHistory
         from prompt_toolkit.output import ColorDepth
         from prompt_toolkit.output.defaults import create_output
@@ -55,7 +57,7 @@ class LineEditor:
             prompt_continuation=MORE,
             key_bindings=_keys(),
             history=FileHistory(str(history)) if history else InMemoryHistory(),
-            completer=NestedCompleter.from_nested_dict(_nested(words)),
+            completer=_completer(list(words)),
             complete_while_typing=False,
             color_depth=ColorDepth.DEPTH_1_BIT if os.environ.get("NO_COLOR") else None,
             output=create_output(stdout=sys.stderr),
@@ -65,12 +67,54 @@ class LineEditor:
         return self._session.prompt()
 
 
-def _nested(words: Iterable[str]) -> dict[str, dict[str, None] | None]:
-    """`/set steps` as {"/set": {"steps": None}}."""
-    found: dict[str, dict[str, None] | None] = {}
-    for first, *rest in (word.split() for word in words):
-        found[first] = {**(found.get(first) or {}), rest[0]: None} if rest else None
-    return found
+@contextmanager
+def typing_kept_unseen() -> Iterator[None]:
+    """While entered, what is typed when nobody reads is neither echoed, which would tear what is
+    drawn, nor taken apart into lines: the next `read` finds it, key by key. Ctrl-C stays one."""
+    try:
+        import termios
+
+        before = termios.tcgetattr(sys.stdin)
+    except (ImportError, OSError, termios.error):
+        yield
+        return
+    quiet = list(before)
+    quiet[0] &= ~termios.ICRNL  # Enter and Ctrl-J stay two keys
+    quiet[3] &= ~(termios.ECHO | termios.ICANON)
+    termios.tcsetattr(sys.stdin, termios.TCSANOW, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+def _completer(words: list[str]) -> Completer:
+    """Completes what stands in front of the cursor. prompt_toolkit's own completers look at the
+    last word, which a slash is no part of."""
+    from prompt_toolkit.completion import Completer, Completion
+
+    class Commands(Completer):
+        def get_completions(
+            self, document: Document, complete_event: CompleteEvent
+        ) -> Iterator[Completion]:
+            typed = document.text_before_cursor
+            for found in completions(typed, words):
+                yield Completion(found, start_position=-len(typed))
+
+    return Commands()
+
+
+def completions(typed: str, words: Iterable[str]) -> list[str]:
+    """How words (`/set steps`) that begin with what was typed go on, to the end of the next one."""
+    known = [word for word in words if typed and word.startswith(typed)]
+    return list(
+        dict.fromkeys(word[: len(typed)] + _next_word(word[len(typed) :]) for word in known)
+    )
+
+
+def _next_word(rest: str) -> str:
+    blanks = len(rest) - len(rest.lstrip())
+    return rest[:blanks] + rest[blanks:].partition(" ")[0]
 
 
 def _keys() -> KeyBindings:
@@ -87,7 +131,6 @@ def _keys() -> KeyBindings:
         else:
             buffer.validate_and_handle()
 
-    # Not Ctrl-J as well: an Enter that is typed while the model still answers arrives as one.
     @keys.add("escape", "enter")
     def _(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")

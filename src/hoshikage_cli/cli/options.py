@@ -15,9 +15,11 @@ from typing import Annotated, Any, Optional, TypeVar
 import typer
 from typer.models import ArgumentInfo, OptionInfo
 
-from ..settings.declared import declarations, declared_in
+from ..errors import UsageError
+from ..settings.declared import FUNCTION, declarations, declared_in
 from ..settings.option import Declaration, option
 from ..settings.values import parse, show
+from .functions import with_functions
 
 RUN = ("model", "diffusion", "speed", "sampling", "prompt", "output", "log")
 """The settings of every command that runs a model."""
@@ -52,14 +54,18 @@ def argument(default: Any, *, help: str, panel: str, metavar: str = "") -> Any:
 
 def with_settings(*parts: str) -> Callable[[Command], Command]:
     """Give a command a flag for each setting of these groups, or parts of groups; it receives what
-    was typed as `**flags`."""
+    was typed as `**flags`, functions in place of their names."""
     known = [d for d in declarations().values() if _part(d) in parts]
     if unknown := set(parts) - set(map(_part, known)):
         raise LookupError(f"no settings {unknown}")
 
     def extend(command: Command) -> Command:
+        @wraps(command)
+        def call(*own: Any, **typed: Any) -> int:
+            return command(*own, **with_functions(typed))
+
         kept = [p for p in _parameters(command) if p.kind is not p.VAR_KEYWORD]
-        return _taking(command, known, [*kept, *map(_parameter, known)])
+        return _taking(call, known, [*kept, *map(_parameter, known)])
 
     return extend
 
@@ -172,7 +178,8 @@ def _flags(known: Declaration) -> list[str]:
 
 def _metavar(known: Declaration) -> str:
     if known.option.choices and not known.option.metavar:
-        listed = "|".join(known.option.choices)
+        functions = (FUNCTION,) if known.option.takes else ()
+        listed = "|".join((*known.option.choices, *functions))
         return f"[={listed}]" if known.option.bare else listed
     return known.option.metavar or METAVARS.get(known.type, "TEXT")
 
@@ -222,14 +229,28 @@ def with_bare_values(
     known: the command's options. valued: flags that take the argument behind them, which is then
     no flag, as in `--system-prompt --visual`.
     """
+    known = list(known)
     bare, taken = _bare_flags(known), False
+    by_flag = {flag: each for each in known for flag in each.option.flags}
     written: list[str] = []
-    for argument in arguments:
+    for place, argument in enumerate(arguments):
         if argument == "--" and not taken:
             return [*written, *arguments[len(written) :]]
+        if not taken:
+            refuse_word_behind(argument, by_flag.get(argument), arguments[place + 1 : place + 2])
         written.append(argument if taken else bare.get(argument, argument))
         taken = not taken and argument in valued and argument not in bare
     return written
+
+
+def refuse_word_behind(flag: str, known: Declaration | None, behind: list[str]) -> None:
+    """Raise UsageError for `--visual confidence`, which would make the word a prompt."""
+    if (
+        known is not None
+        and known.option.bare
+        and behind[:1] in [[c] for c in known.option.choices]
+    ):
+        raise UsageError(f"{flag} {behind[0]}: write {flag}={behind[0]}, with the sign between")
 
 
 def _bare_flags(known: Iterable[Declaration]) -> dict[str, str]:

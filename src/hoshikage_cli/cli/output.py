@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..display.figures import counted
-from .streams import Answer, note, write
+from .streams import Answer, is_terminal, note, write
 
 if TYPE_CHECKING:
     from ..display.display import Display
@@ -35,7 +36,17 @@ def print_result(
     if as_json:
         write_json(result.to_dict())
         return
-    answer.finish(result.text)
+    print_answer(result, answer, display)
+
+
+def print_answer(result: Result, answer: Answer, display: Display) -> None:
+    """What has not been streamed yet; on a terminal in the colours that it was watched in."""
+    kept = display.kept(result) if is_terminal(sys.stdout) else None
+    if kept is None:
+        answer.finish(result.text)
+        return
+    write(f"{kept}\n")
+    display.explain()
 
 
 class Tracing:

@@ -14,7 +14,7 @@ from ..errors import UsageError
 from ..llama.families import NONE
 from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
 from ..models.find import advice, find_model, kept_with
-from ..models.header import Header, check_whole, read_header
+from ..models.header import Header, read_header
 from ..settings.declared import OutputSettings, Settings, declarations
 from ..settings.effect import without_effect
 from ..settings.layers import Layers
@@ -82,6 +82,14 @@ def choose(flags: Mapping[str, Typed]) -> Setup:
     return Setup(header, resolved, layers, tuple(without_effect(flags, resolved, header.kind)))
 
 
+def refuse_untold(output: OutputSettings) -> None:
+    """Raises UsageError for what is to be told and has no place to stand."""
+    if output.trace_proposals is not None and output.trace is None:
+        raise UsageError("--trace-proposals adds to a trace: give --trace FILE as well")
+    if output.logprobs is not None and not output.json:
+        raise UsageError("--logprobs is told in JSON: give --json as well")
+
+
 def choose_output(flags: Mapping[str, Typed]) -> OutputSettings:
     """What a command that runs no model needs to know."""
     return Layers.read(os.environ).resolve(flags).settings.output
@@ -128,21 +136,12 @@ def recognition(header: Header) -> str:
 
 def load_model(setup: Setup, display: Display) -> Generator:
     """The chosen model; the display shows how far it is."""
-    from ..generation.generator import load
-    from ..llama.errors import ModelLoadError
+    from ..generation.generator import load_file
 
     layers = setup.settings.model.gpu_layers
-    path = setup.name if setup.name in CATALOGUE else setup.header.path
-    try:
-        return load(
-            path if setup.name else None,
-            family=setup.header.named,
-            gpu_layers=layers,
-            on_progress=display.loading,
-        )
-    except ModelLoadError:
-        check_whole(setup.header)
-        raise
+    name = setup.name if setup.name in CATALOGUE else setup.header.path.name
+    title = name if setup.name else DEFAULT_MODEL
+    return load_file(setup.header, title, gpu_layers=layers, on_progress=display.loading)
 
 
 # ----------------------------------------------------------------------------- displays
@@ -162,15 +161,16 @@ def display_for(setup: Setup) -> Display:
     return Summary() if answers_stream(setup) and is_terminal(sys.stdout) else Bar()
 
 
-def view(colours: str | None, plain: bool) -> Display:
-    """Every step: as a line each, or drawn in place; colours: one of VIEWS, None for what suits."""
+def view(colours: str | None, plain: bool, prompt: bool = True) -> Display:
+    """Every step: as a line each, or drawn in place; colours: one of VIEWS, None for what suits.
+    prompt: whether what the answer follows is drawn as well."""
     if plain:
         from ..display.plain import PlainLines
 
         return PlainLines()
     from ..display.visual import LiveView
 
-    return LiveView(colours)
+    return LiveView(colours, prompt=prompt)
 
 
 def display_of_many(setup: Setup, apart: bool = True) -> BatchDisplay:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,17 +15,29 @@ class ClosedPipe(RunError):
     """Whoever read stdout has gone away."""
 
 
+# What moves a cursor, changes colours or titles, or reports to a program: all control characters
+# but the end of a line and the tabulator.
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)")
+
+
+def visible(text: str) -> str:
+    """A text with its control characters spelled out, in JSON's way: model files, templates and
+    models may say anything, and a terminal obeys."""
+    return CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def note(message: str) -> None:
     """One line on stderr."""
     # A stderr that cannot be written to leaves nobody to tell.
     with suppress(OSError, ValueError):
-        print(f"hoshikage: {message}", file=sys.stderr, flush=True)
+        print(visible(f"hoshikage: {message}"), file=sys.stderr, flush=True)
 
 
 def write(text: str) -> None:
-    """Text to stdout, at once. Raises ClosedPipe, or RunError for a disk that is full."""
+    """Text to stdout, at once; what a terminal would obey is made visible on one. Raises
+    ClosedPipe, or RunError for a disk that is full."""
     with _telling_write_errors():
-        sys.stdout.write(text)
+        sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
         sys.stdout.flush()
 
 
@@ -42,8 +55,11 @@ def _telling_write_errors() -> Iterator[None]:
 
 
 def write_exactly(text: str) -> None:
-    """Text to stdout as UTF-8, byte for byte, whatever the encoding and line ends of this place."""
-    write_bytes(text.encode("utf-8", "surrogateescape"))
+    """Text to stdout as UTF-8, byte for byte, whatever the encoding and line ends of this place;
+    on a terminal as `write` has it."""
+    with _telling_write_errors():
+        terminal = sys.stdout.isatty()
+    write_bytes((visible(text) if terminal else text).encode("utf-8", "surrogateescape"))
 
 
 def write_bytes(data: bytes) -> None:

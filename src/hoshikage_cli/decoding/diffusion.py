@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from .proposal import ProposalRule, Proposer, edited_logits, propose
 from .schedule import Block, Schedule, blocks, one_a_step, schedule_of
 from .selection import Algorithm, algorithm_of, perturbed, ranked
 from .step import Commit, Step
+from .telling import candidates, kept, with_logprobs
 from .view import Decision, Flags, Floats, Indices, View
 
 Rows = NDArray[np.float32]
@@ -58,6 +59,11 @@ class DiffusionPlan:
     """What a pass evaluates afresh."""
     rule: ProposalRule = field(default_factory=ProposalRule)
     """How logits become proposals."""
+    trace_proposals: int | None = None
+    """Steps tell so many of the likeliest tokens of each position in question; None: no positions.
+    """
+    logprobs: int | None = None
+    """Commits tell their log-probabilities, and so many alternatives; None: neither."""
 
     def __post_init__(self) -> None:
         alone = self.decide is not None or algorithm_of(self.algorithm).draw is not None
@@ -69,6 +75,11 @@ class DiffusionPlan:
     def sequences_needed(self) -> int:
         """How many canvases a pass evaluates: with guidance a second one, without the prompt."""
         return 2 if self.rule.guidance > 0 else 1
+
+    @property
+    def telling_rule(self) -> ProposalRule:
+        """The rule, with as many of the likeliest tokens kept as are to be told."""
+        return replace(self.rule, keep=kept(self.rule.keep, self.trace_proposals, self.logprobs))
 
 
 @dataclass(frozen=True)
@@ -104,6 +115,7 @@ class Diffusion:
         self.plan = plan
         self.proposer = proposer
         self.algorithm = algorithm_of(plan.algorithm)
+        self.proposal_rule = plan.telling_rule
         self.rule = rule_of(plan.parallel) if plan.parallel is not None else None
         schedule = schedule_of(plan.schedule)
         self.schedule = schedule if plan.steps else one_a_step(schedule)
@@ -172,13 +184,15 @@ class Diffusion:
         decide = self.plan.decide
         decision = _decided(turn, view, decide(view)) if decide else self._select(view)
         committed, remasked = view.positions[decision.commit], view.positions[decision.remask]
+        commits = _commits(view, decision.commit)
         self.canvas.commit(committed, view.proposal.tokens[decision.commit])
         self.canvas.remask(remasked)
         changed = np.concatenate([committed, remasked])
         self.cache.committed(changed)
         self._evaluated, self._moving = None, len(changed) > 0
         self._turn = next(self._turns, None)
-        return self._step(turn, _commits(view, decision.commit), remasked, evaluated)
+        step = self._step(turn, commits, remasked, evaluated)
+        return self._telling(step, view, decision.commit)
 
     # ----------------------------------------------------------------------- one step
 
@@ -214,7 +228,8 @@ class Diffusion:
         return quota if self.rule is None else max(1, quota)
 
     def _view(self, turn: Turn, rows: list[Rows]) -> View:
-        rule, masked = self.plan.rule, self.canvas.tokens[turn.positions] == self.canvas.mask_token
+        rule = self.proposal_rule
+        masked = self.canvas.tokens[turn.positions] == self.canvas.mask_token
         return View(
             positions=turn.positions,
             masked=masked,
@@ -282,6 +297,17 @@ class Diffusion:
             remasked=tuple(remasked.tolist()),
         )
 
+    def _telling(self, step: Step, view: View, chosen: Indices) -> Step:
+        """The step with what else is to be told of it."""
+        plan, proposal = self.plan, view.proposal
+        if proposal.likeliest is None:
+            return step
+        return replace(
+            step,
+            commits=with_logprobs(step.commits, chosen, proposal, plan.logprobs),
+            proposals=candidates(view.positions, proposal, plan.trace_proposals),
+        )
+
 
 def _decided(turn: Turn, view: View, decision: Decision) -> Decision:
     """What a step function decided, less what changes nothing; in a block's last step with
@@ -303,7 +329,13 @@ def _with_twin(rows: list[Rows]) -> tuple[Rows, Rows | None]:
 
 
 def _commits(view: View, chosen: Indices) -> tuple[Commit, ...]:
-    proposal = view.proposal
+    """Made while the view still shows what stood there."""
+    proposal, masked = view.proposal, view.masked[chosen].tolist()
     columns = (view.positions, proposal.tokens, proposal.probability, proposal.runner_up)
+    standing = view.canvas[view.positions[chosen]].tolist()
+    replaced = [None if was else token for was, token in zip(masked, standing, strict=True)]
     rows = zip(*(column[chosen].tolist() for column in columns), strict=True)
-    return tuple(Commit(*row) for row in rows)
+    return tuple(
+        Commit(position, token, confidence, runner_up, replaced=other)
+        for (position, token, confidence, runner_up), other in zip(rows, replaced, strict=True)
+    )

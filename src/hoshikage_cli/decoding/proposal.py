@@ -8,7 +8,7 @@ draw (Dream's order of filters). Ties go to the lower token id.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,29 @@ class ProposalRule:
     """Ids that are never proposed."""
     seed: int = 0
     """Keys the random numbers, with step and position."""
+    keep: int | None = None
+    """How many of the likeliest tokens are told; None: no `Likeliest` at all."""
+
+
+@dataclass(frozen=True)
+class Likeliest:
+    """What the softmax that probabilities are told of holds besides; an entry for each row."""
+
+    logprob: NDArray[np.float64]
+    """(n,) of the proposed token, in nats: exact where the probability is nearly 1, or 0."""
+    tokens: NDArray[np.int32]
+    """(n, keep) the likeliest first, of equals the lower id; -1 where there are no more."""
+    logprobs: NDArray[np.float64]
+    """(n, keep) theirs; minus infinity where there are no more."""
+
+    def only(self, chosen: NDArray[np.int64]) -> Likeliest:
+        """The same for some of the rows, by index."""
+        return Likeliest(*(column[chosen] for column in vars(self).values()))
+
+    def top(self, row: int) -> list[tuple[int, float]]:
+        """(token, log-probability) of a row, the likeliest first."""
+        pairs = zip(self.tokens[row].tolist(), self.logprobs[row].tolist(), strict=True)
+        return [pair for pair in pairs if pair[0] >= 0]
 
 
 @dataclass(frozen=True)
@@ -57,20 +80,32 @@ class Proposal:
     """In nats."""
     runner_up: NDArray[np.int32]
     """The likeliest token other than the proposed one."""
+    likeliest: Likeliest | None = None
+    """For a rule with `keep`."""
 
     def only(self, chosen: NDArray[np.int64]) -> Proposal:
         """The same for some of the rows, by index."""
-        return Proposal(*(column[chosen] for column in vars(self).values()))
+        *columns, likeliest = vars(self).values()
+        picked: list[Any] = [column[chosen] for column in columns]
+        told = None if likeliest is None else likeliest.only(chosen)
+        return replace(Proposal(*picked), likeliest=told)
 
 
 KINDS = (np.int32, np.float32, np.float64, np.float64, np.float64, np.int32)
 """Types of a proposal's columns, in order."""
 
 
-def empty_proposal(n: int) -> Proposal:
+def empty_proposal(n: int, keep: int | None = None) -> Proposal:
     """Columns of n rows to be filled in."""
     columns: list[Any] = [np.empty(n, kind) for kind in KINDS]
-    return Proposal(*columns)
+    likeliest = None if keep is None else empty_likeliest(n, keep)
+    return replace(Proposal(*columns), likeliest=likeliest)
+
+
+def empty_likeliest(n: int, keep: int) -> Likeliest:
+    """Of n rows for which there is no token yet."""
+    shape = (n, keep)
+    return Likeliest(np.empty(n), np.full(shape, -1, np.int32), np.full(shape, -np.inf))
 
 
 Proposer = Callable[..., Proposal]
@@ -85,13 +120,17 @@ def propose(
     rule: ProposalRule,
 ) -> Proposal:
     """Proposals for rows (n, n_vocab) that predict `positions` (n,)."""
+    edited = edited_logits(logits, unconditional, rule)
     rows = [
         _propose_row(row, position, step, rule)
-        for row, position in zip(edited_logits(logits, unconditional, rule), positions, strict=True)
+        for row, position in zip(edited, positions, strict=True)
     ]
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(KINDS)
     arrays: list[Any] = [np.array(c, kind) for c, kind in zip(columns, KINDS, strict=True)]
-    return Proposal(*arrays)
+    proposal = Proposal(*arrays)
+    if rule.keep is None:
+        return proposal
+    return replace(proposal, likeliest=_likeliest(edited, proposal.tokens, rule, rule.keep))
 
 
 def edited_logits(
@@ -145,15 +184,40 @@ def softmax(y: NDArray[np.float64]) -> NDArray[np.float64]:
     return e / e.sum()
 
 
+def log_softmax(y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Its logarithm: the largest is left out of the sum, which would swallow the others."""
+    below = y - y.max()
+    others = np.delete(np.exp(below), int(np.argmax(y))).sum()
+    return below - np.log1p(others)
+
+
 Row = tuple[int, float, float, float, float, int]
 
 
 def _propose_row(z: NDArray[np.float64], position: int, step: int, rule: ProposalRule) -> Row:
-    noisy = rule.gumbel and rule.temperature > 0
-    y = filtered(z, rule.temperature, 1.0 if noisy else rule.top_p, 0 if noisy else rule.top_k)
+    y = _drawn_from(z, rule)
     token = _draw(z, y, position, step, rule)
     first, second, probability, *statistics = _statistics(z if rule.confidence == "clean" else y)
     return token, probability[token], *statistics, second if token == first else first
+
+
+def _drawn_from(z: NDArray[np.float64], rule: ProposalRule) -> NDArray[np.float64]:
+    noisy = rule.gumbel and rule.temperature > 0
+    return filtered(z, rule.temperature, 1.0 if noisy else rule.top_p, 0 if noisy else rule.top_k)
+
+
+def _likeliest(
+    edited: NDArray[np.float64], proposed: NDArray[np.int32], rule: ProposalRule, keep: int
+) -> Likeliest:
+    found = empty_likeliest(len(edited), keep)
+    for row, (z, token) in enumerate(zip(edited, proposed, strict=True)):
+        y = z if rule.confidence == "clean" else _drawn_from(z, rule)
+        logprobs, order = log_softmax(y), np.argsort(-y, kind="stable")[:keep]
+        order = order[y[order] > -np.inf]
+        found.logprob[row] = logprobs[token]
+        found.tokens[row, : len(order)] = order
+        found.logprobs[row, : len(order)] = logprobs[order]
+    return found
 
 
 def _statistics(y: NDArray[np.float64]) -> tuple[Any, ...]:

@@ -20,6 +20,24 @@ class Commit:
     """Its probability when it was proposed."""
     runner_up: int | None = None
     """The likeliest other token."""
+    logprob: float | None = None
+    """The logarithm of its probability, in nats, where that was asked for."""
+    alternatives: tuple[tuple[int, float], ...] = ()
+    """The likeliest tokens with log-probabilities, as many as were asked for."""
+    replaced: int | None = None
+    """The token that stood there, for a step function that puts another in its place."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What the model would put at a position in question."""
+
+    position: int
+    """Where on the canvas."""
+    entropy: float
+    """Of its distribution, in nats."""
+    top: tuple[tuple[int, float], ...]
+    """The likeliest tokens with their probabilities, the likeliest first."""
 
 
 @dataclass(frozen=True)
@@ -46,3 +64,10 @@ class Step:
     """Seconds since the run began."""
     remasked: tuple[int, ...] = ()
     """Positions whose tokens were taken back, by a step function."""
+    proposals: tuple[Candidates, ...] | None = None
+    """What was proposed for each position in question, where that was asked for."""
+
+    @property
+    def revises(self) -> bool:
+        """Whether it changed what was committed already."""
+        return bool(self.remasked) or any(c.replaced is not None for c in self.commits)

@@ -53,7 +53,7 @@ class BatchDisplay:
         return None
 
     def update(self, progress: BatchProgress) -> None:
-        """Another record is done."""
+        """A step was made, or another record is done."""
 
     def finish(self, progress: BatchProgress) -> None:
         """It is over."""
@@ -100,7 +100,7 @@ class BatchBar(BatchDisplay):
         self._progress.update(
             self._task,
             total=progress.total,
-            completed=progress.done,
+            completed=progress.made,
             facts=under_way(progress),
         )
 

@@ -32,6 +32,13 @@ class Display:
     def scoring(self, share: float) -> None:
         """The share of what is to be scored that is done, 0 to 1."""
 
+    def kept(self, result: Result) -> str | None:
+        """The answer in the colours that it was watched in, for a terminal; None: it has none."""
+        return None
+
+    def explain(self) -> None:
+        """What the colours of an answer that was kept mean."""
+
     def finish(self, result: Result) -> None:
         """The run is over."""
 

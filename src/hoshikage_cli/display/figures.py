@@ -57,6 +57,17 @@ def progress_facts(event: TextEvent) -> list[str]:
     return facts if left is None else [*facts, f"{duration(left)} left"]
 
 
+def step_facts(event: TextEvent) -> list[str]:
+    """A step where no colours tell: its number, how much is masked, what it has revised."""
+    step, facts = event.step, [step_count(event)]
+    if event.run.has_masks:
+        facts.append(f"{step.masked} masked")
+    if step.remasked:
+        facts.append(f"{len(step.remasked)} taken back")
+    replaced = sum(commit.replaced is not None for commit in step.commits)
+    return [*facts, f"{replaced} replaced"] if replaced else facts
+
+
 def counted(count: int, noun: str) -> str:
     """`1 step`, `2 steps`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..generation.run import Run, TextEvent
 from .figures import progress_facts, share_done
-from .layout import Line, Window, pack, shorten, wrap
+from .layout import Line, Window, pack, printable, shorten, wrap
 from .shades import END_CELL, legend, shade
 
 PROMPT_LINES = 4
@@ -14,11 +14,15 @@ BAR_WIDTH = 48
 BAR_FULL, BAR_EMPTY = "━", "─"
 FEWEST_ROWS = 3
 GAP = " · "
+CHANGED = ("fresh", "replaced", "remasked")
+"""States that a step has brought about, which the window follows."""
 
 
-def frame(event: TextEvent, view: str, width: int, height: int, window: Window) -> list[Line]:
+def frame(
+    event: TextEvent, view: str, width: int, height: int, window: Window, prompt: bool = True
+) -> list[Line]:
     """Fewer than `height` lines of fewer than `width` cells; on a small screen the canvas stays
-    and the rest gives way."""
+    and the rest gives way. prompt: whether it is shown in front of the answer."""
     # A line that fills the last column makes some terminals wrap on their own.
     room = max(width - 1, 2)
     above = [*header_lines(event.run, room), Line()]
@@ -28,7 +32,7 @@ def frame(event: TextEvent, view: str, width: int, height: int, window: Window) 
         if len(above) + len(below) + len(key) + FEWEST_ROWS >= height:
             part.clear()
     space = max(height - 1 - len(above) - len(below) - len(key), 1)
-    rows = window.rows(canvas_lines(event, view, room), space)
+    rows = window.rows(canvas_lines(event, view, room, prompt), space)
     return [*above, *rows, *below, *key]
 
 
@@ -37,9 +41,11 @@ def header_lines(run: Run, width: int) -> list[Line]:
 
 
 def header_facts(run: Run) -> list[str]:
-    facts = [run.model["name"]]
+    facts = ["".join(map(printable, run.model["name"]))]
     if run.has_masks:
-        facts += [str(run.settings.get(name, "?")) for name in ("algorithm", "schedule")]
+        # A step function stands in the place of the algorithm.
+        algorithm = run.settings.get("step") or run.settings.get("algorithm", "?")
+        facts += [str(algorithm), str(run.settings.get("schedule", "?"))]
     return [*facts, f"seed {run.seed}"]
 
 
@@ -56,17 +62,35 @@ def bar_line(share: float, width: int) -> Line:
     return Line([(BAR_FULL * full, "done"), (BAR_EMPTY * (width - full), "dim")], width)
 
 
-def canvas_lines(event: TextEvent, view: str, width: int) -> list[Line]:
-    """The prompt, dimmed and shortened, then the answer with its masks."""
+def canvas_lines(event: TextEvent, view: str, width: int, prompt: bool = True) -> list[Line]:
+    """The prompt, dimmed and shortened, if it is wanted; then the answer with its masks."""
     pieces, split = list(_pieces(event, view)), event.run.prompt_length
-    prompt = shorten(wrap(pieces[:split], width), PROMPT_LINES, "prompt")
-    while prompt and not prompt[-1].runs:
-        prompt.pop()
-    return prompt + wrap(pieces[split:], width)
+    answer = wrap(pieces[split:], width)
+    return [*_prompt_lines(pieces[:split], width), *answer] if prompt else answer
+
+
+def _prompt_lines(pieces: list[tuple[str, str, bool]], width: int) -> list[Line]:
+    lines = shorten(wrap(pieces, width), PROMPT_LINES, "prompt")
+    while lines and not lines[-1].runs:
+        lines.pop()
+    return lines
+
+
+def answer_lines(event: TextEvent, view: str, width: int, length: int) -> list[Line]:
+    """The first `length` characters of the answer as a view shows them when it is over: nothing is
+    new any more, and what is no text is left out."""
+    cells = event.cells[event.run.prompt_length :]
+    pieces: list[tuple[str, str, bool]] = []
+    for cell in cells:
+        if cell.state in ("fresh", "settled") and length > 0:
+            look = shade(cell, view, event.step.index, event.step.total).removesuffix(" new")
+            pieces.append((cell.text[:length], look, False))
+            length -= len(cell.text)
+    return wrap(pieces, max(width - 1, 2))
 
 
 def _pieces(event: TextEvent, view: str) -> Iterator[tuple[str, str, bool]]:
     step = event.step
     for cell in event.cells:
         text = (cell.text.strip() or END_CELL) if cell.state == "end" else cell.text
-        yield text, shade(cell, view, step.index, step.total), cell.state == "fresh"
+        yield text, shade(cell, view, step.index, step.total), cell.state in CHANGED

@@ -13,6 +13,8 @@ PLAIN = {
     "masked": "dim",
     "fresh": "bold green",
     "recent": "green",
+    "replaced": "bold underline yellow",
+    "remasked": "bold red",
     "settled": "",
     "end": "dim",
     "done": "green",

@@ -7,16 +7,15 @@ from contextlib import suppress
 
 from ..generation.run import Result, TextEvent
 from .display import Display
-from .figures import step_count, summary
+from .figures import step_facts, summary
 from .layout import printable
 
 
 class PlainLines(Display):
-    """One line a step: the step, how much is masked, the text so far."""
+    """One line a step: the step, how much is masked, what was taken back, the text so far."""
 
     def event(self, event: TextEvent) -> None:
-        masked = f", {event.step.masked} masked" if event.run.has_masks else ""
-        _line(f"{step_count(event)}{masked}: {one_line(event.text)}")
+        _line(f"{', '.join(step_facts(event))}: {one_line(event.text)}")
 
     def finish(self, result: Result) -> None:
         _line(summary(result))

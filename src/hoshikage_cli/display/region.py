@@ -36,9 +36,13 @@ class Region:
         self._write(HIDE_CURSOR)
 
     def draw(self, lines: list[Line]) -> None:
-        body = "\n".join(self._rendered(line) + ERASE_LINE for line in lines)
+        body = "\n".join(self.rendered(line) + ERASE_LINE for line in lines)
         self._write(f"{BEGIN_FRAME}{NO_WRAP}{self._home()}{body}{ERASE_BELOW}{WRAP}{END_FRAME}")
         self._height = len(lines)
+
+    def below(self, lines: list[Line]) -> None:
+        """Lines that stay, where the cursor is, once the region is closed."""
+        self._write("".join(self.rendered(line) + "\n" for line in lines))
 
     def close(self) -> None:
         """Clear the region away; the cursor is where it was and to be seen."""
@@ -57,7 +61,8 @@ class Region:
             return CLEAR_SCREEN if self._height else ""
         return "\r" + (f"\x1b[{self._height - 1}A" if self._height > 1 else "")
 
-    def _rendered(self, line: Line) -> str:
+    def rendered(self, line: Line) -> str:
+        """A line with the codes of its looks."""
         return "".join(text.join(self._codes[look]) for text, look in line.runs)
 
     def _write(self, codes: str) -> None:

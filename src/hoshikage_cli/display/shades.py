@@ -26,7 +26,8 @@ def view_of(wanted: str | None, diffusion: bool) -> str:
 
 def shade(cell: Cell, view: str, index: int, total: int | None) -> str:
     """The name of a cell's look in step `index` of `total`: its state, or `level 0` to `level 4`,
-    with ` new` behind a level that was reached in this step."""
+    with ` new` behind a level that was reached in this step. What a step replaced or took back is
+    shown as that in every view."""
     if cell.state not in ("fresh", "settled"):
         return cell.state
     level = None if view == TOKENS else _level(cell, view, total)
@@ -64,6 +65,8 @@ def legend(view: str, event: TextEvent) -> list[Runs]:
     """What is to be seen in a view: items of (text, look)."""
     diffusion = event.run.has_masks
     masked: list[Runs] = [[(MASK_CELL, "masked"), (" masked", "dim")]] if diffusion else []
+    if event.run.revises:
+        masked += [[(MASK_CELL, "remasked"), (" taken back", "dim")], [("replaced", "replaced")]]
     if view == TOKENS:
         end = [(END_CELL, "end"), (" end", "dim")]
         return [*masked, [("new", "fresh")], [("text", "settled")], end]

@@ -11,12 +11,12 @@ from rich.console import Console
 from ..generation.run import Result, TextEvent
 from .display import Display
 from .figures import summary
-from .frame import frame
-from .layout import Line, Window
+from .frame import answer_lines, frame
+from .layout import Line, Window, pack
 from .palette import palette
 from .progress import say
 from .region import Region
-from .shades import view_of
+from .shades import TOKENS, legend, view_of
 
 FRAMES_PER_SECOND = 30
 LOOK_FOR_RESIZE = 0.2
@@ -25,7 +25,8 @@ SHARE_OF_TIME = 0.02
 
 
 class LiveView(Display):
-    """Header, canvas, progress and legend, redrawn in place; gone when the run is over.
+    """Header, canvas, progress and legend, redrawn in place; gone when the run is over, but for an
+    answer that is kept in its colours.
 
     A thread draws, so that a run never waits for the terminal, steps that come faster than frames
     are passed over, and a resize is answered in the middle of a long step.
@@ -33,12 +34,16 @@ class LiveView(Display):
 
     watched = True
 
-    def __init__(self, view: str | None = None, console: Console | None = None) -> None:
+    def __init__(
+        self, view: str | None = None, console: Console | None = None, *, prompt: bool = True
+    ) -> None:
         self.view = view
+        self.prompt = prompt
         self.console = console or Console(stderr=True, highlight=False)
         self._region = Region(self.console, palette(self.console))
         self._window = Window()
         self._picture: Callable[[], list[Line]] | None = None
+        self._event: TextEvent | None = None
         self._news = threading.Event()
         self._over = threading.Event()
         self._painter = threading.Thread(target=self._paint, daemon=True)
@@ -55,8 +60,24 @@ class LiveView(Display):
         self._show(lambda: [Line([(f"loading the model: {share:.0%}", "dim")])])
 
     def event(self, event: TextEvent) -> None:
-        view = view_of(self.view, event.run.has_masks)
-        self._show(lambda: frame(event, view, *self.console.size, self._window))
+        self._event = event
+        view = self._view_of(event)
+        self._show(lambda: frame(event, view, *self.console.size, self._window, self.prompt))
+
+    def kept(self, result: Result) -> str | None:
+        event = self._event
+        if event is None or self._view_of(event) == TOKENS:
+            return None
+        lines = answer_lines(event, self._view_of(event), self.console.width, len(result.text))
+        return "\n".join(self._region.rendered(line) for line in lines)
+
+    def explain(self) -> None:
+        if self._event is not None:
+            view, room = self._view_of(self._event), max(self.console.width - 1, 2)
+            self._region.below(pack(legend(view, self._event)[-2:], room, "  ", "dim"))
+
+    def _view_of(self, event: TextEvent) -> str:
+        return view_of(self.view, event.run.has_masks)
 
     def finish(self, result: Result) -> None:
         self._close()

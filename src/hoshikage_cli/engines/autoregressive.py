@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from ..decoding.autoregressive import extend
+from ..decoding.proposal import ProposalRule
 from ..decoding.step import Step
+from ..decoding.telling import candidates, kept, with_logprobs
 from ..errors import HoshikageError, PromptTooLong
 from ..llama.model import Model
+from ..llama.rows import reduce_rows
 from ..llama.sampler import Sampler
 from ..llama.text_context import TextContext
-from ..settings.declared import Settings
+from ..settings.declared import OutputSettings, Settings
 from .contexts import Contexts
 from .engine import Jobs
 from .job import Complete, Ended, Job, Stopwatch, Tokens
@@ -67,7 +72,7 @@ class AutoregressiveEngine:
             source = _Source(context, _sampler(self.model, job), job.watch)
             end_tokens = self.model.vocabulary.end_tokens
             for step in extend(source, job.tokens, job.max_tokens, end_tokens):
-                yield step
+                yield _telling(step, context, job.settings.output)
                 if job.is_complete(step.canvas):
                     return
 
@@ -95,6 +100,25 @@ class _Source:
         began = time.perf_counter()
         self._context.append(token)
         self._watch.decode += time.perf_counter() - began
+
+
+def _telling(step: Step, context: TextContext, output: OutputSettings) -> Step:
+    """The step with what else is to be told of it: of the model's own distribution, whatever the
+    samplers made of it. The row is still there, since nothing has been appended yet."""
+    keep = kept(output.trace_proposals, output.logprobs)
+    if keep is None:
+        return step
+    row, (commit,) = context.logits(), step.commits
+    positions = np.array([commit.position])
+    proposal = reduce_rows(row, None, positions, step.index, ProposalRule(keep=keep))
+    assert proposal.likeliest is not None
+    # Known of the likeliest token; the logits tell how far the one that was drawn lies below.
+    proposal.likeliest.logprob[0] += float(row[0, commit.token]) - float(row[0, proposal.tokens[0]])
+    return replace(
+        step,
+        commits=with_logprobs(step.commits, np.array([0]), proposal, output.logprobs),
+        proposals=candidates(positions, proposal, output.trace_proposals),
+    )
 
 
 def _sampler(model: Model, job: TextJob) -> Sampler:

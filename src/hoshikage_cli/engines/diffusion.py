@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -19,13 +19,16 @@ from ..decoding.parallel import ParallelRule
 from ..decoding.proposal import Proposal, ProposalRule, Proposer
 from ..decoding.step import Step
 from ..decoding.together import together
-from ..errors import HoshikageError, PromptTooLong, UsageError
+from ..decoding.view import Flags, View
+from ..errors import HoshikageError, PromptTooLong, RunError, UsageError
 from ..llama.canvases import CanvasContext
 from ..llama.model import Model
 from ..llama.rows import reduce_rows
 from ..settings.declared import Settings, SpeedSettings, alternatives
+from ..settings.function import Function
 from .contexts import Contexts
 from .engine import Jobs
+from .functions import checked
 from .job import Complete, Ended, Job, Stopwatch, Tokens
 from .pass_costs import Costs, costs_of
 from .room import Room
@@ -51,6 +54,11 @@ class CanvasJob(Job):
     def sequences(self) -> int:
         """How many canvases are evaluated for it in each step."""
         return 2 if self.settings.diffusion.cfg_scale > 0 else 1
+
+    @property
+    def revises(self) -> bool:
+        """Whether what stands on the canvas may still be taken back."""
+        return self.settings.diffusion.step is not None
 
     @property
     def caching(self) -> bool:
@@ -172,11 +180,11 @@ class _Worker:
             job.watch.decode += self._denoiser.time_spent_on(run)
             if step is not None:
                 yield job, step
-                if job.is_complete(step.canvas):
+                if not job.revises and job.is_complete(step.canvas):
                     run.end()
             else:
                 del self._jobs[run]
-                yield job, Ended()
+                yield job, Ended(_unfinished(job, run))
 
     def _begun(self, job: CanvasJob) -> Diffusion:
         cache = cache_plan_of(job, self._costs)
@@ -187,6 +195,15 @@ class _Worker:
         run = Diffusion(self._denoiser, job.tokens, job.prompt_length, plan, proposer)
         self._jobs[run] = job
         return run
+
+
+def _unfinished(job: CanvasJob, run: Diffusion) -> RunError | None:
+    """What is wrong with a run that is over: masks may stay behind a complete answer alone."""
+    canvas, left = run.canvas, len(run.canvas.masked())
+    answered = job.early_stop and canvas.answered(run.end_tokens, len(canvas))
+    if not left or answered or job.is_complete(canvas.tokens):
+        return None
+    return RunError(f"{left} positions were left masked: the algorithm or schedule is at fault")
 
 
 class _TimedDenoiser:
@@ -269,10 +286,11 @@ def plan_of(model: Model, job: CanvasJob, cache: CachePlan) -> DiffusionPlan:
         "banned": (job.mask_token, *suppressed),
         "seed": job.seed,
     }
-    plan = _named(DiffusionPlan, diffusion, settings.speed) | {
+    plan = _named(DiffusionPlan, diffusion, settings.speed, settings.output) | {
         "end_tokens": end_tokens,
         "early_stop": job.early_stop,
         "parallel": _parallel_rule(settings.speed),
+        "decide": _callable("step", diffusion.step),
         "cache": cache,
         "rule": ProposalRule(**rule),
     }
@@ -282,15 +300,24 @@ def plan_of(model: Model, job: CanvasJob, cache: CachePlan) -> DiffusionPlan:
 def _named(plan: type, *groups: object) -> dict[str, Any]:
     """Settings of these groups that a plan has a field for."""
     known = {item.name for item in fields(plan)}
-    return {n: value for group in groups for n, value in vars(group).items() if n in known}
+    return {
+        n: _callable(n, value) for group in groups for n, value in vars(group).items() if n in known
+    }
 
 
-def _parallel_rule(speed: SpeedSettings) -> ParallelRule | None:
+def _callable(name: str, value: Any) -> Any:
+    """A setting's value; the function itself where one stands for it."""
+    return checked(name, value) if isinstance(value, Function) else value
+
+
+def _parallel_rule(speed: SpeedSettings) -> ParallelRule | Callable[[View], Flags] | None:
     """The rule for parallel commits that the settings name, if any."""
     named = [name for name in alternatives()["parallel rule"] if getattr(speed, name) is not None]
     if not named:
         return None
     limit = getattr(speed, named[0])
+    if isinstance(limit, Function):
+        return checked("rule", limit)
     limits = (speed.klass_confidence, limit) if named[0] == "klass" else (limit,)
     return ParallelRule(named[0], limits)
 

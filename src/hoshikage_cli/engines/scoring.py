@@ -171,6 +171,7 @@ def _at_once(model: Model, job: CanvasJob, length: int, draws: int) -> int:
 
 def _in_order(engine: Engine, asked: ScoreJob, heard: Heard) -> Iterator[Likelihood]:
     assert isinstance(engine, DiffusionEngine)
+    _refuse_revising(asked)
     for text, told in zip(asked.texts, _shares(heard, len(asked.texts)), strict=True):
         job = _canvas(engine, asked, text)
         shape = shape_of(job, _rounded(len(job.tokens)), 1)
@@ -185,6 +186,16 @@ def _in_order(engine: Engine, asked: ScoreJob, heard: Heard) -> Iterator[Likelih
                 _scorer(context),
                 told,
             )
+
+
+def _refuse_revising(asked: ScoreJob) -> None:
+    """Raises UsageError for what may unmask a token twice."""
+    step = asked.settings.diffusion.step
+    if step is not None:
+        raise UsageError(
+            f"--step {step} may take tokens back, so that there is no order to score a text along: "
+            "leave it out, or give --method monte-carlo"
+        )
 
 
 def _canvas(engine: DiffusionEngine, asked: ScoreJob, text: Tokens) -> CanvasJob:

@@ -21,13 +21,28 @@
     if (text !== undefined) made.textContent = text;
     return made;
   };
-  const quoted = (text) => `“${text.replaceAll("\n", "⏎").replaceAll("\t", "⇥")}”`;
+  const onLine = (text) => text.replaceAll("\n", "⏎").replaceAll("\t", "⇥");
+  const quoted = (text) => `“${onLine(text)}”`;
   const surely = (value) => (value === null ? "not known" : value.toFixed(2));
 
   // ------------------------------------------------------------------- the canvas at each step
 
-  const born = new Map(); // position → [step number from 1, commit]
-  steps.forEach((step, i) => step.commits.forEach((c) => born.set(c.position, [i + 1, c])));
+  // position → [step number from 1, commit, or null where the token was taken back], in order
+  const changes = new Map();
+  const note = (position, number, commit) => {
+    if (!changes.has(position)) changes.set(position, []);
+    changes.get(position).push([number, commit]);
+  };
+  steps.forEach((step, i) => {
+    for (const commit of step.commits) note(commit.position, i + 1, commit);
+    for (const position of step.remasked) note(position, i + 1, null);
+  });
+  // What became of a position last; nothing, as long as it has not been changed.
+  const latest = (position, by = now) => (changes.get(position) || []).findLast(([made]) => made <= by) || [];
+
+  // What the model would have put where, by position, in each step's pass.
+  const looked = steps.map((step) => new Map((step.proposals || []).map(([position, entropy, top]) => [position, { entropy, top }])));
+  const most = Math.max(0, ...looked.flatMap((found) => [...found.values()].map(({ top }) => top.length)));
 
   const states = [run.canvas.slice()]; // texts after each step; null is a mask
   for (const step of steps) {
@@ -48,26 +63,36 @@
   // Where an answer has ended by now: the first end token that is there.
   const ending = () => {
     for (let p = run.prompt; p < length; p++) {
-      const [made, commit] = born.get(p) || [];
-      if (commit && commit.end && made <= now) return p;
+      const [, commit] = latest(p);
+      if (commit && commit.end) return p;
     }
     return length;
   };
 
   const level = (position) => {
-    const [made, commit] = born.get(position);
+    const [made, commit] = latest(position);
     if (view === "order") return Math.min(4, Math.floor((5 * steps[made - 1].index) / Math.max(run.total || last, 1)));
     return commit.confidence === null ? null : run.edges.filter((edge) => commit.confidence >= edge).length;
   };
 
   const look = (position, text, end) => {
-    if (text === null) return "masked";
-    if (!born.has(position)) return "given";
+    const [made, commit] = latest(position);
+    const recent = made !== undefined && now - made < RECENT;
+    if (text === null) return recent ? "masked back" : "masked";
+    if (!commit) return "given";
     if (position >= end) return "end";
-    const [made] = born.get(position);
-    if (view === "tokens") return now - made < RECENT ? "fresh" : "settled";
+    if (recent && commit.before !== null) return "replaced";
+    if (view === "tokens" || view === "proposals") return recent ? "fresh" : "settled";
     const rank = level(position);
     return rank === null ? "settled" : `l${rank}`;
+  };
+
+  // The likeliest proposal of the next step, for a masked position: [what is shown, probability].
+  const ghost = (position) => {
+    const found = now < last && looked[now].get(position);
+    if (view !== "proposals" || !found || !found.top.length) return null;
+    const [token, probability] = found.top[0];
+    return [onLine(run.pieces[token][0]) || END, probability];
   };
 
   const draw = () => {
@@ -82,9 +107,11 @@
       const fading = plain === "settled" && (was.startsWith("fresh") || was.startsWith("settled fading"));
       const name = fading ? "settled fading" : plain;
       span.hidden = !there;
-      span.className = p === picked ? `${name} picked` : name;
+      const guess = there && text === null ? ghost(p) : null;
+      span.className = [name, guess && "ghost", p === picked && "picked"].filter(Boolean).join(" ");
+      span.style.opacity = guess ? 0.35 + 0.65 * guess[1] : "";
       // A mask is as wide as what will take its place, so that nothing moves but what is new.
-      const shown = text === null ? run.final[p] || END : name === "end" ? text.trim() || END : text;
+      const shown = guess ? guess[0] : text === null ? run.final[p] || END : name === "end" ? text.trim() || END : text;
       if (span.textContent !== shown) span.textContent = shown;
     }
     find("text").textContent = textAt(texts, end);
@@ -92,6 +119,7 @@
     find("scrub").setAttribute("aria-valuetext", `step ${now} of ${last}`);
     find("where").textContent = `step ${now} / ${last}`;
     find("figures").textContent = figures();
+    if (picked !== null) tell(picked);
     cursor();
   };
 
@@ -102,6 +130,7 @@
     if (now === 0) return "before the first step";
     const step = steps[now - 1];
     const facts = [`${step.elapsed.toFixed(2)} s`, `NFE ${step.nfe}`];
+    if (step.remasked.length) facts.unshift(`${step.remasked.length} taken back`);
     if (run.diffusion) facts.unshift(`${step.masked} masked`);
     if (step.block) facts.push(`block ${step.block[0]}–${step.block[1] - 1}`);
     return facts.join(" · ");
@@ -153,17 +182,40 @@
 
   const pick = (position) => {
     picked = position;
+    draw();
+  };
+
+  const tell = (position) => {
     const detail = find("detail");
-    const [made, commit] = born.get(position) || [];
-    if (!commit || made > now) {
-      detail.textContent = commit ? "still masked" : "given, not generated";
+    const [made, commit] = latest(position);
+    const masked = (states[now][position] ?? null) === null;
+    if (masked) {
+      detail.textContent = made === undefined ? `still masked · position ${position}` : `taken back in step ${made} of ${last}`;
+    } else if (!commit) {
+      detail.textContent = "given, not generated";
     } else {
       detail.replaceChildren(make("b", "", quoted(commit.piece)));
       const facts = [` position ${position}`, `step ${made} of ${last}`, `${run.surely} ${surely(commit.confidence)}`];
       detail.append(facts.join(" · "));
       if (commit.other !== null) detail.append(" · runner-up ", make("b", "", quoted(commit.other)));
+      if (commit.before !== null) detail.append(" · in place of ", make("b", "", quoted(commit.before)));
     }
-    draw();
+    // Of a masked position what the next step sees in it, of a token what its own step saw.
+    const found = (looked[masked ? now : made - 1] || new Map()).get(position);
+    if (found) detail.append(` · entropy ${surely(found.entropy)} nats`, bars(found.top));
+    else if (masked && most) detail.append(" · not looked at in the next step");
+  };
+
+  const bars = (top) => {
+    const list = make("ol", "bars");
+    for (const [token, probability] of top) {
+      const item = make("li");
+      const bar = make("i");
+      bar.style.width = `${Math.min(100, 100 * probability)}%`;
+      item.append(make("b", "", quoted(run.pieces[token][1])), make("span", "", probability === null ? "" : probability.toFixed(3)), bar);
+      list.append(item);
+    }
+    return list;
   };
 
   for (const name of ["pointerover", "click"]) {
@@ -176,7 +228,9 @@
   // The table has the same for those who cannot point.
   find("tokens").addEventListener("toggle", () => {
     if (find("rows").children.length) return;
-    for (const [position, [made, commit]] of [...born].sort((a, b) => a[0] - b[0])) {
+    for (const position of [...changes.keys()].sort((a, b) => a - b)) {
+      const [made, commit] = latest(position, last);
+      if (!commit) continue;
       const row = make("tr");
       const other = commit.other === null ? "" : quoted(commit.other);
       for (const text of [position, quoted(commit.piece), made, surely(commit.confidence), other]) {
@@ -243,7 +297,12 @@
   const legend = () => {
     const box = find("legend");
     box.replaceChildren();
-    if (view === "tokens") return;
+    if (run.revises) {
+      const mask = make("span");
+      mask.append(make("span", "masked back", MASK), "taken back");
+      box.append(mask, make("span", "replaced", "replaced"));
+    }
+    if (view === "tokens" || view === "proposals") return;
     const total = Math.max(run.total || last, 1);
     for (let i = 0; i < 5; i++) {
       const word = view === "order" ? String(Math.ceil((i * total) / 5) + 1) : i ? `≥${run.edges[i - 1]}` : `<${run.edges[0]}`;
@@ -280,6 +339,7 @@
     1: () => show("tokens"),
     2: () => show("confidence"),
     3: () => show("order"),
+    4: () => run.ghosts && show("proposals"),
     "+": () => hasten(1),
     "=": () => hasten(1),
     "-": () => hasten(-1),
@@ -294,6 +354,7 @@
 
   for (const id of ["controls", "chart", "tokens", "keys"]) find(id).hidden = false;
   find("scrub").max = last;
+  if (most) find("detail").style.minHeight = `${1.5 * most + 3}rem`; // so that what follows stays put
   chart();
   show(view);
   // Those who do not want things to move see the end, and may press play.

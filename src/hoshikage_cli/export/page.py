@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..decoding.step import Commit
+from ..decoding.step import Candidates, Commit, Step
 from ..display.frame import header_facts
 from ..display.palette import INKS, VIRIDIS
 from ..display.shades import CONFIDENCE_EDGES, name_of_confidence, view_of
@@ -40,6 +40,7 @@ def page(recording: Recording, view: str | None, seconds: float | None, theme: s
         facts=header_facts(run)[1:],
         theme=theme,
         diffusion=recording.has_masks,
+        proposals=_has_ghosts(recording),
         surely=name_of_confidence(recording.has_masks),
         style=Markup(_read("page.css")),
         levels=list(zip(VIRIDIS, INKS, strict=True)),
@@ -97,6 +98,7 @@ def _data(
     return {
         "diffusion": recording.has_masks,
         "surely": name_of_confidence(recording.has_masks),
+        "revises": any(event.step.revises for event in events),
         "view": view_of(view, recording.has_masks),
         "edges": CONFIDENCE_EDGES,
         "prompt": recording.prompt_length,
@@ -104,6 +106,8 @@ def _data(
         "final": [cell.text for cell in events[-1].cells] if events else [],
         "total": recording.total_steps,
         "ran": recording.elapsed,
+        "pieces": _pieces(recording),
+        "ghosts": _has_ghosts(recording),
         "steps": list(_steps(recording, events, timeline(recording, seconds))),
     }
 
@@ -120,7 +124,8 @@ def _steps(
 ) -> Iterator[dict[str, Any]]:
     before: list[str | None] = list(_first_canvas(recording))
     for event, time in zip(events, times, strict=True):
-        texts = [None if cell.state == "masked" else cell.text for cell in event.cells]
+        mask = recording.mask_token
+        texts = [None if cell.token == mask else cell.text for cell in event.cells]
         step = event.step
         yield {
             "index": step.index,
@@ -131,6 +136,8 @@ def _steps(
             "elapsed": round(step.elapsed, 4),
             "texts": _changes(before, texts),
             "commits": [_commit(recording, commit) for commit in step.commits],
+            **_proposals(step),
+            "remasked": step.remasked,
         }
         before = texts
 
@@ -141,14 +148,42 @@ def _changes(before: list[str | None], after: list[str | None]) -> list[list[Any
     return [[position, new] for position, old, new in changed if old != new]
 
 
+def _has_ghosts(recording: Recording) -> bool:
+    """Whether it is known what the model would put at masked positions."""
+    return recording.has_masks and any(step.proposals for step in recording.steps)
+
+
+def _pieces(recording: Recording) -> dict[int, list[str]]:
+    """The text of each token that was proposed, and what to call it."""
+    proposed = {
+        token for step in recording.steps for each in step.proposals or () for token, _ in each.top
+    }
+    text = recording.pieces
+    return {t: [text[t].decode("utf-8", "replace"), _named(recording, t)] for t in sorted(proposed)}
+
+
+def _proposals(step: Step) -> dict[str, Any]:
+    """[position, entropy, [[token, probability], …]] of each position in question."""
+    return {} if step.proposals is None else {"proposals": [_candidates(p) for p in step.proposals]}
+
+
+def _candidates(found: Candidates) -> list[Any]:
+    top = [[token, _rounded(probability)] for token, probability in found.top]
+    return [found.position, _rounded(found.entropy), top]
+
+
+def _rounded(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 4)
+
+
 def _commit(recording: Recording, commit: Commit) -> dict[str, Any]:
-    sure = commit.confidence
     return {
         "position": commit.position,
         "piece": _named(recording, commit.token),
         "end": commit.token in recording.end_tokens,
-        "confidence": None if math.isnan(sure) else round(sure, 4),
+        "confidence": _rounded(commit.confidence),
         "other": None if commit.runner_up is None else _named(recording, commit.runner_up),
+        "before": None if commit.replaced is None else _named(recording, commit.replaced),
     }
 
 

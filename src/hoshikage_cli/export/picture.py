@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from xml.sax.saxutils import escape, quoteattr
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 
 from ..display.figures import progress_facts, share_done
 from ..display.frame import BAR_WIDTH, GAP, PROMPT_LINES, header_facts
@@ -21,19 +22,31 @@ from .timeline import timeline
 
 CELL, ROW, MARGIN, FONT = 8.4, 20, 18, 14
 HOLD = 3.0
+MOVING = re.compile(r"\b(?:[aben]\d+|s\d+t\d+)\b")
+STILL = {"settled": "", "ink": "", "fresh": "new", "replaced": "edit"}
 CLASSES = re.compile(r' class="([^"]*)"')
 SETTLING = 0.9
 FONTS = (
     "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono','Noto Sans Mono CJK JP',"
     "'Noto Sans CJK JP','Noto Color Emoji',monospace"
 )
-DARK = {"paper": "#0d1117", "ink": "#e6edf3", "dim": "#8b949e", "mask": "#262c36", "new": "#3fb950"}
+DARK = {
+    "paper": "#0d1117",
+    "ink": "#e6edf3",
+    "dim": "#8b949e",
+    "mask": "#262c36",
+    "new": "#3fb950",
+    "edit": "#d29922",
+    "back": "#c93c37",
+}
 LIGHT = {
     "paper": "#ffffff",
     "ink": "#1f2328",
     "dim": "#656d76",
     "mask": "#e3e8ed",
     "new": "#1a7f37",
+    "edit": "#9a6700",
+    "back": "#e5534b",
 }
 THEMES = {"auto": (LIGHT, DARK), "light": (LIGHT, LIGHT), "dark": (DARK, DARK)}
 
@@ -60,6 +73,18 @@ class _Part:
     position: int
 
 
+@dataclass(frozen=True)
+class _Stay:
+    """What stands at a position from the end of one step to the end of another."""
+
+    begin: int | None
+    """The number of the step that put it there; None: it stands there from the start."""
+    text: str | None
+    """None where the position is masked."""
+    replaces: bool
+    """Whether another token stood there before."""
+
+
 class _Picture:
     def __init__(
         self,
@@ -77,24 +102,21 @@ class _Picture:
         self.times = timeline(recording, seconds)
         self.length = (self.times[-1] if self.times else 0.0) + HOLD
         self.cells = self.events[-1].cells if self.events else []
-        self.born = {
-            commit.position: number
-            for number, event in enumerate(self.events)
-            for commit in event.step.commits
-        }
+        self.stays = self._all_stays()
         self.name = recording.name
 
     def document(self) -> str:
         body = [*self._header(), *self._canvas(), *self._footer()]
-        self.moving = set(re.findall(r"\b[abn]\d+\b", " ".join(CLASSES.findall("".join(body)))))
+        self.moving = set(MOVING.findall(" ".join(CLASSES.findall("".join(body)))))
         width = round(self.columns * CELL + 2 * MARGIN)
         height = round(self.row * ROW + 2 * MARGIN)
         text = self.events[-1].text if self.events else ""
+        verb = "unmasking" if self.run.has_masks else "writing"
         return "\n".join(
             [
                 f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
                 f'width="{width}" height="{height}" role="img" aria-labelledby="t d">',
-                f'<title id="t">{_clean(f"{self.name} unmasking its answer")}</title>',
+                f'<title id="t">{_clean(f"{self.name} {verb} its answer")}</title>',
                 f'<desc id="d">{_clean(text)}</desc>',
                 f"<style>{self._style()}</style>",
                 f'<rect class="paper" width="{width}" height="{height}" rx="10"/>',
@@ -102,6 +124,18 @@ class _Picture:
                 "</svg>\n",
             ]
         )
+
+    def _all_stays(self) -> dict[int, list[_Stay]]:
+        """What stood at each position that was changed, one after the other."""
+        stays: dict[int, list[_Stay]] = {}
+        for number, event in enumerate(self.events):
+            texts = event.cells
+            for commit in event.step.commits:
+                stay = _Stay(number, texts[commit.position].text, commit.replaced is not None)
+                stays.setdefault(commit.position, []).append(stay)
+            for position in event.step.remasked:
+                stays.setdefault(position, []).append(_Stay(number, None, True))
+        return stays
 
     # ------------------------------------------------------------------------- the parts
 
@@ -134,22 +168,34 @@ class _Picture:
             x += cells
 
     def _token(self, part: _Part) -> Iterator[str]:
-        """The quiet cells of a mask, and the text that takes their place."""
-        born = self.born.get(part.position)
-        if born is None:
+        """The quiet cells of a mask, where there are masks, and the text that comes."""
+        stays = self.stays.get(part.position)
+        if stays is None:
             yield _bar(part, "m") if part.text == MASK_CELL else _text(part, "")
             return
-        yield _bar(part, f"m b{born}")
+        if self.run.has_masks:
+            yield _bar(part, f"m b{stays[0].begin}")
+        for stay, following in pairwise(stays):
+            yield _passing(part, stay, f"s{stay.begin}t{following.begin}")
+        yield from self._last_stay(part, stays[-1])
+
+    def _last_stay(self, part: _Part, stay: _Stay) -> Iterator[str]:
+        born = stay.begin
         look = self._final_look(self.cells[part.position])
-        if look.startswith("level"):
+        if stay.text is None:
+            yield _bar(part, f"back a{born}")
+        elif look.startswith("level"):
             yield _rect(part, f"{look.replace('level ', 'l')} a{born}")
             yield _text(part, f"{look.replace('level ', 'i')} a{born}")
+        elif look == "end":
+            yield _text(part, f"dim a{born}")
         else:
-            yield _text(part, f"dim a{born}" if look == "end" else f"n{born}")
+            yield _text(part, f"{'e' if stay.replaces else 'n'}{born}")
 
     def _final_look(self, cell: Cell) -> str:
         last = self.events[-1].step
-        return shade(cell, self.view, last.index, last.total).removesuffix(" new")
+        lasting = replace(cell, state="settled") if cell.state == "replaced" else cell
+        return shade(lasting, self.view, last.index, last.total).removesuffix(" new")
 
     def _footer(self) -> Iterator[str]:
         yield from self._progress()
@@ -184,13 +230,13 @@ class _Picture:
             x = 0
             for text, look in line.runs:
                 part = _Part(x, self.row, text, cell_len(text), -1)
-                if look == "masked":
-                    yield _bar(part, "m")
+                if look in ("masked", "remasked"):
+                    yield _bar(part, "m" if look == "masked" else "back")
                 elif look.startswith("level"):
                     yield _rect(part, look.replace("level ", "l"))
                     yield _text(part, look.replace("level ", "i"))
                 else:
-                    yield _text(part, {"settled": "", "ink": "", "fresh": "new"}.get(look, "dim"))
+                    yield _text(part, STILL.get(look, "dim"))
                 x += part.cells
             self.row += 1
 
@@ -204,6 +250,7 @@ class _Picture:
         rules += [
             f"text{{font:{FONT}px {FONTS};white-space:pre;fill:var(--ink)}}",
             ".paper{fill:var(--paper)}.dim{fill:var(--dim)}.new{fill:var(--new);font-weight:bold}",
+            ".edit{fill:var(--edit);font-weight:bold}.back{fill:var(--back)}.gone{opacity:0}"
             ".m,.track{fill:var(--mask)}.done{fill:var(--new);transform-origin:"
             f"{MARGIN}px 0}}.fact{{opacity:0}}.last{{opacity:1}}[class*=' b']{{opacity:0}}",
         ]
@@ -222,6 +269,7 @@ class _Picture:
             after = _percent((time + SETTLING) / self.length)
             yield from self._motion_of_tokens(number, at, after, play)
             yield self._motion_of_facts(number, at, play)
+            yield from self._motion_of_passing(number, at, play)
             shares.append(f"{at}{{transform:scaleX({share_done(self.events[number]):.4f})}}")
         yield (
             f"@keyframes done{{0%{{transform:scaleX(0)}}{''.join(shares)}"
@@ -230,17 +278,36 @@ class _Picture:
         )
 
     def _motion_of_tokens(self, number: int, at: str, after: str, play: str) -> Iterator[str]:
-        """A mask that goes (b), a token that comes (a), and one that is bright at first (n)."""
+        """A mask that goes (b), a token that comes (a), and one that is bright at first: new (n),
+        or in the place of another (e)."""
+
+        def bright(name: str) -> str:
+            fill = f"fill:var(--{name})"
+            # Without a colour of its own the last frame would be reached from the one before.
+            settled = f"{after},to{{opacity:1;fill:var(--ink)}}"
+            return f"0%,{at}{{opacity:0;{fill}}}{_next(at)}{{opacity:1;{fill}}}{settled}"
+
         frames = {
             "b": f"0%,{at}{{opacity:1}}{_next(at)},to{{opacity:0}}",
             "a": f"0%,{at}{{opacity:0}}{_next(at)},to{{opacity:1}}",
-            "n": f"0%,{at}{{opacity:0;fill:var(--new)}}{_next(at)}{{opacity:1;fill:var(--new)}}"
-            f"{after},to{{opacity:1}}",
+            "n": bright("new"),
+            "e": bright("edit"),
         }
         for kind, moves in frames.items():
             name = f"{kind}{number}"
             if name in self.moving:
                 yield f"@keyframes {name}{{{moves}}}.{name}{{animation:{name} {play}}}"
+
+    def _motion_of_passing(self, begin: int, at: str, play: str) -> Iterator[str]:
+        """What comes in one step and goes in a later one."""
+        for end in range(begin + 1, len(self.times)):
+            name = f"s{begin}t{end}"
+            if name in self.moving:
+                until = _percent(self.times[end] / self.length)
+                yield (
+                    f"@keyframes {name}{{0%,{at}{{opacity:0}}{_next(at)},{until}{{opacity:1}}"
+                    f"{_next(until)},to{{opacity:0}}}}.{name}{{animation:{name} {play}}}"
+                )
 
     def _motion_of_facts(self, number: int, at: str, play: str) -> str:
         begin = f"0%,{at}{{opacity:0}}{_next(at)}" if number else "0%"
@@ -254,6 +321,15 @@ class _Picture:
             f"@keyframes f{number}{{{begin},{end}{{opacity:1}}{_next(end)},to{{opacity:0}}}}"
             f".f{number}{{animation:f{number} {play}}}"
         )
+
+
+def _passing(part: _Part, stay: _Stay, moves: str) -> str:
+    """What does not stay, no wider than what will stand there in the end."""
+    if stay.text is None:
+        return _bar(part, f"back gone {moves}")
+    look = "edit gone" if stay.replaces else "gone"
+    text = "".join(map(printable, " ".join(stay.text.split()))) or END_CELL
+    return _text(replace(part, text=set_cell_size(text, part.cells)), f"{look} {moves}")
 
 
 def _in_one_look(line: Line, look: str) -> Line:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,16 +26,24 @@ from ..engines.table import engine_of
 from ..errors import HoshikageError, UsageError
 from ..llama.model import Model
 from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
-from ..models.find import advice, find_model, kept_with
+from ..models.check import check
+from ..models.find import advice, header_of, kept_with
+from ..models.header import Header
 from ..settings.declared import Settings
 from ..settings.layers import Layers
-from ..settings.resolve import Resolved
+from ..settings.resolve import Resolved, by_field_name
 from .arrivals import Arrivals, arrivals
 from .holes import MARKER, parse
 from .infill import InfillResult, InfillRun, prepare, refuse_causal
-from .run import Result, Run
+from .prompt import prompt_tokens
+from .run import Result, Run, TextEvent
 from .scoring import DRAWS, Score, figures
 from .stops import Stops
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ..settings.keywords import Keywords
 
 Prompt = str | Sequence[Mapping[str, str]] | NDArray[np.int32]
 """A question, the messages of a conversation, or tokens that are taken as they are."""
@@ -42,6 +51,7 @@ Scorable = str | NDArray[np.int32]
 """A text, or its tokens."""
 Asked = tuple[Prompt, Resolved]
 AnyRun = TypeVar("AnyRun", bound=Run)
+OnStep = Callable[[int, TextEvent], None]
 
 AT_ONCE = 8
 """Canvases side by side: enough rows for a matrix product to be worth its start."""
@@ -76,7 +86,10 @@ class Generator:
         self._layers = Layers().of_model({**advice(model.metadata), **(kept or {})}, model.family)
         self.engine: Engine = engine_of(model)
         self.load_seconds = 0.0
-        self._defaults = dict(defaults or {})
+        self._defaults = by_field_name(defaults or {})
+
+    def __repr__(self) -> str:
+        return f"<Generator {self.name}: {self.kind}, {self.model.n_parameters:,} parameters>"
 
     def __enter__(self) -> Generator:
         return self
@@ -89,24 +102,24 @@ class Generator:
         self.engine.contexts.close()
         self.model.close()
 
-    def resolve(self, **overrides: Any) -> Resolved:
+    def resolve(self, **overrides: Unpack[Keywords]) -> Resolved:
         """Settings of one call: `overrides`, then what `load` was given, the model's, defaults.
 
         Raises SettingsError for an unknown name or a value out of range.
         """
-        flags = {**self._defaults, **overrides}
+        flags = {**self._defaults, **by_field_name(overrides)}
         return self._layers.resolve(flags)
 
     # ------------------------------------------------------------------------- one answer
 
-    def generate(self, prompt: Prompt, **overrides: Any) -> Result:
+    def generate(self, prompt: Prompt, **overrides: Unpack[Keywords]) -> Result:
         """Answer `prompt`, a question or the messages of a conversation.
 
         Keywords are option names: steps=16, algorithm="entropy", seed=1.
         """
         return finished(self.stream(prompt, **overrides)).result()
 
-    def stream(self, prompt: Prompt, **overrides: Any) -> Run:
+    def stream(self, prompt: Prompt, **overrides: Unpack[Keywords]) -> Run:
         """The same, step by step: iterate over the run, then ask for its `result()`."""
         return self.start(prompt, self.resolve(**overrides))
 
@@ -119,7 +132,12 @@ class Generator:
     # ------------------------------------------------------------------- holes in a text
 
     def infill(
-        self, text: str, *, marker: str = MARKER, prompt: str | None = None, **overrides: Any
+        self,
+        text: str,
+        *,
+        marker: str = MARKER,
+        prompt: str | None = None,
+        **overrides: Unpack[Keywords],
     ) -> InfillResult:
         """Fill the holes of `text`, spelled `[MASK]` or `[MASK:12]`; all else is kept as it is.
 
@@ -129,7 +147,12 @@ class Generator:
         return finished(run).result()
 
     def stream_infill(
-        self, text: str, *, marker: str = MARKER, prompt: str | None = None, **overrides: Any
+        self,
+        text: str,
+        *,
+        marker: str = MARKER,
+        prompt: str | None = None,
+        **overrides: Unpack[Keywords],
     ) -> InfillRun:
         """The same, step by step."""
         return self.start_infill(text, self.resolve(**overrides), marker=marker, prompt=prompt)
@@ -253,7 +276,10 @@ class Generator:
     # --------------------------------------------------------------------- many answers
 
     def generate_many(
-        self, jobs: Iterable[Asked] | Arrivals[Asked], at_once: int = AT_ONCE
+        self,
+        jobs: Iterable[Asked] | Arrivals[Asked],
+        at_once: int = AT_ONCE,
+        on_step: OnStep | None = None,
     ) -> Iterator[tuple[int, Result | HoshikageError]]:
         """Answer (prompt, settings) pairs, a diffusion model `at_once` of them side by side.
 
@@ -263,8 +289,10 @@ class Generator:
 
         Jobs of a list or tuple are put in order of length, by the lot. Others are taken as they
         come, no more than can run, by a thread of their own: none waits for the next one.
+
+        `on_step` hears (index, event) of every step.
         """
-        queue = _Queue(self, jobs)
+        queue = _Queue(self, jobs, on_step)
         try:
             while not queue.over:
                 for job, event in self.engine.steps(queue, at_once):
@@ -297,17 +325,13 @@ class Generator:
         """
         if isinstance(prompt, np.ndarray):
             return prompt.astype(np.int32)
-        vocabulary, template = self.model.vocabulary, self.model.chat_template
-        messages = _messages(prompt, settings.prompt.system_prompt)
-        if template is None or settings.prompt.chat is False:
-            return vocabulary.tokenize(chat.plain(messages), add_special=True)
-        rendered = chat.render(
-            template,
-            messages,
-            bos_token=vocabulary.text(vocabulary.bos) if vocabulary.bos is not None else "",
-            eos_token=vocabulary.text(vocabulary.eos) if vocabulary.eos is not None else "",
+        wanted = settings.prompt
+        return prompt_tokens(
+            self.model.vocabulary,
+            self.model.chat_template if wanted.chat else None,
+            _messages(prompt, wanted.system_prompt),
+            wanted.parse_special,
         )
-        return vocabulary.tokenize(rendered, add_special=False, parse_special=True)
 
     def _job(self, prompt: Prompt, settings: Settings) -> Job:
         stop = settings.canvas.stop
@@ -332,10 +356,13 @@ class Generator:
         return {"load": self.load_seconds, "prompt": time.perf_counter() - began}
 
     def _steps(self, job: Job) -> Iterator[Step]:
-        """The steps of one job that runs alone."""
+        """The steps of one job that runs alone; what is done between them is not in their time."""
+        away = 0.0
         for _, event in self.engine.steps(_Alone(job)):
             if isinstance(event, Step):
-                yield event
+                left = time.perf_counter()
+                yield replace(event, elapsed=event.elapsed - away)
+                away += time.perf_counter() - left
             elif event.error is not None:
                 raise event.error
 
@@ -373,8 +400,14 @@ class _Alone:
 class _Queue:
     """Prompts on their way into an engine, and what has become of them."""
 
-    def __init__(self, generator: Generator, asked: Iterable[Asked] | Arrivals[Asked]) -> None:
+    def __init__(
+        self,
+        generator: Generator,
+        asked: Iterable[Asked] | Arrivals[Asked],
+        on_step: OnStep | None = None,
+    ) -> None:
         self._generator = generator
+        self._on_step = on_step
         self._asked = arrivals(asked)
         self.ahead = self._asked.ahead
         self._runs: dict[Job, tuple[int, Run]] = {}
@@ -408,7 +441,9 @@ class _Queue:
         """What has become of a job, if it is over."""
         number, run = self._runs[job]
         if isinstance(event, Step):
-            run.record(event)
+            made = run.record(event)
+            if self._on_step is not None:
+                self._on_step(number, made)
             return None
         del self._runs[job]
         run.finish()
@@ -427,25 +462,36 @@ def load(
     model: str | Path | None = None,
     *,
     on_progress: Callable[[float], bool | None] | None = None,
-    **settings: Any,
+    **settings: Unpack[Keywords],
 ) -> Generator:
     """Load a GGUF by path or shipped name (None: the default model) for generation.
 
     `settings` are option names, kept as defaults of every call. `on_progress` hears the share
     loaded, 0 to 1. Raises UsageError for a model that is not there or cannot be of the family that
-    is named, ModelLoadError for a file that is no model, SettingsError for an unknown or invalid
-    setting.
+    is named, NotAModel or ModelLoadError for a file that is no model, SettingsError for an unknown
+    or invalid setting.
     """
+    header, kept = header_of(model, settings.get("family")), kept_with(model)
+    title = str(model) if model in CATALOGUE else header.path.name
+    name = title if model else DEFAULT_MODEL
+    return load_file(header, name, kept=kept, on_progress=on_progress, **settings)
+
+
+def load_file(
+    header: Header,
+    name: str,
+    *,
+    kept: Mapping[str, Any] | None = None,
+    on_progress: Callable[[float], bool | None] | None = None,
+    **settings: Any,
+) -> Generator:
+    """The same of a file whose header has been read; `name` is what traces call the model, `kept`
+    the settings that go with its name."""
     began = time.perf_counter()
-    path, kept = find_model(model), kept_with(model)
-    loaded = Model(
-        path,
-        gpu_layers=settings.get("gpu_layers") or 0,
-        on_progress=on_progress,
-        family=settings.get("family") or kept.get("family"),
-    )
-    name = str(model) if model in CATALOGUE else path.name
-    generator = Generator(loaded, name if model else DEFAULT_MODEL, settings, kept)
+    check(header)
+    layers = settings.get("gpu_layers") or 0
+    loaded = Model(header.path, gpu_layers=layers, on_progress=on_progress, family=header.named)
+    generator = Generator(loaded, name, settings, kept)
     generator.resolve()
     generator.load_seconds = time.perf_counter() - began
     return generator

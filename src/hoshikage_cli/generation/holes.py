@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UsageError
+from ..errors import UsageError, shortened
 from ..llama.vocabulary import Vocabulary
 
 MARKER = "[MASK]"
 CLOSING = ")]}>"
+MOST_DIGITS = 18
 
 
 # ------------------------------------------------------------------------------ the template
@@ -63,10 +65,12 @@ def _pattern(marker: str) -> re.Pattern[str]:
 
 
 def _length(match: re.Match[str]) -> int:
-    length = int(match[1] or 1)
-    if length == 0:
-        raise UsageError(f"{match[0]} is a hole of no tokens: give 1 or more")
-    return length
+    digits = (match[1] or "1").lstrip("0")
+    if not digits:
+        raise UsageError(f"{shortened(match[0])} is a hole of no tokens: give 1 or more")
+    if len(digits) > MOST_DIGITS:
+        raise UsageError(f"{shortened(match[0])} is longer than any context")
+    return int(digits)
 
 
 def _spellings(marker: str) -> str:
@@ -107,16 +111,18 @@ def lay_out(
     return Layout(np.array(tokens, np.int32), tuple(spans), absorbed)
 
 
-def continued(vocabulary: Vocabulary, text: str) -> list[int]:
+def continued(vocabulary: Vocabulary, text: str, parse_special: bool = False) -> list[int]:
     """Tokens of a text that does not begin anything.
 
     Some vocabularies put a space in front of every text; behind a newline they cannot.
     """
-    tokens = vocabulary.tokenize(text).tolist()
-    if not text or vocabulary.detokenize(tokens) == text.encode("utf-8", "surrogatepass"):
+    read, write = vocabulary.tokenize, vocabulary.detokenize
+    if parse_special:
+        read, write = partial(read, parse_special=True), partial(write, special=True)
+    tokens = read(text).tolist()
+    if not text or write(tokens) == text.encode("utf-8", "surrogatepass"):
         return tokens
-    start = vocabulary.tokenize("\n").tolist()
-    longer = vocabulary.tokenize("\n" + text).tolist()
+    start, longer = read("\n").tolist(), read("\n" + text).tolist()
     return longer[len(start) :] if longer[: len(start)] == start else tokens
 
 

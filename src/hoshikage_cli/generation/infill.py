@@ -21,7 +21,7 @@ from ..llama.families import Family
 from ..llama.vocabulary import Vocabulary
 from ..settings.declared import Settings
 from .holes import Layout, Template, lay_out, spaced
-from .run import Result, Run
+from .run import Result, Run, news_of
 from .text import Cell, decode, piece_texts
 
 # ------------------------------------------------------------------------------- the results
@@ -55,7 +55,7 @@ class FilledHole:
         return {**vars(self), "tokens": [dict(vars(token)) for token in self.tokens]}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class InfillResult(Result):
     """A filled text: `text` is the whole of it, `holes` what was filled in."""
 
@@ -91,7 +91,8 @@ class InfillRun(Run):
     def result(self) -> InfillResult:
         base, canvas = super().result(), self.canvas
         text, holes = self._put_together(canvas)
-        tokens = tuple(int(canvas[t.position]) for hole in holes for t in hole.tokens)
+        places = [t.position for hole in holes for t in hole.tokens]
+        tokens = tuple(canvas[places].tolist())
         seconds = base.timings["generate"]
         rate = round(len(tokens) / seconds, 6) if seconds > 0 else 0.0
         known = {
@@ -102,6 +103,7 @@ class InfillRun(Run):
             "timings": {**base.timings, "tokens_per_second": rate},
             "prompt_tokens": len(canvas) - self.template.masks,
             "completion_tokens": len(tokens),
+            "logprobs": self._logprobs.of(places),
             "stop_reason": "end" if self.finished else "interrupted",
         }
         return InfillResult(**known)
@@ -114,25 +116,25 @@ class InfillRun(Run):
             fills.append(self._fitted(i, "".join(self._texts(tokens))))
         return self._joined(fills)
 
-    def cells_of(self, step: Step) -> list[Cell]:
+    def cells_of(self, step: Step, history: Mapping[int, tuple[float, int]]) -> list[Cell]:
         inside = {p for start, end in self.layout.spans for p in range(start, end)}
-        fresh = {commit.position for commit in step.commits}
+        news = news_of(step)
         return [
-            replace(cell, state=self._state_in(cell, cell.position in inside, fresh))
-            for cell in super().cells_of(step)
+            replace(cell, state=self._state_in(cell, cell.position in inside, news))
+            for cell in super().cells_of(step, history)
         ]
 
     def tokens_done(self, step: Step) -> int:
-        return self.template.masks - step.masked
+        unfilled = (*self._dropped, self.mask_token)
+        spans = self.layout.spans
+        return sum(t not in unfilled for a, b in spans for t in step.canvas[a:b].tolist())
 
-    def _state_in(self, cell: Cell, hole: bool, fresh: set[int]) -> str:
+    def _state_in(self, cell: Cell, hole: bool, news: Mapping[int, str]) -> str:
         if not hole:
             return "prompt"
-        if cell.token == self.mask_token:
-            return "masked"
         if cell.token in self._dropped:
             return "end"
-        return "fresh" if cell.position in fresh else "settled"
+        return news.get(cell.position, "masked" if cell.token == self.mask_token else "settled")
 
     def _put_together(self, canvas: NDArray[np.int32]) -> tuple[str, list[FilledHole]]:
         text, holes = "", []

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..decoding.step import Step
 from ..engines.job import Job
+from .logprobs import Logprobs, TokenLogprob
 from .stops import Stop, Stops
 from .text import Cell, IncrementalText, decode, piece_texts, until_end
 
@@ -43,6 +44,8 @@ class TextEvent:
     """Forward evaluations so far."""
     new_text: str
     """What streams: text that stands behind all that was there before."""
+    history: Mapping[int, tuple[float, int]]
+    """Confidence and step of what stands at each position; of those masked it says nothing."""
 
     @cached_property
     def text(self) -> str:
@@ -52,7 +55,7 @@ class TextEvent:
     @cached_property
     def cells(self) -> list[Cell]:
         """Every position of the canvas, prompt included, as a display shows it."""
-        return self.run.cells_of(self.step)
+        return self.run.cells_of(self.step, self.history)
 
     @property
     def tokens_per_second(self) -> float:
@@ -73,7 +76,8 @@ class Result:
     settings: dict[str, Any]
     """What decided it, by name; the seed is the one that was used."""
     timings: dict[str, float]
-    """Seconds: `load`, `prompt`, `decode`, `reduce`, `generate`; and `tokens_per_second`."""
+    """Seconds: `load`, `prompt`, `decode`, `reduce`, `generate`; and `tokens_per_second`. What is
+    done between the steps, such as showing them, is in none of them."""
     steps: int
     """Steps that committed something."""
     nfe: int
@@ -84,12 +88,33 @@ class Result:
     """`end` (an end token came), `stop` (a text of the setting of this name), `length`, or
     `interrupted`."""
     seed: int
+    logprobs: tuple[TokenLogprob, ...] | None = None
+    """Of each of `tokens`, where the setting of this name asks for it."""
+
+    def __repr__(self) -> str:
+        shown = f"{self.text[:60]}…" if len(self.text) > 61 else self.text
+        return (
+            f"<{type(self).__name__} {shown!r}: {self.completion_tokens} tokens, "
+            f"{self.steps} steps, {self.stop_reason}>"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of `--json`, token ids left out."""
         values = dict(self.__dict__)
-        del values["tokens"]
-        return values
+        del values["tokens"], values["logprobs"]
+        if self.logprobs is None:
+            return values
+        return {**values, "logprobs": {"content": [told.to_dict() for told in self.logprobs]}}
+
+
+NEVER = (None, None)
+"""Confidence and step of what was not committed."""
+
+
+def news_of(step: Step) -> dict[int, str]:
+    """The state of each position that a step has changed."""
+    news = {c.position: "fresh" if c.replaced is None else "replaced" for c in step.commits}
+    return news | dict.fromkeys(step.remasked, "remasked")
 
 
 class Run:
@@ -125,6 +150,8 @@ class Run:
         self._held = ""
         self._streamed = 0
         self._history: dict[int, tuple[float, int]] = {}
+        self._logprobs = Logprobs(words.piece, words.text)
+        self._revised = False
 
     @property
     def prompt_length(self) -> int:
@@ -138,6 +165,11 @@ class Run:
     def has_masks(self) -> bool:
         """Whether positions are unmasked, rather than added one after the other."""
         return self.job.mask_token is not None
+
+    @property
+    def revises(self) -> bool:
+        """Whether tokens may be replaced or taken back, or have been."""
+        return self._revised or self.settings.get("step") is not None
 
     @property
     def seed(self) -> int:
@@ -159,9 +191,16 @@ class Run:
         self.nfe += step.nfe
         self.n_steps += 1
         self._elapsed = step.elapsed
+        if step.revises:
+            # Events that were made before still show what stood there.
+            self._history = dict(self._history)
         for commit in step.commits:
             self._history[commit.position] = (commit.confidence, step.index)
-        return TextEvent(step, self, self.nfe, self._text_added(step))
+        for position in step.remasked:
+            self._history.pop(position, None)
+        self._revised = self._revised or step.revises
+        self._logprobs.note(step.commits, step.index)
+        return TextEvent(step, self, self.nfe, self._text_added(step), self._history)
 
     def finish(self) -> None:
         """Take note that there are no more steps."""
@@ -169,11 +208,12 @@ class Run:
 
     def result(self) -> Result:
         """What there is: complete after iteration, the text so far in the middle of it."""
-        answer = self._answer_tokens(self.canvas)
+        places = self._answer_places(self.canvas)
         stop = self._stop(self.canvas)
-        text = decode(answer, self.words.piece)
+        text = decode(self.canvas[places].tolist(), self.words.piece)
         if stop is not None:
-            answer, text = answer[: stop.tokens], text[: stop.characters]
+            places, text = places[: stop.tokens], text[: stop.characters]
+        answer = self.canvas[places].tolist()
         return Result(
             text=text,
             tokens=tuple(answer),
@@ -186,6 +226,7 @@ class Run:
             completion_tokens=len(answer),
             stop_reason=self._stop_reason(),
             seed=self.seed,
+            logprobs=self._logprobs.of(places),
         )
 
     # --------------------------------------------------------------------- for displays
@@ -197,8 +238,8 @@ class Run:
         stop = self._stop(canvas)
         return text if stop is None else text[: stop.characters]
 
-    def cells_of(self, step: Step) -> list[Cell]:
-        fresh = {commit.position for commit in step.commits}
+    def cells_of(self, step: Step, history: Mapping[int, tuple[float, int]]) -> list[Cell]:
+        news = news_of(step)
         tokens = step.canvas.tolist()
         texts = piece_texts(tokens, self.mask_token, self.words.piece)
         stop = self._stop(step.canvas)
@@ -207,22 +248,24 @@ class Run:
         for position, token in enumerate(tokens):
             answered = position >= self.prompt_length
             ended = ended or position >= end or (answered and token in self.words.end_tokens)
-            confidence, index = self._history.get(position, (None, None))
-            state = self._state(position, token, position in fresh, ended)
+            there = token != self.mask_token
+            confidence, index = history.get(position, NEVER) if there else NEVER
+            state = self._state(position, token, news.get(position), ended)
             cells.append(Cell(position, token, texts[position], state, confidence, index))
         return cells
 
     def tokens_done(self, step: Step) -> int:
-        """Positions of the answer that are not masked after a step."""
-        return len(step.canvas) - self.prompt_length - step.masked
+        """Tokens of the answer after a step, counted as the result will: end tokens are none."""
+        answer, stop = self._answer_tokens(step.canvas), self._stop(step.canvas)
+        return len(answer) if stop is None else min(len(answer), stop.tokens)
 
-    def _state(self, position: int, token: int, fresh: bool, ended: bool) -> str:
+    def _state(self, position: int, token: int, news: str | None, ended: bool) -> str:
         if token == self.mask_token:
-            return "masked"
+            return news or "masked"
         if ended:
             return "end"
-        if fresh:
-            return "fresh"
+        if news:
+            return news
         return "prompt" if position < self.prompt_length else "settled"
 
     def _text_added(self, step: Step) -> str:
@@ -251,9 +294,11 @@ class Run:
 
     # ----------------------------------------------------------------------- the result
 
-    def _answer_tokens(self, canvas: NDArray[np.int32]) -> list[int]:
+    def _answer_places(self, canvas: NDArray[np.int32]) -> list[int]:
+        """Where the tokens of the answer stand."""
         answer = until_end(canvas[self.prompt_length :].tolist(), self.words.end_tokens)
-        return [token for token in answer if token != self.mask_token]
+        placed = enumerate(answer, start=self.prompt_length)
+        return [place for place, token in placed if token != self.mask_token]
 
     def _stop_reason(self) -> str:
         if not self.finished:

@@ -16,7 +16,8 @@ class Cell:
     """One position of the canvas as a display shows it.
 
     state: `prompt`, `masked`, `fresh` (committed in this step), `settled`, or `end` (an
-    end-of-text token and what follows it).
+    end-of-text token and what follows it); of a run that revises, `replaced` (committed in this
+    step over another token) and `remasked` (masked again in this step).
     """
 
     position: int

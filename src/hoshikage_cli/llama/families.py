@@ -92,8 +92,6 @@ NONE = "none"
 
 NAMED = {**{family.name: family for family in FAMILIES}, NONE: AUTOREGRESSIVE}
 """The families that a file may be said to be of."""
-MASK_IDS = tuple(sorted(family.mask.id for family in FAMILIES if family.mask))
-"""Where in a vocabulary the mask tokens are that families are recognised by."""
 
 
 # -------------------------------------------------------------------------------- recognising
@@ -109,7 +107,7 @@ class Recognised:
 
 
 TokenText = Callable[[int], "str | None"]
-"""How a vocabulary spells a token of MASK_IDS; None where it has none there."""
+"""How a vocabulary spells a token; None where it has none of that id."""
 
 
 def recognise(metadata: Mapping[str, Any], text: TokenText, name: str | None = None) -> Recognised:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from weakref import WeakSet
 
 from ..errors import NoMaskToken
+from ..files import open_regular
 from . import library
 from ._native import ffi, lib
 from .errors import ClosedError, ModelLoadError
@@ -214,7 +215,7 @@ def _without_function(line: str) -> str:
 def _check_file(path: Path) -> None:
     """Say plainly what the library would say in its own words, or crash on."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             magic = file.read(4)
     except OSError as error:
         raise ModelLoadError(f"cannot read {path}: {error.strerror}") from error

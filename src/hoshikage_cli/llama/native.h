@@ -30,6 +30,10 @@ typedef struct {
     double *  top2;
     double *  entropy;
     int32_t * runner_up;
+    double *  logprob; /* of the proposed token; NULL: neither that nor what follows is wanted */
+    int32_t * likeliest; /* n_rows times keep: the likeliest first, of equals the lower id, as far as there are any */
+    double *  logprobs; /* theirs */
+    int32_t   keep;
 } hoshi_rows;
 
 /* Reduces n_rows rows of n_vocab logits; unconditional may be NULL. Returns 0, or 1 when memory

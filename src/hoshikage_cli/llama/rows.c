@@ -4,6 +4,7 @@
  * many threads share the rows. decoding/proposal.py is the specification of every number here.
  */
 #include "exponential.h"
+#include "largest.h"
 #include "native.h"
 
 #include <math.h>
@@ -232,6 +233,38 @@ static void write_token(const row_sums * sums, float z, int64_t token, hoshi_row
     out->probability[row] = (float) (exp((double) z - (double) sums->first) / (1.0 + tail_of(sums)));
 }
 
+/* Logits [begin, end) of the row that probabilities are told of: `y` where that is a copy of our own,
+ * else the row as it was edited. */
+static const float * told_block(const row_view * view, const hoshi_rule * rule, const float * y,
+                                int64_t begin, int64_t end, float * block) {
+    return y ? y + begin : read_block(view, rule, begin, end, block);
+}
+
+/* The likeliest tokens and their log-probabilities, and that of the proposed one: a reading of the row
+ * more, for those who ask. sums: of the row that is told of. */
+static void write_likeliest(const row_view * view, const hoshi_rule * rule, const float * y,
+                            const row_sums * sums, int64_t token, hoshi_rows * out) {
+    if (out->logprob == NULL) {
+        return;
+    }
+    float buffer[BLOCK];
+    const int64_t place = view->row * out->keep;
+    largest kept = { out->likeliest + place, out->logprobs + place, out->keep, 0 };
+    for (int64_t begin = 0; begin < view->n_vocab && kept.wanted > 0; begin += BLOCK) {
+        const int64_t end = block_end(begin, view->n_vocab);
+        const float * block = told_block(view, rule, y, begin, end, buffer);
+        if (block_max(block, end - begin) > least_kept(&kept)) {
+            keep_largest(&kept, block, begin, end - begin);
+        }
+    }
+    const double scale = log1p(tail_of(sums));
+    for (int32_t i = 0; i < kept.count; i++) {
+        kept.values[i] = kept.values[i] - (double) sums->first - scale;
+    }
+    const float z = *told_block(view, rule, y, token, token + 1, buffer);
+    out->logprob[view->row] = (double) z - (double) sums->first - scale;
+}
+
 /* Greedy and unfiltered: everything in one reading of the row. */
 static void reduce_greedy(const row_view * view, const hoshi_rule * rule, hoshi_rows * out) {
     float buffer[BLOCK];
@@ -242,6 +275,7 @@ static void reduce_greedy(const row_view * view, const hoshi_rule * rule, hoshi_
     }
     write_statistics(&sums, out, view->row);
     write_token(&sums, sums.first, sums.argmax, out, view->row);
+    write_likeliest(view, rule, NULL, &sums, sums.argmax, out);
 }
 
 /* ------------------------------------------------------------------------------- filters */
@@ -429,6 +463,7 @@ static void temper(float * y, int64_t n, float maximum, float temperature) {
 
 static void reduce_gumbel(const row_view * view, const hoshi_rule * rule, const scratch * work, hoshi_rows * out) {
     row_sums sums = load_row(view, rule, work->values);
+    const row_sums clean = sums;
     uint64_t key = random_key(rule->seed, HOSHI_STREAM_GUMBEL, rule->step, (uint64_t) view->position);
     temper(work->values, view->n_vocab, sums.first, 0.0f);
     int64_t token = draw_gumbel(work->values, view->n_vocab, rule->temperature, key);
@@ -441,6 +476,7 @@ static void reduce_gumbel(const row_view * view, const hoshi_rule * rule, const 
     }
     write_statistics(&sums, out, view->row);
     write_token(&sums, work->values[token], token, out, view->row);
+    write_likeliest(view, rule, rule->clean ? NULL : work->values, rule->clean ? &clean : &sums, token, out);
 }
 
 static void reduce_filtered(const row_view * view, const hoshi_rule * rule, const scratch * work, hoshi_rows * out) {
@@ -465,6 +501,7 @@ static void reduce_filtered(const row_view * view, const hoshi_rule * rule, cons
     const row_sums * chosen = rule->clean ? &clean : &sums;
     write_statistics(chosen, out, view->row);
     write_token(chosen, z, token, out, view->row);
+    write_likeliest(view, rule, rule->clean ? NULL : y, chosen, token, out);
 }
 
 static bool is_greedy(const hoshi_rule * rule) {

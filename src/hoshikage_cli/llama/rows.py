@@ -33,7 +33,7 @@ def reduce_rows(
     if positions.shape != (n_rows,):
         raise ValueError(f"{n_rows} rows need as many positions, got {positions.shape}")
     banned = np.asarray([t for t in rule.banned if 0 <= t < n_vocab], dtype=np.int32)
-    reduced = empty_proposal(n_rows)
+    reduced = empty_proposal(n_rows, rule.keep)
     failed = lib.hoshi_reduce_rows(
         ffi.from_buffer("float[]", logits),
         _second_rows(unconditional, logits.shape),
@@ -81,7 +81,17 @@ def _native_rule(rule: ProposalRule, banned: NDArray[np.int32], step: int) -> An
 
 def _native_rows(reduced: Proposal) -> Any:
     rows = ffi.new("hoshi_rows *")
-    for name, column in vars(reduced).items():
-        kind = C_TYPES[column.dtype.name]
-        setattr(rows, name, ffi.from_buffer(kind, column, require_writable=True))
+    *columns, _ = vars(reduced).items()
+    for name, column in columns:
+        setattr(rows, name, _buffer(column))
+    if reduced.likeliest is not None:
+        rows.logprob = _buffer(reduced.likeliest.logprob)
+        rows.likeliest = _buffer(reduced.likeliest.tokens)
+        rows.logprobs = _buffer(reduced.likeliest.logprobs)
+        rows.keep = reduced.likeliest.tokens.shape[1]
     return rows
+
+
+def _buffer(column: NDArray[Any]) -> Any:
+    kind = C_TYPES[column.dtype.name]
+    return ffi.from_buffer(kind, column, require_writable=True)

@@ -73,6 +73,10 @@ class TextContext(Context):
         self._decode()
         self._filled += 1
 
+    def logits(self) -> NDArray[np.float32]:
+        """The row (1, n_vocab) that predicts the next token: a view, valid until more is added."""
+        return self._outputs(1)
+
     def _extend(self, tokens: NDArray[np.int32], all_rows: bool = False) -> None:
         self._check_room(len(tokens))
         positions = np.arange(self._filled, self._filled + len(tokens))

@@ -69,6 +69,10 @@ class Vocabulary:
         spelled = lib.llama_vocab_get_text(self._vocab, self._checked(token))
         return ffi.string(spelled).decode("utf-8", "replace")
 
+    def is_control(self, token: int) -> bool:
+        """Whether a token is no text: what it stands for has no spelling of its own."""
+        return not self.piece(token) and bool(self.piece(token, special=True))
+
     def tokenize(
         self, text: str, *, add_special: bool = False, parse_special: bool = False
     ) -> NDArray[np.int32]:

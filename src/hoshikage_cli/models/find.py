@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import RunError, UsageError, quoted
 from ..llama.families import BLOCK_LENGTH
 from . import registry
 from .catalogue import CATALOGUE, DEFAULT_MODEL, shipped_path
@@ -27,15 +27,18 @@ def find_model(name: str | Path | None) -> Path:
             raise UsageError(f"the shipped model {wanted} is missing from this installation")
         return path
     path = Path(wanted).expanduser()
-    if path.is_file() and path.suffix == ".gguf":
+    if os.path.isfile(path) and path.suffix == ".gguf":
         return path
     if os.sep not in wanted:
         path = registry.path_of(wanted, os.environ) or path
-    if path.is_dir():
+    if os.path.isdir(path):
         raise UsageError(f"{wanted} is a directory: name the .gguf file in it")
-    if not path.exists():
+    # Unlike a Path, `os.path` knows that there is nothing under a name that is too long.
+    if not os.path.exists(path):
         names = ", ".join(model.name for model in registry.known_models(os.environ))
-        raise UsageError(f"no model {wanted!r}: give the path of a GGUF file, or one of {names}")
+        raise UsageError(
+            f"no model {quoted(wanted)}: give the path of a GGUF file, or one of {names}"
+        )
     return path
 
 
@@ -45,7 +48,7 @@ def kept_with(name: str | Path | None) -> Mapping[str, Any]:
     if wanted in CATALOGUE or os.sep in wanted:
         return {}
     path = Path(wanted)
-    if path.is_file() and path.suffix == ".gguf":
+    if os.path.isfile(path) and path.suffix == ".gguf":
         return {}
     alias = registry.read_aliases(os.environ).get(wanted)
     return alias.kept if alias else {}
@@ -72,5 +75,16 @@ def advice(metadata: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
     for name, (key, convert) in keys.items():
         if key in metadata:
-            found[name] = convert(metadata[key])
+            found[name] = _number(key, metadata[key], convert)
     return found
+
+
+def _number(key: str, value: Any, convert: type) -> Any:
+    # The library tells numbers as text.
+    try:
+        return convert(str(value) if isinstance(value, bool) else value)
+    except (TypeError, ValueError, OverflowError):
+        raise RunError(
+            f"the model's file advises {key} = {quoted(value)}, which is no such number: "
+            "convert the model again, or use another"
+        ) from None

@@ -1,7 +1,8 @@
 """The header of a GGUF file, read without llama.cpp: metadata and the table of tensors.
 
-Reading stops before the weights, and of arrays (vocabularies of 150,000 pieces) little more than
-the length is kept, so that a look at a model of any size takes a fraction of a second.
+Reading stops before the weights, and of arrays (vocabularies of 150,000 pieces) little is kept, so
+that a look at a model of any size takes a fraction of a second. What is read is what the format
+allows and no more; whether llama.cpp can take the values is a question for `check`.
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
 
@@ -9,23 +10,33 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from mmap import ACCESS_READ, mmap
 from os import fstat
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from ..errors import RunError
-from ..llama.families import ARCHITECTURE, MASK_IDS, Family, Recognised, recognise, shift_of
+from ..files import open_regular
+from ..llama.families import ARCHITECTURE, Family, Recognised, recognise, shift_of
 
 MAGIC = b"GGUF"
 # struct's letters for the types of the format, by number: 8 is a string, 9 an array.
 SCALARS = dict(enumerate("BbHhIif?")) | dict(enumerate("Qqd", start=10))
-STRING, ARRAY = 8, 9
+UINT16, UINT32, STRING, ARRAY = 2, 4, 8, 9
+
 TOKENS = "tokenizer.ggml.tokens"
+"""The one array whose elements must be found again."""
+
+MOST_KEYS, MOST_TENSORS = 5_000, 100_000
+"""Far more than any model has; llama.cpp's time grows with their square."""
+MOST_DIMENSIONS, LONGEST_TENSOR_NAME = 4, 63
+SHORT = 1024
+"""Numbers of an array that are kept: a few for each layer, not a few for each token."""
 
 
 class NotAModel(RunError):
@@ -37,8 +48,14 @@ class ArrayLength:
     """What is kept of an array in the metadata."""
 
     length: int
-    texts: dict[int, str] = field(default_factory=dict)
-    """Of texts those at MASK_IDS: where a vocabulary has a mask token, if it has a known one."""
+    type: int = STRING
+    """Of its elements, by number."""
+    values: tuple[Any, ...] = ()
+    """The elements of a short array of numbers."""
+    starts: tuple[int, ...] = ()
+    """Where in the file each string of the vocabulary begins, with its length in front."""
+    end: int = 0
+    """Where an array of strings ends."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +72,6 @@ class TensorInfo:
 class Layout:
     """How a header lies in its file, for who copies parts of it."""
 
-    order: str
-    """Its byte order, in struct's spelling."""
     keys: dict[str, slice]
     """Where each key stands with its value."""
     tensors: slice
@@ -67,12 +82,18 @@ class Layout:
 
 @dataclass(frozen=True)
 class Header:
+    """All that stands before the weights."""
+
     path: Path
     version: int
     metadata: dict[str, Any]
+    types: dict[str, int]
+    """Of the metadata's values, by number."""
     tensors: tuple[TensorInfo, ...]
     data_start: int
     layout: Layout
+    order: str = "<"
+    """The byte order, in struct's letters."""
     named: str | None = None
     """The family that somebody says it is of."""
 
@@ -93,8 +114,14 @@ class Header:
         return recognise(self.metadata, self._text, self.named)
 
     def _text(self, token: int) -> str | None:
+        """How the vocabulary spells a token; None where there is none."""
         tokens = self.metadata.get(TOKENS)
-        return tokens.texts.get(token) if isinstance(tokens, ArrayLength) else None
+        if not isinstance(tokens, ArrayLength) or token >= len(tokens.starts):
+            return None
+        at = tokens.starts[token]
+        with contents(self.path) as data:
+            (length,) = struct.unpack_from(self.order + "Q", data, at)
+            return data[at + 8 : at + 8 + length].decode("utf-8", "replace")
 
     @property
     def family(self) -> Family:
@@ -126,35 +153,35 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """Raises NotAModel, one line, for what is not a whole GGUF header; OSError as `open` does."""
+    """Raises NotAModel, one line, for what is not the whole GGUF header of a model, RunError for
+    what is no regular file; OSError as `open` does."""
+    header = read_part(path)
+    if not isinstance(header.metadata.get(ARCHITECTURE), str):
+        raise NotAModel(f"{path} is a GGUF without an architecture: not a language model")
+    return header
+
+
+def read_part(path: Path) -> Header:
+    """The same of any file of a model that is split: only the first names the architecture."""
     try:
-        with open(path, "rb") as file, _contents(file) as data:
+        with contents(path) as data:
             return _Reader(data, path).header()
     except (EOFError, struct.error, OverflowError, MemoryError):
-        raise NotAModel(f"{path} is cut off or damaged: its GGUF header is not whole") from None
-    except (UnicodeDecodeError, KeyError):
-        raise NotAModel(f"{path} is damaged: its GGUF header cannot be read") from None
+        raise NotAModel(
+            f"{path} is cut off or damaged: its GGUF header is not whole: download it again"
+        ) from None
 
 
-def check_whole(header: Header) -> None:
-    """Raises NotAModel when the file ends before its last tensor does."""
-    from gguf import GGML_QUANT_SIZES
-
-    sizes = {kind.value: size for kind, size in GGML_QUANT_SIZES.items()}
-    end = 0
-    for tensor in header.tensors:
-        block, size = sizes.get(tensor.type, (1, 0))
-        end = max(end, tensor.offset + prod(tensor.shape) // block * size)
-    missing = header.data_start + end - header.path.stat().st_size
-    if missing > 0:
-        raise NotAModel(f"{header.path} is cut off: {missing:,} bytes are missing at its end")
-
-
-def _contents(file: BinaryIO) -> AbstractContextManager[bytes | mmap]:
-    # A vocabulary has 150,000 lengths to hop over: ten times as fast in memory as in a file.
-    if fstat(file.fileno()).st_size == 0:
-        return nullcontext(b"")
-    return mmap(file.fileno(), 0, access=ACCESS_READ)
+@contextmanager
+def contents(path: Path) -> Iterator[bytes | mmap]:
+    """The bytes of a file. A vocabulary has 150,000 lengths to hop over: ten times as fast in
+    memory as in a file."""
+    with open_regular(path) as file:
+        if fstat(file.fileno()).st_size == 0:
+            yield b""
+        else:
+            with mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+                yield data
 
 
 class _Reader:
@@ -168,20 +195,31 @@ class _Reader:
 
     def header(self) -> Header:
         version = self._version()
-        n_tensors, n_keys = self._unpack("Q"), self._unpack("Q")
-        metadata, keys = {}, {}
+        n_tensors, n_keys = self._count("tensors", MOST_TENSORS), self._count("keys", MOST_KEYS)
+        metadata: dict[str, Any] = {}
+        types: dict[str, int] = {}
+        keys: dict[str, slice] = {}
         for _ in range(n_keys):
-            start, name = self.at, self._string()
-            metadata[name] = self._value(self._unpack("I"))
-            keys[name] = slice(start, self.at)
-        if ARCHITECTURE not in metadata:
-            raise NotAModel(f"{self.path} is a GGUF without an architecture: not a language model")
+            start, key = self.at, self._string()
+            if not key or key in metadata:
+                raise NotAModel(f"{self.path} is damaged: its metadata has {key!r} twice or empty")
+            types[key] = self._unpack("I")
+            metadata[key] = self._value(types[key], key)
+            keys[key] = slice(start, self.at)
         start = self.at
         tensors = tuple(self._tensor() for _ in range(n_tensors))
-        alignment = int(metadata.get("general.alignment", 32)) or 32
-        layout = Layout(self.order, keys, slice(start, self.at), alignment)
+        alignment = _alignment(metadata)
+        layout = Layout(keys, slice(start, self.at), alignment)
         data_start = -(-self.at // alignment) * alignment
-        return Header(self.path, version, metadata, tensors, data_start, layout)
+        return Header(self.path, version, metadata, types, tensors, data_start, layout, self.order)
+
+    def _count(self, what: str, most: int) -> int:
+        count = self._unpack("Q")
+        if count > most:
+            raise NotAModel(
+                f"{self.path} claims {count:,} {what}: no model has so many, the file is damaged"
+            )
+        return count
 
     def _version(self) -> int:
         magic = self.data[:4]
@@ -199,35 +237,36 @@ class _Reader:
     def _tensor(self) -> TensorInfo:
         name = self._string()
         n_dimensions = self._unpack("I")
-        shape = tuple(self._unpack("Q") for _ in range(min(n_dimensions, 8)))
+        if n_dimensions > MOST_DIMENSIONS or len(name.encode()) > LONGEST_TENSOR_NAME:
+            raise NotAModel(
+                f"{self.path} is damaged: its tensor {name!r} has {n_dimensions} dimensions and a "
+                f"name of {len(name.encode())} bytes, of at most 4 and 63"
+            )
+        shape = tuple(self._unpack("Q") for _ in range(n_dimensions))
         return TensorInfo(name, shape, self._unpack("I"), self._unpack("Q"))
 
-    def _value(self, kind: int) -> Any:
+    def _value(self, kind: int, key: str) -> Any:
         if kind == STRING:
             return self._string()
         if kind == ARRAY:
-            return self._array()
+            return self._array(key)
+        if kind not in SCALARS:
+            raise NotAModel(f"{self.path} is damaged: {key} is of the unknown type {kind}")
         return self._unpack(SCALARS[kind])
 
-    def _array(self) -> ArrayLength:
+    def _array(self, key: str) -> ArrayLength:
         kind, length = self._unpack("I"), self._unpack("Q")
         if kind == STRING:
-            return ArrayLength(length, self._texts(length))
-        if kind in SCALARS:
+            starts = self._skip_strings(length, key == TOKENS)
+            return ArrayLength(length, kind, starts=starts, end=self.at)
+        if kind not in SCALARS:
+            what = "arrays" if kind == ARRAY else f"the unknown type {kind}"
+            raise NotAModel(f"{self.path} is damaged: {key} is an array of {what}")
+        raw = self._read(length * struct.calcsize("=" + SCALARS[kind])) if length <= SHORT else b""
+        if length > SHORT:
             self._skip(length * struct.calcsize("=" + SCALARS[kind]))
-        else:
-            for _ in range(length):
-                self._value(kind)
-        return ArrayLength(length)
-
-    def _texts(self, length: int) -> dict[int, str]:
-        """Hop over so many texts; those at MASK_IDS are read."""
-        found, at = {}, 0
-        for index in (i for i in MASK_IDS if i < length):
-            self._skip_strings(index - at)
-            found[index], at = self._string(), index + 1
-        self._skip_strings(length - at)
-        return found
+        values = struct.unpack(f"{self.order}{length}{SCALARS[kind]}", raw) if raw else ()
+        return ArrayLength(length, kind, values)
 
     def _string(self) -> str:
         return self._read(self._unpack("Q")).decode("utf-8", "replace")
@@ -246,14 +285,27 @@ class _Reader:
             raise EOFError
         self.at += n
 
-    def _skip_strings(self, count: int) -> None:
+    def _skip_strings(self, count: int, keep: bool) -> tuple[int, ...]:
+        """Hop over strings; where each begins, if that is to be kept."""
         length_at = struct.Struct(self.order + "Q").unpack_from
         data, at, end = self.data, self.at, len(self.data)
+        if count > (end - at) // 8:
+            raise EOFError
+        starts: list[int] = []
         for _ in range(count):
+            if keep:
+                starts.append(at)
             at += 8 + length_at(data, at)[0]
             if at > end:
                 raise EOFError
         self.at = at
+        return tuple(starts)
+
+
+def _alignment(metadata: dict[str, Any]) -> int:
+    alignment = metadata.get("general.alignment", 32)
+    usable = isinstance(alignment, int) and 0 < alignment <= 1 << 20
+    return alignment if usable else 32
 
 
 def _what_instead(magic: bytes) -> str:

@@ -46,9 +46,9 @@ def _head(header: Header, old: bytes, keys: Mapping[str, str | int]) -> bytes:
     """All that stands before the data, without padding: counts, keys, the table of tensors."""
     layout = header.layout
     kept = [old[place] for name, place in layout.keys.items() if name not in keys]
-    new = [_key(layout.order, name, value) for name, value in keys.items()]
+    new = [_key(header.order, name, value) for name, value in keys.items()]
     counts = (header.version, len(header.tensors), len(kept) + len(new))
-    start = MAGIC + struct.pack(layout.order + "IQQ", *counts)
+    start = MAGIC + struct.pack(header.order + "IQQ", *counts)
     return b"".join([start, *kept, *new, old[layout.tensors]])
 
 

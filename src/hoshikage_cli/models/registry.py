@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import SettingsError, UsageError, did_you_mean
+from ..errors import SettingsError, UsageError, did_you_mean, quoted
 from ..files import document_of, parse_toml, read_text, write_whole
 from ..settings.declared import declarations
 from ..settings.values import parse
@@ -167,8 +167,10 @@ def _written(path: str, kept: Mapping[str, Any]) -> Any:
 def remove_alias(name: str) -> None:
     """Take a name away; the file stays. Raises UsageError for one that was never given."""
     document = _document()
+    if name in CATALOGUE:
+        raise UsageError(f"{name} is shipped with the program: only names that were given can go")
     if name not in document:
-        raise UsageError(f"no name {name!r} was given{did_you_mean(name, document)}")
+        raise UsageError(f"no name {quoted(name)} was given{did_you_mean(name, document)}")
     document.remove(name)
     write_whole(aliases_path(), document.as_string())
 
@@ -182,5 +184,5 @@ def _check_name(name: str) -> None:
         raise UsageError(f"{name} is a shipped model: choose another name")
     if not re.fullmatch(r"[^\s/\\~.-][^\s/\\]*", name) or name.endswith(".gguf"):
         raise UsageError(
-            f"{name!r} is no name for a model: give one without spaces, slashes and .gguf"
+            f"{quoted(name)} is no name for a model: give one without spaces, slashes and .gguf"
         )

@@ -20,7 +20,12 @@ SCHEDULES = ("timestep", "block", "linear")
 """These two by number as well, as llama-diffusion-cli and the variables of either count."""
 CACHES = ("none", "prefix", "dual", "active")
 
+MOST_TOLD = 20
+"""Of the likeliest tokens of a position."""
+
 VIEWS = ("tokens", "confidence", "order")
+FUNCTION = "MODULE:FUNCTION"
+"""How code is named, on the command line alone."""
 
 DIFFUSION = ("diffusion",)
 BLOCK = ("block",)
@@ -150,8 +155,10 @@ class DiffusionSettings:
         "--diffusion-algorithm",
         env="DIFFUSION_ALGORITHM",
         choices=ALGORITHMS,
+        takes=("view",),
         numbered=True,
         kinds=DENOISED,
+        idle_beside="step",
         help="Which positions are unmasked first.",
         panel="Diffusion",
     )
@@ -161,6 +168,7 @@ class DiffusionSettings:
         "--diffusion-schedule",
         env="DIFFUSION_SCHEDULE",
         choices=SCHEDULES,
+        takes=("step", "block", "masked", "eps"),
         numbered=True,
         kinds=DIFFUSION,
         help="How many are unmasked in each step.",
@@ -233,6 +241,7 @@ class DiffusionSettings:
         maximum=1000,
         idle_with=("algorithm", ("origin",)),
         kinds=DENOISED,
+        idle_beside="step",
         help="Randomness in the choice of positions; 0: none.",
         panel="Diffusion",
     )
@@ -262,6 +271,17 @@ class DiffusionSettings:
         help="End tokens: as they come, never, or after all others.",
         panel="Diffusion",
     )
+    step: str | None = option(
+        None,
+        "--step",
+        metavar=FUNCTION,
+        env="",
+        config=False,
+        takes=("view",),
+        kinds=DIFFUSION,
+        help="A function of your own that decides each step: what is committed, what taken back.",
+        panel="Diffusion",
+    )
 
 
 @dataclass(frozen=True)
@@ -280,9 +300,10 @@ class SpeedSettings:
         "none",
         "--cache",
         choices=CACHES,
+        needs={"prefix": ("schedule", "block"), "dual": ("schedule", "block")},
         kinds=DIFFUSION,
         help="What is not computed afresh in each step: nothing, what precedes the block, all but "
-        "the block, or all but what is masked or has just changed.",
+        "the block (both imply --schedule block), or all but what is masked or has just changed.",
         panel="Speed",
     )
     cache_refresh: int = option(
@@ -373,6 +394,18 @@ class SpeedSettings:
         kinds=DENOISED,
         idle_with=("klass", (None,)),
         help="How sure --klass wants to be.",
+        panel="Speed",
+    )
+    rule: str | None = option(
+        None,
+        "--rule",
+        metavar=FUNCTION,
+        env="",
+        config=False,
+        takes=("view",),
+        one_of="parallel rule",
+        kinds=DIFFUSION,
+        help="Unmask everything in the block that a function of your own accepts.",
         panel="Speed",
     )
 
@@ -466,11 +499,17 @@ class PromptSettings:
         help="What the model is told before the prompt.",
         panel="Prompt",
     )
+    parse_special: bool = option(
+        False,
+        "--parse-special",
+        help="Take control tokens that a message spells, such as <|mask|>, for such tokens.",
+        panel="Prompt",
+    )
 
 
 @dataclass(frozen=True)
 class OutputSettings:
-    """How a run is shown; never changes what is generated."""
+    """How a run is shown, and what is told of it; never changes what is generated."""
 
     visual: str | None = option(
         None,
@@ -501,6 +540,17 @@ class OutputSettings:
         help="Write the run to a file as it goes, for replay and export.",
         part="trace",
     )
+    trace_proposals: int | None = option(
+        None,
+        "--trace-proposals",
+        metavar="K",
+        env="",
+        config=False,
+        minimum=1,
+        maximum=MOST_TOLD,
+        help="Write to the trace as well, of each position in question, the K likeliest tokens.",
+        part="trace",
+    )
     json: bool = option(
         False,
         "--json",
@@ -508,6 +558,17 @@ class OutputSettings:
         config=False,
         help="Print one JSON object instead of the text.",
         part="json",
+    )
+    logprobs: int | None = option(
+        None,
+        "--logprobs",
+        metavar="K",
+        env="",
+        config=False,
+        minimum=0,
+        maximum=MOST_TOLD,
+        help="Tell in the JSON the log-probability of each token, with K alternatives.",
+        part="logprobs",
     )
     quiet: bool = option(False, "-q", "--quiet", help="Nothing on stderr but errors.")
     verbose: bool = option(

@@ -29,6 +29,12 @@ def idle(name: str, resolved: Resolved, kind: str | None) -> str:
     known = declarations()[name]
     if not known.read_by(kind):
         return f"on {_article(kind)} model"
+    beside = known.option.idle_beside
+    if beside and resolved.value(beside) is not None:
+        return f"with {declarations()[beside].flag}"
+    target, needed = known.option.needs.get(resolved.value(name), (None, None))
+    if target and resolved.value(target) != needed:
+        return _beside(target, resolved.value(target))
     if known.option.idle_with is None:
         return ""
     other, values = known.option.idle_with

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import SettingsError, did_you_mean
+from ..errors import SettingsError, did_you_mean, quoted
 from ..files import parse_toml, read_text
 from .declared import declarations
 from .option import Declaration
@@ -75,7 +75,7 @@ def declared(key: str) -> Declaration:
     known |= {d.name: d for d in known.values()}
     found = known.get(key) or known.get(key.replace("_", "-"))
     if found is None:
-        raise SettingsError(f"no setting {key!r}{did_you_mean(key, known)}")
+        raise SettingsError(f"no setting {quoted(key)}{did_you_mean(key, known)}")
     return found
 
 

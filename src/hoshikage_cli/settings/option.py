@@ -30,6 +30,8 @@ class Option:
     """A limit that the value must exceed."""
     choices: tuple[str, ...] = ()
     """The names that are allowed."""
+    takes: tuple[str, ...] = ()
+    """What a function that stands for a value is called with; empty: none can."""
     numbered: bool = False
     """Whether the choices are understood by their numbers as well."""
     unset: int | None = None
@@ -40,6 +42,9 @@ class Option:
     """What the flag means without a value, as the words for yes do; those for no mean None."""
     implies: tuple[str, str] | None = None
     """Another setting and the value of it that giving this one entails."""
+    needs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Values of it that have no effect unless another setting has a value: they bring that along,
+    and give way to whatever else their own layer says of it."""
     one_of: str | None = None
     """The group, by name, of which one member counts: they cannot be given together."""
     preset: tuple[tuple[str, Any], ...] = ()
@@ -50,6 +55,8 @@ class Option:
     """The kinds of model that read it; None: all."""
     idle_with: tuple[str, tuple[Any, ...]] | None = None
     """Another setting, and the values of it that leave this one without effect."""
+    idle_beside: str | None = None
+    """Another setting that leaves this one without effect wherever it is given."""
     config: bool = True
     """Whether the config file may have it."""
     panel: str = "Output"
@@ -82,6 +89,11 @@ class Declaration:
     def long_name(self) -> str:
         """The name without dashes in front, as `--show-settings` and the config file use it."""
         return next(flag for flag in self.option.flags if flag.startswith("--"))[2:]
+
+    @property
+    def keyword(self) -> str:
+        """The long name as Python spells it; a keyword of the API beside `name`."""
+        return self.long_name.replace("-", "_")
 
     @property
     def flag(self) -> str:

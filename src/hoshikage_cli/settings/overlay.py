@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import SettingsError, did_you_mean
+from ..errors import SettingsError, did_you_mean, quoted
 from .declared import declarations
 from .option import Declaration
 from .values import parse
 
 FIXED_GROUPS = ("model", "output")
 FIXED_NAMES = ("samples",)
-"""Settings of the program: one model gives all answers, each once."""
+"""Settings of the program: one model gives all answers, each once. What can be code alone is left
+out besides, since a record has none."""
 
 
 def _free(known: Declaration) -> bool:
-    return known.group not in FIXED_GROUPS and known.name not in FIXED_NAMES
+    code_alone = bool(known.option.takes) and not known.option.choices
+    return not code_alone and known.group not in FIXED_GROUPS and known.name not in FIXED_NAMES
 
 
 def changeable() -> dict[str, Declaration]:
@@ -31,7 +33,7 @@ def by_field(own: Mapping[str, Any]) -> dict[str, Any]:
     for name in own:
         if name not in known:
             raise SettingsError(
-                f"no setting {name!r} to be changed here{did_you_mean(name, known)}"
+                f"no setting {quoted(name)} to be changed here{did_you_mean(name, known)}"
             )
     return {known[name].name: value for name, value in own.items() if value is not None}
 

@@ -8,14 +8,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ..errors import SettingsError, did_you_mean
+from ..errors import SettingsError, did_you_mean, quoted
 from .declared import GROUPS, Settings, alternatives, declarations
+from .function import Function
 from .option import Declaration
 from .values import parse, show
 
 LAYERS = ("default", "family", "model", "config", "environment", "flag")
 UNRULED = ("origin",)
-"""Algorithms that decide by themselves what to unmask, so that no parallel rule goes with them."""
+"""Algorithms that decide by themselves what to unmask, so that no parallel rule goes with them; nor
+does one with a step function."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,10 @@ class Resolved:
         return Resolved(_grouped(values), self.sources | dict.fromkeys(changes, "flag"))
 
     def values(self) -> dict[str, Any]:
-        """Every setting that decides what is generated, by name."""
-        known = declarations().values()
-        return {d.name: self.value(d.name) for d in known if d.group != "output"}
+        """Every setting that decides what is generated, by name; of a function its name alone."""
+        known = [d.name for d in declarations().values() if d.group != "output"]
+        found = {name: self.value(name) for name in known}
+        return {n: str(v) if isinstance(v, Function) else v for n, v in found.items()}
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
         """(name, value, source) of every setting, in words."""
@@ -73,11 +76,26 @@ def resolve(
     for layer in layers.values():
         _refuse_rivals(layer)
         _add_implied(layer)
+        _add_needed(layer)
         _add_presets(layer, kind)
     values, sources = _highest(layers, kind)
     _settle_rivals(values, sources)
     _settle_unruled(values, sources)
     return Resolved(_grouped(values), sources)
+
+
+def by_field_name(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by field name, from keywords that may have their options' names: temp, as --temp.
+
+    Raises SettingsError for one that is given under both; unknown names stay as they are."""
+    options = {known.keyword: known.name for known in declarations().values()}
+    found: dict[str, Any] = {}
+    for keyword, value in keywords.items():
+        name = options.get(keyword, keyword)
+        if name in found:
+            raise SettingsError(f"{keyword} and {name} are one setting: give one of them")
+        found[name] = value
+    return found
 
 
 def _from_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,7 +133,7 @@ def _known_in(advice: Mapping[str, Any]) -> list[Declaration]:
 def _refuse_unknown(names: Iterable[str], what: str, allowed: list[str]) -> None:
     for name in names:
         if name not in allowed:
-            raise SettingsError(f"no {what} {name!r}{did_you_mean(name, allowed)}")
+            raise SettingsError(f"no {what} {quoted(name)}{did_you_mean(name, allowed)}")
 
 
 def _refuse_rivals(layer: Mapping[str, Any]) -> None:
@@ -153,9 +171,16 @@ def _add_implied(layer: dict[str, Any]) -> None:
             layer.setdefault(*implied)
 
 
+def _add_needed(layer: dict[str, Any]) -> None:
+    """What values of other settings have no effect without, where their layer says nothing else."""
+    for name in list(layer):
+        if needed := declarations()[name].option.needs.get(layer[name]):
+            layer.setdefault(*needed)
+
+
 def _add_presets(layer: dict[str, Any], kind: str | None) -> None:
     """A preset gives way to whatever else its own layer says; one that is not read sets nothing."""
-    takes_rules = layer.get("algorithm") not in UNRULED
+    takes_rules = _unruled(layer) is None
     known = declarations()
     for name in [n for n in layer if layer[n] is True and known[n].read_by(kind)]:
         for target, value in known[name].option.preset:
@@ -163,6 +188,13 @@ def _add_presets(layer: dict[str, Any], kind: str | None) -> None:
                 continue
             if not any(rival in layer for rival in _rivals(target)):
                 layer[target] = value
+
+
+def _unruled(values: Mapping[str, Any]) -> str | None:
+    """The setting that decides by itself what to unmask, if one does."""
+    if values.get("step") is not None:
+        return "step"
+    return "algorithm" if values.get("algorithm") in UNRULED else None
 
 
 def _rivals(name: str) -> tuple[str, ...]:
@@ -202,13 +234,15 @@ def _grouped(values: Mapping[str, Any]) -> Settings:
 
 
 def _settle_unruled(values: dict[str, Any], sources: dict[str, str]) -> None:
-    """A rule from a layer below such an algorithm gives way to it; any other is refused."""
+    """A rule from a layer below what takes none gives way to it; any other is refused."""
+    alone = _unruled(values)
     for name in alternatives()["parallel rule"]:
-        if values["algorithm"] not in UNRULED or values[name] is None:
+        if alone is None or values[name] is None:
             continue
-        if LAYERS.index(sources[name]) >= LAYERS.index(sources["algorithm"]):
+        if LAYERS.index(sources[name]) >= LAYERS.index(sources[alone]):
+            other = "choose another algorithm" if alone == "algorithm" else _flag(alone)
             raise SettingsError(
-                f"{_flag('algorithm')} {values['algorithm']} decides by itself what to unmask: "
-                f"leave out {_flag(name)}, or choose another algorithm"
+                f"{_flag(alone)} {values[alone]} decides by itself what to unmask: "
+                f"leave out {_flag(name)}, or {other}"
             )
         values[name], sources[name] = None, "default"

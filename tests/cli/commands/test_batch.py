@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -51,6 +52,16 @@ def test_a_record_is_answered_as_generate_answers_it(hoshikage, prompts):
     assert parsed(together.stdout)[0]["text"] == alone.stdout.removesuffix("\n")
 
 
+def test_log_probabilities_of_each_answer(hoshikage):
+    results = parsed(hoshikage("batch", "-", *SHORT, "--logprobs", "2", stdin=PROMPTS).stdout)
+    for told in results:
+        content = told["logprobs"]["content"]
+        assert len(content) == told["completion_tokens"]
+        assert all(len(each["top_logprobs"]) == 2 for each in content)
+    plain = parsed(hoshikage("batch", "-", *SHORT, stdin=PROMPTS).stdout)
+    assert not any("logprobs" in told for told in plain)
+
+
 BAD = [
     '{"prompt": "a", "id": "first", "label": "x"}',
     "{ no json",
@@ -64,7 +75,7 @@ def test_a_bad_record_does_not_stop_the_rest(hoshikage, prompts, tmp_path):
     path = prompts("\n".join(BAD))
     run = hoshikage("batch", path, "-o", tmp_path / "out", *SHORT)
     results = parsed((tmp_path / "out").read_text())
-    assert (run.returncode, run.stdout) == (0, "")
+    assert (run.returncode, run.stdout) == (1, "")
     assert [r["line"] for r in results] == [1, 2, 3, 4, 5]
     assert [("error" in r) for r in results] == [False, True, True, True, False]
     assert results[0]["id"] == "first"
@@ -72,6 +83,28 @@ def test_a_bad_record_does_not_stop_the_rest(hoshikage, prompts, tmp_path):
     assert "not a whole number" in results[2]["error"]
     assert "exceed the context" in results[3]["error"]
     assert "2 answered · 3 bad" in run.stderr
+    assert "3 records could not be answered" in run.stderr.splitlines()[-1]
+
+
+def test_a_failure_is_told_by_the_exit_code(hoshikage, prompts, tmp_path):
+    """Whoever writes `batch … && next` hears of it, with -q as well, until it is answered."""
+    out = tmp_path / "out"
+    piped = hoshikage(
+        "batch", "-q", "-", *SHORT, stdin='{"prompt": "hi", "settings": {"stepz": 3}}'
+    )
+    assert piped.returncode == 1
+    assert piped.stderr == (
+        'hoshikage: 1 record could not be answered: see "error" in the results\n'
+    )
+    path = prompts('{"prompt": "a", "steps": "many"}\n{"prompt": "b"}\n')
+    assert hoshikage("batch", path, "-q", "-o", out, *SHORT).returncode == 1
+    again = hoshikage("batch", path, "-q", "-o", out, *SHORT)
+    assert again.returncode == 1
+    assert "--retry" in again.stderr
+    path.write_text(path.read_text().replace("many", "2"))
+    assert hoshikage("batch", path, "-q", "-o", out, "--retry", *SHORT).returncode == 0
+    done = hoshikage("batch", path, "-q", "-o", out, *SHORT)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_strict_stops_there_and_keeps_what_is_done(hoshikage, prompts, tmp_path):
@@ -158,7 +191,11 @@ def test_ctrl_c_keeps_what_is_finished(environment, hoshikage, prompts, tmp_path
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=60)[1].decode()
     assert process.returncode == 130
-    assert said.splitlines()[-1] == "hoshikage: interrupted: what is finished is kept"
+    last = said.splitlines()[-1]
+    kept = (
+        r"hoshikage: interrupted: what is finished is kept, [1-8] answers? under way (is|are) not"
+    )
+    assert re.fullmatch(kept, last)
     assert out.read_bytes().endswith(b"\n")
     assert 3 <= len(parsed(out.read_text())) < 400
 

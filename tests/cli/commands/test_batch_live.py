@@ -132,7 +132,7 @@ def test_a_refusal_does_not_wait_for_the_next_prompt(live, record, words):
     batch.ask(prompt="Hello!")
     assert "text" in batch.answer()
     code, said = batch.end()
-    assert code == 0
+    assert code == 1
     assert "1 answered · 1 bad" in said
 
 

@@ -200,3 +200,97 @@ def test_earlier_messages_come_back(chat, environment, tmp_path):
     assert len(history) == 1
     assert history[0].stat().st_mode & 0o077 == 0
     assert "/set steps 3" in history[0].read_text()
+
+
+@pytest.fixture
+def slow_chat(environment):
+    """A chat whose answers take about four seconds to watch."""
+    if shutil.which("tmux") is None:
+        pytest.skip("needs tmux")
+    variables = {**environment, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+    variables.pop("TMUX", None)
+    watched = ("--visual=confidence", "--visual-delay", "80", "-n", "48", "--steps", "48")
+    terminal = Tmux([*PROGRAM, "chat", *watched, "--eos-policy", "suppress"], variables)
+    yield terminal
+    terminal.close()
+
+
+def test_what_is_typed_during_an_answer_is_not_seen_until_it_is_over(slow_chat, tmp_path):
+    chat = slow_chat
+    chat.wait_for("\n>")
+    chat.type("Tell a story.", "Enter")
+    chat.wait_for("masked")
+    chat.type("upper row", "M-Enter", "lower row")
+    for _ in range(4):
+        time.sleep(0.1)
+        assert " row" not in chat.screen()
+    chat.type("Enter", "one more", "Enter")
+    screen = chat.wait_for("\n> one more")
+    assert screen.count("\n> upper row\n. lower row") == 1
+    # The view is drawn in one place: no header of an earlier frame is left above.
+    chat.wait_for("masked")
+    assert chat.screen().count(" · seed ") == 1
+    chat.wait_for("\n>", 4)
+    assert " · seed " not in chat.screen()
+    chat.type(f"/save {tmp_path}/talk.json", "Enter", "/quit", "Enter")
+    chat.wait_for("left with 0")
+    talk = json.loads((tmp_path / "talk.json").read_text())
+    asked = ["Tell a story.", "upper row\nlower row", "one more"]
+    assert [m["content"] for m in talk[::2]] == asked
+
+
+def test_the_view_of_a_chat_does_not_repeat_the_conversation(slow_chat):
+    chat = slow_chat
+    chat.wait_for("\n>")
+    chat.type("Hello!", "Enter")
+    for _ in range(2):
+        view = chat.wait_for("masked").split(" · seed ")[1]
+        assert "Hello!" not in view
+        chat.wait_for("\n>", 2)
+        chat.type("Hello!", "Enter")
+
+
+def test_a_chat_gives_the_terminal_back(chat):
+    chat.wait_for("\n>")
+    chat.type("/quit", "Enter")
+    chat.wait_for("left with 0")
+    chat.type("echoed")
+    chat.wait_for("echoed")
+
+
+# ------------------------------------------------------------------------- more commands
+
+
+def test_what_tab_completes():
+    from hoshikage_cli.cli.commands.chat import _words
+    from hoshikage_cli.cli.line_editor import completions
+
+    words = _words()
+    assert completions("/se", words) == ["/set"]
+    assert completions("/set st", words) == ["/set steps", "/set stop"]
+    assert completions("/set cache d", words) == ["/set cache dual"]
+    assert completions("/view c", words) == ["/view confidence"]
+    assert completions("", words) == completions("Hello", words) == []
+
+
+def test_all_settings_are_listed_and_what_was_changed(hoshikage):
+    run = hoshikage("chat", *SHORT, stdin="/set steps 3\n/set\n")
+    lines = run.stderr.splitlines()
+    assert "steps  3  changed here" in lines
+    assert "cache  none" in lines
+
+
+@pytest.mark.parametrize("word", ["/bye", "/exit", "/quit"])
+def test_ways_to_leave(hoshikage, word):
+    run = hoshikage("chat", "-q", *SHORT, stdin=f"{word}\nHello!\n")
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+def test_the_last_turn_again_or_not_at_all(hoshikage, tmp_path):
+    file = tmp_path / "talk.json"
+    said = f"One.\nTwo.\n/retry\n/undo\n/save {file}\n/undo\n/undo\n/view off\n"
+    run = hoshikage("chat", *SHORT, stdin=said)
+    assert run.stdout.count("\n") == 3
+    assert [m["content"] for m in json.loads(file.read_text())[::2]] == ["One."]
+    assert "nothing has been said yet" in run.stderr
+    assert run.stderr.splitlines()[-1] == "view  no"

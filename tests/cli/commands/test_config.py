@@ -60,7 +60,10 @@ def test_show(hoshikage, config_file):
 
 
 def test_set_makes_the_file(hoshikage, path):
-    assert hoshikage("config", "set", "steps", "32").returncode == 0
+    told = hoshikage("config", "set", "steps", "32")
+    assert (told.returncode, told.stdout) == (0, "")
+    assert told.stderr.startswith("hoshikage: steps is 32 in ")
+    assert hoshikage("config", "-q", "set", "steps", "32").stderr == ""
     assert path.read_text() == "steps = 32\n"
     shown = hoshikage("generate", "--show-settings").stdout
     assert ["steps", "32", "config"] in [line.split() for line in shown.splitlines()]

@@ -47,6 +47,46 @@ def test_visual_without_a_terminal_is_plain_lines(hoshikage):
     assert not any(ord(c) < 32 for line in result.stderr.splitlines() for c in line)
 
 
+@pytest.mark.parametrize(
+    ("command", "options", "told"),
+    [
+        ("generate", ("--logprobs", "2"), "--logprobs is told in JSON: give --json as well"),
+        ("infill", ("--logprobs", "2"), "--logprobs is told in JSON: give --json as well"),
+        (
+            "infill",
+            ("--logprobs", "2", "--json", "--show", "holes"),
+            "--logprobs is told with the whole text: leave out --show holes",
+        ),
+        (
+            "generate",
+            ("--trace-proposals", "2"),
+            "--trace-proposals adds to a trace: give --trace FILE as well",
+        ),
+        (
+            "generate",
+            ("--trace-proposals", "0"),
+            "--trace-proposals: '0' is out of range: give a whole number from 1 to 20",
+        ),
+        (
+            "generate",
+            ("--logprobs", "21"),
+            "--logprobs: '21' is out of range: give a whole number from 0 to 20",
+        ),
+    ],
+)
+def test_what_cannot_be_told_is_refused_in_a_line(hoshikage, command, options, told):
+    result = hoshikage(command, "a [MASK]", *options)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"hoshikage: {told}\n"
+
+
+def test_log_probabilities_stand_in_the_json(hoshikage):
+    told = json.loads(hoshikage("generate", QUESTION, *SHORT, "--json", "--logprobs", "1").stdout)
+    assert "".join(each["token"] for each in told["logprobs"]["content"]) == told["text"]
+    several = hoshikage("generate", QUESTION, *SHORT, "--json", "--logprobs", "1", "-N", "2")
+    assert all(one["logprobs"]["content"] for one in json.loads(several.stdout))
+
+
 def test_json_is_one_object_with_the_promised_keys(hoshikage):
     result = hoshikage("generate", QUESTION, *SHORT, "--json", "--seed", "7")
     told = json.loads(result.stdout)

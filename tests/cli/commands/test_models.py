@@ -102,3 +102,9 @@ def test_a_broken_list_of_names_is_told_from_the_config_file(hoshikage, tmp_path
         run = hoshikage(*arguments)
         assert (run.returncode, run.stderr.count("\n")) == (2, 1)
         assert f"the list of names {file} is not valid TOML" in run.stderr
+
+
+def test_a_shipped_name_cannot_go(hoshikage):
+    run = hoshikage("models", "rm", "hoshi-tiny")
+    assert (run.returncode, run.stdout) == (2, "")
+    assert "hoshi-tiny is shipped with the program" in run.stderr

@@ -48,6 +48,25 @@ def test_tracing_changes_nothing(hoshikage, traced):
     assert untraced.stdout == traced[1]
 
 
+def test_proposals_stand_beside_the_run_and_change_nothing(hoshikage, traced, tmp_path):
+    file = tmp_path / "told.jsonl"
+    asked = ("Tell me about <script>.", *SHORT, "--trace", file, "--trace-proposals", 3)
+    assert hoshikage("generate", *asked, text=False).stdout == traced[1]
+    told, plain = ([json.loads(line) for line in path.open()] for path in (file, traced[0]))
+    masked = 12
+    for step, other in zip(told[1:-1], plain[1:-1], strict=True):
+        assert len(step["proposals"]) == masked
+        assert all(len(each["top"]) == 3 for each in step["proposals"])
+        masked = step["masked"]
+        own = {k: v for k, v in step.items() if k not in ("tokens", "proposals", "elapsed")}
+        assert own == {k: v for k, v in other.items() if k != "elapsed"}
+    spelled = [item["token"] for step in told[1:-1] for item in step["tokens"]]
+    assert len(spelled) == len(set(spelled))
+    # About 20 bytes a token told, and 50 a position.
+    assert file.stat().st_size < traced[0].stat().st_size + 6 * 12 * (50 + 3 * 20) + 3000
+    assert hoshikage("replay", file, text=False).stdout == traced[1]
+
+
 def test_the_trace_tells_the_run(traced):
     head, *steps, end = map(json.loads, traced[0].read_text(encoding="utf-8").splitlines())
     assert head["settings"]["steps"] == 6

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from ...batch.records import FORMATS, BadRecord, Record, Shard, parse_shard, read_records, sharded
 from ...batch.results import ResultsFile, ResultsStream
 from ...display.display import Display
+from ...display.figures import counted, share_done
 from ...errors import RunError, UsageError
 from ...generation.arrivals import AtHand, Live
 from ...settings.resolve import Resolved
@@ -25,7 +26,7 @@ from ..setup import Setup, choose, display_of_many, load_model, tell_setup
 from ..streams import is_terminal, note, write_bytes
 
 if TYPE_CHECKING:
-    from ...batch.run import Batch
+    from ...batch.run import Batch, BatchProgress
     from ...display.batch import BatchDisplay
 
 EXAMPLES = """\b
@@ -105,12 +106,15 @@ def _path(name: str | None) -> Path | None:
 
 
 @with_options(BatchFlags)
-@with_settings(*RUN, "canvas")
+@with_settings(*RUN, "canvas", "logprobs")
 def batch(asked: BatchFlags, **flags: Typed) -> int:
     """Answer every prompt of a file, one JSON line each; started again, it goes on where it was.
 
     A line is a prompt, or an object with a "prompt" and, if wanted, an "id", "settings" of its own
     ({"steps": 8}) and whatever else is to be handed on to the result. A CSV has these as columns.
+
+    A record that cannot be answered has an error for a result, and the rest goes on; the exit code
+    is 1 when there is such a record, and 0 when all are answered.
     """
     from ...batch.run import Batch
     from ...generation.generator import AT_ONCE
@@ -136,6 +140,8 @@ def batch(asked: BatchFlags, **flags: Typed) -> int:
             total=total,
             strict=asked.strict,
             at_once=asked.at_once or AT_ONCE,
+            on_step=display.update,
+            share=share_done,
         )
         return _drive(work, Interrupts(then=records.stop), sink, display)
 
@@ -154,10 +160,30 @@ def _drive(
     if interrupted:
         sink.finish()
     display.finish(batch.progress)
+    _tell_failed(batch.progress, sink)
     if not interrupted:
-        return Exit.OK
-    note("interrupted: what is finished is kept")
+        return Exit.FAILED if batch.progress.failed else Exit.OK
+    note(_interrupted(len(batch.progress.shares)))
     return Exit.INTERRUPTED
+
+
+def _tell_failed(progress: BatchProgress, sink: ResultsFile | ResultsStream) -> None:
+    """Failures are told to -q as well: nothing else would say that work is left."""
+    if not progress.failed:
+        return
+    where = str(sink.path) if isinstance(sink, ResultsFile) else "the results"
+    again = "; --retry tries those of earlier runs again" if progress.failed_before else ""
+    failed = counted(progress.failed, "record")
+    note(f'{failed} could not be answered: see "error" in {where}{again}')
+
+
+def _interrupted(under_way: int) -> str:
+    kept = "interrupted: what is finished is kept"
+    if not under_way:
+        return kept
+    return (
+        f"{kept}, {counted(under_way, 'answer')} under way {'is' if under_way == 1 else 'are'} not"
+    )
 
 
 def _settle(flags: Mapping[str, Typed], setup: Setup) -> Callable[[Mapping[str, Any]], Resolved]:

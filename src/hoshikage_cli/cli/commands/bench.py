@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...display.display import Display
-from ...errors import RunError, SettingsError, UsageError, did_you_mean
+from ...errors import RunError, SettingsError, UsageError, did_you_mean, quoted
 from ...settings.declared import declarations, declared_in
 from ...settings.effect import without_effect
 from ...settings.option import Declaration
 from ...settings.resolve import Resolved
 from ...settings.values import parse
 from ..exits import Exit
+from ..functions import with_function
 from ..interrupts import run_through
 from ..options import RUN, Typed, argument, flag, with_options, with_settings
 from ..output import write_json
@@ -136,10 +137,10 @@ def parse_variation(text: str) -> tuple[str, list[str]]:
     free = [d for d in declarations().values() if d.group != "output" and d.name not in FIXED]
     known = {d.long_name: d.name for d in free} | {d.name: d.name for d in free}
     if not found or not values:
-        raise UsageError(f"--vary: {text!r} is not NAME=VALUE,VALUE")
+        raise UsageError(f"--vary: {quoted(text)} is not NAME=VALUE,VALUE")
     if name not in known:
-        raise SettingsError(f"--vary: no setting {name!r} to vary{did_you_mean(name, known)}")
-    return known[name], values.split(",")
+        raise SettingsError(f"--vary: no setting {quoted(name)} to vary{did_you_mean(name, known)}")
+    return known[name], [with_function(known[name], value) for value in values.split(",")]
 
 
 def name_of(variant: Mapping[str, str]) -> str:

@@ -12,15 +12,16 @@ from ...chat.conversation import Conversation, Message
 from ...display.display import Display
 from ...errors import HoshikageError, UsageError, did_you_mean
 from ...files import write_whole
-from ...settings.declared import declarations
+from ...settings.declared import VIEWS, declarations
 from ...settings.overlay import by_field, changeable
-from ...settings.values import show
+from ...settings.values import parse, show
 from ..exits import Exit
 from ..interrupts import run_through
-from ..line_editor import LineEditor, PipedLines, Reader, history_path
+from ..line_editor import LineEditor, PipedLines, Reader, history_path, typing_kept_unseen
 from ..options import RUN, Typed, with_settings
+from ..output import print_answer
 from ..setup import Setup, choose, delay_of, load_model, tell_setup, view
-from ..streams import Answer, ClosedPipe, is_terminal, note
+from ..streams import Answer, ClosedPipe, is_terminal, note, visible
 
 if TYPE_CHECKING:
     from ...generation.generator import Generator
@@ -48,11 +49,14 @@ def chat(**flags: Typed) -> int:
     tell_setup(setup)
     terminal = is_terminal(sys.stderr) and sys.stdin is not None and sys.stdin.isatty()
     with load_model(setup, Display()) as generator:
-        reader = LineEditor(_words(), history_path()) if terminal else PipedLines()
-        if terminal and not setup.output.quiet:
+        session = Session(generator, setup, flags)
+        if not terminal:
+            return session.talk(PipedLines())
+        if not setup.output.quiet:
             note(WELCOME.format(name=generator.name))
             _tell_template(generator, setup)
-        return Session(generator, setup, flags).talk(reader)
+        with typing_kept_unseen():
+            return session.talk(LineEditor(_words(), history_path()))
 
 
 class Leave(Exception):
@@ -75,8 +79,11 @@ def _tell_template(generator: Generator, setup: Setup) -> None:
 
 def _words() -> list[str]:
     """What the editor completes."""
-    names = sorted({known.long_name for known in changeable().values()})
-    return [f"/{name}" for name in COMMANDS if name != "set"] + [f"/set {name}" for name in names]
+    known = {each.long_name: each for each in changeable().values()}
+    values = [f"/set {name} {value}" for name in known for value in known[name].option.choices]
+    names = [f"/set {name}" for name in sorted(known)]
+    views = [f"/view {name}" for name in (*VIEWS, "off")]
+    return [f"/{name}" for name in COMMANDS] + names + values + views
 
 
 class Session:
@@ -87,6 +94,8 @@ class Session:
         self.setup = setup
         self.flags = flags
         self.own: dict[str, Any] = {}
+        unwanted = setup.resolved.sources["visual"] != "default" and not setup.output.visual
+        self.visual = "no" if unwanted or setup.output.quiet else setup.output.visual
         self.resolved = setup.resolved
         self.conversation = Conversation(setup.settings.prompt.system_prompt)
 
@@ -117,6 +126,7 @@ class Session:
             self.reply(text)
 
     def command(self, name: str) -> Command:
+        name = ALIASES.get(name, name)
         if name not in COMMANDS:
             guess = did_you_mean(name, COMMANDS).replace("mean ", "mean /")
             raise UsageError(f"no command /{name}{guess}; /help lists them")
@@ -148,18 +158,18 @@ class Session:
 
         with self.display() as display:
             interrupted = run_through(run, each, delay_of(self.setup.output, display))
-        text = run.result().text
-        printed.finish(text)
+        result = run.result()
+        print_answer(result, printed, display)
         if interrupted:
             note("stopped; what was said so far is kept")
-        return text
+        return result.text
 
     def display(self) -> Display:
         """The view of a diffusion model at work, where there is a terminal for it."""
-        wanted = self.setup.output.visual or self.setup.resolved.sources["visual"] == "default"
         diffusion = not self.generator.model.family.in_order
-        if diffusion and wanted and is_terminal(sys.stderr) and not self.setup.output.quiet:
-            return view(self.setup.output.visual, plain=False)
+        if diffusion and self.visual != "no" and is_terminal(sys.stderr):
+            # What the canvas begins with is the conversation, which stands above already.
+            return view(self.visual, plain=False, prompt=False)
         return Display()
 
     def fits(self, messages: list[Message]) -> bool:
@@ -195,8 +205,8 @@ class Session:
     def set(self, rest: str) -> None:
         name, _, value = rest.partition(" ")
         if not name:
-            for each in self.own:
-                tell(self.in_words(each))
+            for each in dict.fromkeys(known.name for known in changeable().values()):
+                tell(self.in_words(each) + ("  changed here" if each in self.own else ""))
             return
         (field,) = by_field({name: value})
         if value:
@@ -209,6 +219,25 @@ class Session:
     def in_words(self, name: str) -> str:
         known = declarations()[name]
         return f"{known.long_name}  {show(known, self.resolved.value(name))}"
+
+    def change_view(self, rest: str) -> None:
+        if rest:
+            known = declarations()["visual"]
+            self.visual = parse(known, rest, "/view") or "no"
+        tell(f"view  {self.visual or 'tokens'}")
+
+    def retry(self, rest: str) -> None:
+        question, answer = self.conversation.undo()
+        try:
+            self.reply(question)
+        except BaseException:
+            self.conversation.say(question)
+            self.conversation.answer(answer)
+            raise
+
+    def undo(self, rest: str) -> None:
+        self.conversation.undo()
+        note("the last message and its answer are forgotten")
 
     def save(self, rest: str) -> None:
         path = _path(rest, "/save")
@@ -228,18 +257,25 @@ class Session:
 
 COMMANDS: dict[str, Command] = {
     "help": Command("", "this list", Session.tell_help),
+    "retry": Command("", "answer the last message again", Session.retry),
+    "undo": Command("", "forget the last message and its answer", Session.undo),
     "reset": Command("", "forget the conversation", Session.reset),
     "system": Command("[TEXT]", "what the model is told before everything", Session.set_system),
     "set": Command("[NAME [VALUE]]", "a setting, as in /set steps 32", Session.set),
+    "view": Command(
+        "[NAME|off]", "how answers are watched, as in /view confidence", Session.change_view
+    ),
     "save": Command("FILE", "write the conversation to a file", Session.save),
     "load": Command("FILE", "go on with the conversation in a file", Session.load),
     "quit": Command("", "leave", Session.quit),
 }
+ALIASES = {"bye": "quit", "exit": "quit", "?": "help", "clear": "reset"}
+"""What other programs call these; not listed."""
 
 
 def tell(line: str) -> None:
     """A line that was asked for; on stderr, since stdout carries the answers alone."""
-    print(line, file=sys.stderr, flush=True)
+    print(visible(line), file=sys.stderr, flush=True)
 
 
 def _path(rest: str, command: str) -> Path:

@@ -17,8 +17,11 @@ app = typer.Typer(
 Key = Annotated[str, typer.Argument(metavar="KEY", help="A setting, as its flag without dashes.")]
 
 
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Nothing on stderr but errors.")]
+
+
 @app.callback()
-def config(context: typer.Context) -> int:
+def config(context: typer.Context, quiet: Quiet = False) -> int:
     """Show and change the config file."""
     from ..streams import write
 
@@ -60,23 +63,35 @@ def show(
 
 # -1 is a value here, not an option.
 @app.command("set", context_settings={"ignore_unknown_options": True})
-def set_value(key: Key, value: Annotated[str, typer.Argument(metavar="VALUE")]) -> int:
+def set_value(
+    context: typer.Context, key: Key, value: Annotated[str, typer.Argument(metavar="VALUE")]
+) -> int:
     """Write a setting into the config file; comments and order stay."""
     from ...files import document_of, write_whole
     from ...settings.file import with_setting
 
     write_whole(_path(), with_setting(document_of(_path()), key, value).as_string())
+    _tell(context, f"{key} is {value} in {_path()}")
     return 0
 
 
 @app.command("unset")
-def unset(key: Key) -> int:
+def unset(context: typer.Context, key: Key) -> int:
     """Take a setting out of the config file."""
     from ...files import document_of, write_whole
     from ...settings.file import without_setting
 
     write_whole(_path(), without_setting(document_of(_path()), key).as_string())
+    _tell(context, f"{key} is no longer in {_path()}")
     return 0
+
+
+def _tell(context: typer.Context, what: str) -> None:
+    """What was done, unless `config -q` was typed."""
+    from ..streams import note
+
+    if context.parent is None or not context.parent.params["quiet"]:
+        note(what)
 
 
 @app.command("edit")

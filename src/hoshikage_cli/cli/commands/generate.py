@@ -18,7 +18,16 @@ from ..input import read_prompt
 from ..interrupts import run_through
 from ..options import HIDDEN, RUN, Typed, argument, flag, with_options, with_settings
 from ..output import Tracing, print_result, write_json
-from ..setup import Setup, answers_stream, choose, delay_of, display_for, load_model, tell_setup
+from ..setup import (
+    Setup,
+    answers_stream,
+    choose,
+    delay_of,
+    display_for,
+    load_model,
+    refuse_untold,
+    tell_setup,
+)
 from ..streams import Answer, is_terminal, note, write
 
 if TYPE_CHECKING:
@@ -66,7 +75,7 @@ class GenerateFlags:
 
 
 @with_options(GenerateFlags)
-@with_settings(*RUN, "canvas", "samples", "view", "trace", "json")
+@with_settings(*RUN, "canvas", "samples", "view", "trace", "json", "logprobs")
 def generate(asked: GenerateFlags, **flags: Typed) -> int:
     """Answer a prompt: text on stdout, everything else on stderr.
 
@@ -76,6 +85,7 @@ def generate(asked: GenerateFlags, **flags: Typed) -> int:
     setup = choose(flags)
     if asked.show_settings:
         return show_settings(setup.resolved)
+    refuse_untold(setup.output)
     prompt = read_prompt(asked.prompt, asked.prompt_option, asked.file)
     if setup.output.verbose:
         logging.basicConfig(level=logging.DEBUG, format="%(name)s: %(message)s")

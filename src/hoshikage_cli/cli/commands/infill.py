@@ -6,12 +6,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...display.figures import counted
+from ...errors import UsageError
 from ..exits import Exit
 from ..input import STDIN, read_text
 from ..interrupts import run_through
 from ..options import RUN, Typed, argument, flag, with_options, with_settings
 from ..output import write_json
-from ..setup import Setup, choose, delay_of, display_for, load_model, tell_setup
+from ..setup import (
+    Setup,
+    choose,
+    delay_of,
+    display_for,
+    load_model,
+    refuse_untold,
+    tell_setup,
+)
 from ..streams import note, write, write_exactly
 
 if TYPE_CHECKING:
@@ -55,7 +64,7 @@ class InfillFlags:
 
 
 @with_options(InfillFlags)
-@with_settings(*RUN, "view", "json")
+@with_settings(*RUN, "view", "json", "logprobs")
 def infill(asked: InfillFlags, **flags: Typed) -> int:
     """Fill the holes of a text with a diffusion model, and keep the rest byte for byte.
 
@@ -66,6 +75,9 @@ def infill(asked: InfillFlags, **flags: Typed) -> int:
     from ...generation.infill import refuse_causal
 
     setup = choose(flags)
+    refuse_untold(setup.output)
+    if setup.output.logprobs is not None and asked.show == "holes":
+        raise UsageError("--logprobs is told with the whole text: leave out --show holes")
     refuse_causal(setup.header.family, setup.title)
     text = read_text(asked.text, asked.file)
     marker = MARKER if asked.mask_marker is None else asked.mask_marker

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...models.check import check_whole
 from ...models.find import advice, header_of, kept_with
-from ...models.header import ArrayLength, Header, check_whole
+from ...models.header import ArrayLength, Header
 from ...settings.layers import Layers
 from ..exits import Exit
 from ..help import OTHERS

@@ -24,10 +24,11 @@ app = typer.Typer(
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON array.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Nothing on stderr but errors.")]
 
 
 @app.callback()
-def models(context: typer.Context, json: AsJson = False) -> int | None:
+def models(context: typer.Context, json: AsJson = False, quiet: Quiet = False) -> int | None:
     """Models on this machine: list them, name and label files.
 
     Listed are the shipped models, files that were given names, and what lies in the folders of
@@ -37,9 +38,14 @@ def models(context: typer.Context, json: AsJson = False) -> int | None:
 
 
 @app.command("list")
-def list_models(json: AsJson = False) -> int:
+def list_models(context: typer.Context, json: AsJson = False) -> int:
     """List the models that -m knows by name."""
-    return print_models(json)
+    return print_models(json or _typed_before(context, "json"))
+
+
+def _typed_before(context: typer.Context, switch: str) -> bool:
+    """Whether a switch stands behind `models`, in front of what is to be done."""
+    return context.parent is not None and bool(context.parent.params[switch])
 
 
 @dataclass(frozen=True)
@@ -78,21 +84,23 @@ class AddFlags(KeptFlags):
 
 @app.command("add", cls=TopicsCommand)
 @with_options(AddFlags)
-def add(asked: AddFlags) -> int:
+def add(asked: AddFlags, *, context: typer.Context) -> int:
     """Give a file a name, and settings that go with it; what had that name is forgotten."""
     from pathlib import Path
 
+    from ...models.check import check
     from ...models.find import find_model
-    from ...models.header import check_whole, read_header
+    from ...models.header import read_header
     from ...models.registry import add_alias
     from ..exits import Exit
     from ..streams import note
 
     file = find_model(Path(asked.path).expanduser())
-    check_whole(read_header(file).as_family(asked.family))
+    check(read_header(file).as_family(asked.family))
     before = add_alias(asked.name, file, asked.given)
-    forgotten = f", no longer for {before}" if before else ""
-    note(f"{asked.name} stands for {file.absolute()}{forgotten}")
+    if not _typed_before(context, "quiet"):
+        changed = f", no longer for {before}" if before else ""
+        note(f"{asked.name} stands for {file.absolute()}{changed}")
     return Exit.OK
 
 
@@ -114,11 +122,12 @@ class LabelFlags(KeptFlags):
 
 @app.command("label", cls=TopicsCommand)
 @with_options(LabelFlags)
-def label(asked: LabelFlags) -> int:
+def label(asked: LabelFlags, *, context: typer.Context) -> int:
     """Write into a GGUF what it is, so that it need not be said again; all else stays as it is."""
     from ...errors import UsageError
+    from ...models.check import check_whole
     from ...models.find import find_model
-    from ...models.header import check_whole, read_header
+    from ...models.header import read_header
     from ...models.label import write_labelled
     from ..exits import Exit
     from ..streams import note
@@ -130,7 +139,8 @@ def label(asked: LabelFlags) -> int:
     target = _target(asked, header.path)
     names = {"family": FAMILY, "block_length": BLOCK_LENGTH}
     write_labelled(header, target, {names[name]: value for name, value in asked.given.items()})
-    note(f"{target} is of the family {header.family.name}")
+    if not _typed_before(context, "quiet"):
+        note(f"{target} is of the family {read_header(target).family.name}")
     return Exit.OK
 
 
@@ -152,12 +162,18 @@ def _target(asked: LabelFlags, file: Path) -> Path:
 
 
 @app.command("rm")
-def rm(name: Annotated[str, typer.Argument(metavar="NAME", help="A name that was given.")]) -> int:
+def rm(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name that was given.")],
+) -> int:
     """Take a name away again; the file stays."""
     from ...models.registry import remove_alias
     from ..exits import Exit
+    from ..streams import note
 
     remove_alias(name)
+    if not _typed_before(context, "quiet"):
+        note(f"{name} is no name any more; its file stays")
     return Exit.OK
 
 

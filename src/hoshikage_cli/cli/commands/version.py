@@ -7,6 +7,8 @@ import sys
 from ... import __version__
 from ..exits import Exit
 
+NOT_BUILT = "llama.cpp: not built (run make)"
+
 
 def version_lines() -> list[str]:
     """The package, and the llama.cpp it is bound to."""
@@ -16,7 +18,7 @@ def version_lines() -> list[str]:
 
         info = build_info()
     except ImportError:
-        return [*lines, "llama.cpp: not built (run make)"]
+        return [*lines, NOT_BUILT]
     origin = "with our patches" if info.vendored else "installed separately"
     lines.append(f"llama.cpp {info.llama_version}, commit {info.llama_commit}, {origin}")
     lines.append(f"backends: {', '.join(info.backends)}")

@@ -18,6 +18,10 @@ typedef struct {
     double *  top2;
     double *  entropy;
     int32_t * runner_up;
+    double *  logprob;
+    int32_t * likeliest;
+    double *  logprobs;
+    int32_t   keep;
 } hoshi_rows;
 
 int hoshi_reduce_rows(const float * conditional, const float * unconditional, int64_t n_rows, int64_t n_vocab,

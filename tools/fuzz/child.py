@@ -1,0 +1,116 @@
+"""One hostile file in a process of its own, and what became of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+# Imported before any fork, which costs each child a quarter of a second otherwise.
+from hoshikage_cli.cli.commands.inspect import model_facts
+from hoshikage_cli.errors import HoshikageError
+from hoshikage_cli.generation.generator import load
+from hoshikage_cli.llama.errors import LlamaError
+from hoshikage_cli.models.header import read_header
+
+SECONDS = 10
+"""After which a file hangs."""
+MEMORY = 6 << 30
+"""Address space, in bytes."""
+RAN, REFUSED, REFUSED_LATE, INTERNAL = 0, 10, 11, 12
+KINDS = {RAN: "ran", REFUSED: "refused", REFUSED_LATE: "refused by llama.cpp", INTERNAL: "internal"}
+FINE = ("ran", "refused", "refused by llama.cpp")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a file."""
+
+    kind: str
+    """Of `KINDS`, "hang", or "signal" and its name."""
+    line: str
+    """The last thing that was said."""
+    seconds: float
+
+    @property
+    def fine(self) -> bool:
+        return self.kind in FINE
+
+
+def use_model(path: Path) -> int:
+    """Look at a model, load it and ask it something; one of `KINDS`."""
+    try:
+        model_facts(read_header(path))
+    except HoshikageError as error:
+        print(error)
+    try:
+        with load(path, threads=1) as generator:
+            result = generator.generate("Hi, é?", steps=3, max_tokens=6, seed=1, ctx_size=128)
+            print(repr(result.text))
+            return RAN
+    except LlamaError as error:
+        print(error)
+        return REFUSED_LATE
+    except HoshikageError as error:
+        print(error)
+        return REFUSED
+
+
+def outcome_of(path: Path, use: Callable[[Path], int] = use_model) -> Outcome:
+    """What becomes of `use(path)` in a child with limits on time and memory."""
+    with tempfile.TemporaryFile() as said:
+        began = time.monotonic()
+        child = os.fork()
+        if child == 0:
+            _in_child(path, use, said.fileno())
+        status, hung = _wait(child, began + SECONDS)
+        seconds = time.monotonic() - began
+        said.seek(0)
+        lines = said.read().decode("utf-8", "replace").strip().splitlines() or [""]
+    return Outcome(_kind(status, hung), lines[-1][:300], seconds)
+
+
+def _in_child(path: Path, use: Callable[[Path], int], said: int) -> None:
+    code = INTERNAL
+    try:
+        # ggml would start a debugger to print where it aborted.
+        os.environ["GGML_NO_BACKTRACE"] = "1"
+        os.dup2(said, 1)
+        os.dup2(said, 2)
+        sys.stdout = sys.stderr = open(said, "w", encoding="utf-8", errors="replace")  # noqa: SIM115
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        code = use(path)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def _wait(child: int, until: float) -> tuple[int, bool]:
+    while True:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return status, False
+        if time.monotonic() > until:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+            return os.waitpid(child, 0)[1], True
+        time.sleep(0.005)
+
+
+def _kind(status: int, hung: bool) -> str:
+    if hung:
+        return "hang"
+    if os.WIFSIGNALED(status):
+        return f"signal {signal.Signals(os.WTERMSIG(status)).name}"
+    return KINDS.get(os.WEXITSTATUS(status), f"exit {os.WEXITSTATUS(status)}")
