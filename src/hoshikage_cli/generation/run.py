@@ -256,7 +256,7 @@ class Run:
 
     def tokens_done(self, step: Step) -> int:
         """Tokens of the answer after a step, counted as the result will: end tokens are none."""
-        answer, stop = self._answer_tokens(step.canvas), self._stop(step.canvas)
+        answer, stop = self._answer_places(step.canvas), self._stop(step.canvas)
         return len(answer) if stop is None else min(len(answer), stop.tokens)
 
     def _state(self, position: int, token: int, news: str | None, ended: bool) -> str:
