@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
 import pytest
 
@@ -127,3 +128,12 @@ def test_a_header_is_recognised_by_the_text_of_its_mask_token(tmp_path):
     assert found.as_family("none").kind == "autoregressive"
     with pytest.raises(UsageError):
         found.as_family("dream")
+
+
+def test_every_family_is_on_the_page_about_them():
+    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    assert all(any(f"`{family.name}`" in row for row in rows) for family in FAMILIES)
+    for family in FAMILIES:
+        if family.mask:
+            assert any(f"`{family.name}`" in row and str(family.mask.id) in row for row in rows)
