@@ -29,8 +29,8 @@ HEAD = """\
 Made from the program's own help by `tools/write_docs.py`; `hoshikage COMMAND --help` says the same.
 
 Each setting is, in this order, a flag, an environment variable (in brackets), a line of the config
-file under its long name, what the model's file advises, or its default. llama.cpp's spellings of
-the flags are understood as well.
+file under its long name, what the model's file advises, what models of its family do, or its
+default. llama.cpp's spellings of the flags are understood as well.
 """
 
 

@@ -53,7 +53,8 @@ def _field(name: str, kind: str) -> str:
 def _type(known: Declaration) -> str:
     optional = " | None" if known.default is None or known.option.unset is not None else ""
     function = " | Function" if known.option.takes else ""
-    if known.option.choices:
+    # What has a metavar has more choices than a line could hold.
+    if known.option.choices and not known.option.metavar:
         numbers = range(len(known.option.choices)) if known.option.numbered else ()
         allowed = ", ".join([*map('"{}"'.format, known.option.choices), *map(str, numbers)])
         return f"Literal[{allowed}]{function}{optional}"

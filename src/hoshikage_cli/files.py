@@ -1,4 +1,4 @@
-"""Small files of a user's: read as text or TOML, and never left half written."""
+"""Files of a user's: small ones read as text or TOML, and none left half written."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 import stat
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -40,26 +41,38 @@ def write_whole(path: Path, text: str) -> None:
 
     Raises RunError, with the old file as it was.
     """
-    target = Path(os.path.realpath(path))
     try:
-        text.encode("utf-8")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
-        _replace(target, text, mode)
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror}") from None
+        data = text.encode("utf-8")
     except UnicodeEncodeError:
         raise RunError(f"cannot write {path}: what is to be written is not UTF-8 text") from None
+    with replacing(path) as file:
+        file.write(data)
 
 
-def _replace(target: Path, text: str, mode: int) -> None:
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to be written, which becomes `path` when it is whole, as `write_whole` tells."""
+    target = Path(os.path.realpath(path))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
+        with _beside(target) as (file, name):
+            yield file
+            file.close()
+            os.chmod(name, mode)
+            os.replace(name, target)
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror}") from None
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[tuple[BinaryIO, str]]:
+    """A file in the same folder, by its name; if anything fails it is no more."""
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
-        with open(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        os.chmod(name, mode)
-        os.replace(name, target)
-    except OSError:
+        with open(handle, "wb") as file:
+            yield file, name
+    except BaseException:
         with suppress(OSError):
             os.unlink(name)
         raise

@@ -7,7 +7,7 @@ import pytest
 import random_model
 from hoshikage_cli.engines.engine import Engine
 from hoshikage_cli.engines.table import ENGINES, engine_of
-from hoshikage_cli.llama.families import AUTOREGRESSIVE, FAMILIES, family_of
+from hoshikage_cli.llama.families import AUTOREGRESSIVE, FAMILIES
 from hoshikage_cli.llama.model import Model
 from hoshikage_cli.settings.declared import declarations
 
@@ -39,7 +39,7 @@ def test_every_architecture_has_a_random_model():
 @pytest.mark.parametrize("arch", random_model.ARCHITECTURES)
 def test_the_engine_of_a_model_is_that_of_its_family(model_file, arch):
     with Model(model_file(arch)) as model:
-        kind = family_of(model.metadata).kind
+        kind = model.family.kind
         assert isinstance(engine_of(model), ENGINES[kind])
         assert (kind == "diffusion") == random_model.ARCHITECTURES[arch].diffusion
         assert all(callable(getattr(engine_of(model), name)) for name in ASKED_OF_AN_ENGINE)

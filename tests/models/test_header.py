@@ -7,7 +7,7 @@ import struct
 import pytest
 
 import random_model
-from hoshikage_cli.llama.families import FAMILIES, family_of, shift_of
+from hoshikage_cli.llama.families import FAMILIES, shift_of
 from hoshikage_cli.models.catalogue import CATALOGUE, shipped_path
 from hoshikage_cli.models.check import check_whole
 from hoshikage_cli.models.header import NotAModel, read_header
@@ -19,9 +19,10 @@ def test_facts_of_an_architecture(model_file, arch):
     header = read_header(model_file(arch))
     assert header.architecture == arch
     assert header.family.architectures in ((arch,), ())
+    assert header.recognised.by == "architecture"
     assert header.of_architecture("context_length") == 4096
     assert header.n_parameters == sum(header.weight_types().values()) > 262 * 64
-    assert shift_of(header.metadata) is (arch in SHIFTED)
+    assert header.shift_logits is (arch in SHIFTED)
     check_whole(header)
 
 
@@ -32,16 +33,10 @@ def test_a_shipped_model_is_of_the_kind_that_it_is_listed_as(name):
     check_whole(header)
 
 
-def test_an_unknown_architecture_is_autoregressive():
-    assert family_of({"general.architecture": "gpt9"}).kind == "autoregressive"
-    assert family_of({}).kind == "autoregressive"
-
-
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 @pytest.mark.parametrize("said", ["true", "false", True, False])
 def test_what_the_file_says_of_the_shift_goes_before_its_family(family, said):
-    metadata = {"general.architecture": family.architectures[0], "diffusion.shift_logits": said}
-    assert shift_of(metadata) is (said in ("true", True))
+    assert shift_of({"diffusion.shift_logits": said}, family) is (said in ("true", True))
 
 
 NO_HEADERS = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hoshikage_cli.settings.resolve import resolve
 
 
-def resolved(flags=(), environ=(), config=(), advice=(), kind="diffusion"):
-    return resolve(dict(flags), dict(environ), dict(config), dict(advice), kind)
+def resolved(flags=(), environ=(), config=(), advice=(), kind="diffusion", family=()):
+    return resolve(dict(flags), dict(environ), dict(config), dict(advice), kind, dict(family))
 
 
 def told(name, **layers):

@@ -10,7 +10,7 @@ from hoshikage_cli.settings.effect import idle, without_effect
 from .given import resolved
 
 ON_BOTH = {
-    "model": ("model", "gpu_layers", "threads", "ctx_size"),
+    "model": ("model", "family", "gpu_layers", "threads", "ctx_size"),
     "canvas": ("max_tokens", "max_length", "stop"),
     "sampling": ("temperature", "top_k", "top_p", "seed", "samples"),
     "prompt": ("chat", "system_prompt", "parse_special"),

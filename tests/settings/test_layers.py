@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hoshikage_cli.llama.families import AUTOREGRESSIVE
 from hoshikage_cli.settings.layers import Layers
 
 
@@ -23,7 +24,7 @@ def test_the_config_file_is_read_once(tmp_path):
 
 def test_a_model_adds_its_advice_and_the_defaults_of_its_kind():
     without = Layers(config={"seed": 1})
-    layers = without.of_model({"max_tokens": 48}, "autoregressive")
+    layers = without.of_model({"max_tokens": 48}, AUTOREGRESSIVE)
     found = layers.resolve({})
     assert (found.value("max_tokens"), found.sources["max_tokens"]) == (48, "model")
     assert (found.value("temperature"), found.value("seed")) == (0.8, 1)

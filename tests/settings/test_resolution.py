@@ -121,7 +121,13 @@ def test_a_preset_gives_way_to_an_alternative_of_its_own_layer():
 FREE = ("steps", "temperature", "top_k", "seed", "cache_refresh")
 """Settings that stand alone: nothing implies, excludes or presets them without a switch."""
 LENGTHS = alternatives()["length"]
-LAYERS = {"flag": "flags", "environment": "environ", "config": "config", "model": "advice"}
+LAYERS = {
+    "flag": "flags",
+    "environment": "environ",
+    "config": "config",
+    "model": "advice",
+    "family": "family",
+}
 """The argument of each layer, from the highest layer down."""
 
 
@@ -144,7 +150,7 @@ def any_layers(layer):
     return st.fixed_dictionaries(dict.fromkeys(LAYERS, layer))
 
 
-kinds = st.sampled_from((None, "diffusion", "autoregressive"))
+kinds = st.sampled_from((None, "diffusion", "block", "autoregressive"))
 
 
 @given(any_layers(st.dictionaries(st.sampled_from(FREE), st.integers(1, 9))), kinds)

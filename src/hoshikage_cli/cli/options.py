@@ -177,7 +177,7 @@ def _flags(known: Declaration) -> list[str]:
 
 
 def _metavar(known: Declaration) -> str:
-    if known.option.choices:
+    if known.option.choices and not known.option.metavar:
         functions = (FUNCTION,) if known.option.takes else ()
         listed = "|".join((*known.option.choices, *functions))
         return f"[={listed}]" if known.option.bare else listed

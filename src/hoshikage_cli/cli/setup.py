@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..display.display import Display
 from ..errors import UsageError
+from ..llama.families import NONE
 from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
-from ..models.find import advice, find_model
+from ..models.find import advice, find_model, kept_with
 from ..models.header import Header, read_header
-from ..settings.declared import OutputSettings, Settings
+from ..settings.declared import OutputSettings, Settings, declarations
 from ..settings.effect import without_effect
 from ..settings.layers import Layers
 from ..settings.resolve import Resolved
@@ -73,8 +74,10 @@ class Setup:
 def choose(flags: Mapping[str, Typed]) -> Setup:
     """Settle every setting; the model's own advice needs its header and nothing more."""
     layers = Layers.read(os.environ)
-    header = read_header(_find(layers.resolve(flags)))
-    layers = layers.of_model(advice(header.metadata), header.kind)
+    asked = layers.resolve(flags)
+    kept = kept_with(asked.value("model"))
+    header = _header(asked, kept)
+    layers = layers.of_model({**advice(header.metadata), **kept}, header.family)
     resolved = layers.resolve(flags)
     return Setup(header, resolved, layers, tuple(without_effect(flags, resolved, header.kind)))
 
@@ -92,12 +95,22 @@ def choose_output(flags: Mapping[str, Typed]) -> OutputSettings:
     return Layers.read(os.environ).resolve(flags).settings.output
 
 
-def _find(resolved: Resolved) -> Path:
+def _header(resolved: Resolved, kept: Mapping[str, Any]) -> Header:
+    with _told_where(resolved, "model"):
+        path = find_model(resolved.value("model"))
+    header = read_header(path)
+    with _told_where(resolved, "family"):
+        return header.as_family(resolved.value("family") or kept.get("family"))
+
+
+@contextmanager
+def _told_where(resolved: Resolved, name: str) -> Iterator[None]:
+    """A refusal of a setting that was not typed says where it stands."""
     try:
-        return find_model(resolved.settings.model.model)
+        yield
     except UsageError as error:
-        source = resolved.sources["model"]
-        where = {"environment": "HOSHIKAGE_MODEL: ", "config": "config file: "}.get(source, "")
+        known, source = declarations()[name], resolved.sources[name]
+        where = {"environment": f"{known.env}: ", "config": "config file: "}.get(source, "")
         raise UsageError(f"{where}{error}") from None
 
 
@@ -107,8 +120,18 @@ def tell_setup(setup: Setup) -> None:
         return
     for line in (*unknown_variables(os.environ), *setup.idle):
         note(line)
+    if setup.header.recognised.by != "architecture" and setup.resolved.sources["family"] != "flag":
+        note(f"{setup.title}: {recognition(setup.header)}")
     if setup.name is None:
         note(f"no --model given: using the shipped demo model {DEFAULT_MODEL}")
+
+
+def recognition(header: Header) -> str:
+    """What a model was recognised as, and by what."""
+    found = header.recognised
+    by = {"name": "as it was named", "file": "as its file says", "mask token": "by its mask token"}
+    otherwise = f"; --family {NONE}: as an autoregressive model"
+    return f"{found.family.name}, {by[found.by]}{otherwise if found.by == 'mask token' else ''}"
 
 
 def load_model(setup: Setup, display: Display) -> Generator:

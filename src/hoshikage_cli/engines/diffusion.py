@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..decoding.cache import CachePlan, cheapest_window
-from ..decoding.denoiser import Query
+from ..decoding.denoiser import Denoiser, Query
 from ..decoding.diffusion import Diffusion, DiffusionPlan
 from ..decoding.parallel import ParallelRule
 from ..decoding.proposal import Proposal, ProposalRule, Proposer
 from ..decoding.step import Step
-from ..decoding.together import together
+from ..decoding.together import Decoding, together
 from ..decoding.view import Flags, View
 from ..errors import HoshikageError, PromptTooLong, RunError, UsageError
 from ..llama.canvases import CanvasContext
@@ -91,7 +91,7 @@ class DiffusionEngine:
         self, prompt: Tokens, settings: Settings, seed: int, complete: Complete | None = None
     ) -> CanvasJob:
         mask_token = mask_token_of(self.model, settings)
-        length = _canvas_length(self.model, len(prompt), settings)
+        length = canvas_length(self.model, len(prompt), settings)
         tokens = np.full(length, mask_token, np.int32)
         tokens[: len(prompt)] = prompt
         return replace(self.canvas_job(tokens, len(prompt), settings, seed), complete=complete)
@@ -164,7 +164,7 @@ class _Worker:
     def __init__(self, model: Model, context: CanvasContext, costs: Costs) -> None:
         self._model = model
         self._context = context
-        self._denoiser = _TimedDenoiser(context)
+        self._denoiser = TimedDenoiser(context)
         self._costs = costs
         self._jobs: dict[Diffusion, CanvasJob] = {}
 
@@ -206,10 +206,10 @@ def _unfinished(job: CanvasJob, run: Diffusion) -> RunError | None:
     return RunError(f"{left} positions were left masked: the algorithm or schedule is at fault")
 
 
-class _TimedDenoiser:
+class TimedDenoiser:
     """A context as the decoding loop sees it, with the time of its forward passes noted."""
 
-    def __init__(self, context: CanvasContext) -> None:
+    def __init__(self, context: Denoiser) -> None:
         self.mask_token = context.mask_token
         self.has_cache = context.has_cache
         self.max_sequences = context.max_sequences
@@ -224,7 +224,7 @@ class _TimedDenoiser:
             self._seconds[query.sequence] += share
         return rows
 
-    def time_spent_on(self, run: Diffusion) -> float:
+    def time_spent_on(self, run: Decoding) -> float:
         """Seconds of passes since this was last asked of the canvas: an equal share of each."""
         mine = range(run.sequence, run.sequence + run.sequences_needed)
         return sum(self._seconds.pop(sequence, 0.0) for sequence in mine)
@@ -279,17 +279,16 @@ def plan_of(model: Model, job: CanvasJob, cache: CachePlan) -> DiffusionPlan:
     Settings that have the name of a field flow by themselves."""
     settings, end_tokens = job.settings, model.vocabulary.end_tokens
     diffusion, sampling = settings.diffusion, settings.sampling
-    suppressed = tuple(sorted(end_tokens)) if diffusion.eos_policy == "suppress" else ()
-    rule = _named(ProposalRule, diffusion, sampling) | {
+    rule = named(ProposalRule, diffusion, sampling) | {
         "confidence": diffusion.confidence or ("sampled" if job.shift_logits else "clean"),
         "guidance": diffusion.cfg_scale,
-        "banned": (job.mask_token, *suppressed),
+        "banned": (job.mask_token, *suppressed_by(model, settings)),
         "seed": job.seed,
     }
-    plan = _named(DiffusionPlan, diffusion, settings.speed, settings.output) | {
+    plan = named(DiffusionPlan, diffusion, settings.speed, settings.output) | {
         "end_tokens": end_tokens,
         "early_stop": job.early_stop,
-        "parallel": _parallel_rule(settings.speed),
+        "parallel": parallel_rule_of(settings.speed),
         "decide": _callable("step", diffusion.step),
         "cache": cache,
         "rule": ProposalRule(**rule),
@@ -297,7 +296,13 @@ def plan_of(model: Model, job: CanvasJob, cache: CachePlan) -> DiffusionPlan:
     return DiffusionPlan(**plan)
 
 
-def _named(plan: type, *groups: object) -> dict[str, Any]:
+def suppressed_by(model: Model, settings: Settings) -> tuple[int, ...]:
+    """End tokens that are never proposed."""
+    suppress = settings.diffusion.eos_policy == "suppress"
+    return tuple(sorted(model.vocabulary.end_tokens)) if suppress else ()
+
+
+def named(plan: type, *groups: object) -> dict[str, Any]:
     """Settings of these groups that a plan has a field for."""
     known = {item.name for item in fields(plan)}
     return {
@@ -310,7 +315,7 @@ def _callable(name: str, value: Any) -> Any:
     return checked(name, value) if isinstance(value, Function) else value
 
 
-def _parallel_rule(speed: SpeedSettings) -> ParallelRule | Callable[[View], Flags] | None:
+def parallel_rule_of(speed: SpeedSettings) -> ParallelRule | Callable[[View], Flags] | None:
     """The rule for parallel commits that the settings name, if any."""
     named = [name for name in alternatives()["parallel rule"] if getattr(speed, name) is not None]
     if not named:
@@ -334,7 +339,7 @@ def mask_token_of(model: Model, settings: Settings) -> int:
     return chosen
 
 
-def _canvas_length(model: Model, prompt_length: int, settings: Settings) -> int:
+def canvas_length(model: Model, prompt_length: int, settings: Settings) -> int:
     canvas = settings.canvas
     limit = settings.model.ctx_size or model.n_ctx_train
     length = canvas.max_length or prompt_length + (canvas.max_tokens or limit)

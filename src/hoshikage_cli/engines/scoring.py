@@ -71,6 +71,8 @@ def method_of(kind: str, wanted: str | None) -> str:
     Raises UsageError for one that is not there, or that is for other models.
     """
     fitting = [name for name, method in METHODS.items() if method.kind == kind]
+    if not fitting:
+        raise UsageError(f"no likelihood is known of {kind} models: give a model of another kind")
     if wanted is None:
         return fitting[0]
     if wanted not in fitting:

@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 from ..llama.model import Model
 from .autoregressive import AutoregressiveEngine
+from .blocks import BlockEngine
 from .diffusion import DiffusionEngine
 from .engine import Engine
 
 ENGINES: dict[str, Callable[[Model], Engine]] = {
     "diffusion": DiffusionEngine,
+    "block": BlockEngine,
     "autoregressive": AutoregressiveEngine,
 }
 

@@ -27,8 +27,8 @@ from ..errors import HoshikageError, UsageError
 from ..llama.model import Model
 from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
 from ..models.check import check
-from ..models.find import advice, find_model
-from ..models.header import Header, read_header
+from ..models.find import advice, header_of, kept_with
+from ..models.header import Header
 from ..settings.declared import Settings
 from ..settings.layers import Layers
 from ..settings.resolve import Resolved, by_field_name
@@ -71,10 +71,19 @@ class Generator:
     time. `close` it when no run is being iterated any more.
     """
 
-    def __init__(self, model: Model, name: str, defaults: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        name: str,
+        defaults: Mapping[str, Any] | None = None,
+        kept: Mapping[str, Any] | None = None,
+    ) -> None:
+        """defaults: settings that every call starts from. kept: those that go with the model, below
+        everything that is said of a run."""
         self.model = model
         self.name = name
         self.kind = model.family.kind
+        self._layers = Layers().of_model({**advice(model.metadata), **(kept or {})}, model.family)
         self.engine: Engine = engine_of(model)
         self.load_seconds = 0.0
         self._defaults = by_field_name(defaults or {})
@@ -99,7 +108,7 @@ class Generator:
         Raises SettingsError for an unknown name or a value out of range.
         """
         flags = {**self._defaults, **by_field_name(overrides)}
-        return Layers(advice=advice(self.model.metadata), kind=self.kind).resolve(flags)
+        return self._layers.resolve(flags)
 
     # ------------------------------------------------------------------------- one answer
 
@@ -458,27 +467,31 @@ def load(
     """Load a GGUF by path or shipped name (None: the default model) for generation.
 
     `settings` are option names, kept as defaults of every call. `on_progress` hears the share
-    loaded, 0 to 1. Raises UsageError for a model that is not there, NotAModel or ModelLoadError for
-    a file that is no model, SettingsError for an unknown or invalid setting.
+    loaded, 0 to 1. Raises UsageError for a model that is not there or cannot be of the family that
+    is named, NotAModel or ModelLoadError for a file that is no model, SettingsError for an unknown
+    or invalid setting.
     """
-    header = read_header(find_model(model))
-    name = str(model) if model in CATALOGUE else header.path.name
-    return load_file(header, name if model else DEFAULT_MODEL, on_progress=on_progress, **settings)
+    header, kept = header_of(model, settings.get("family")), kept_with(model)
+    title = str(model) if model in CATALOGUE else header.path.name
+    name = title if model else DEFAULT_MODEL
+    return load_file(header, name, kept=kept, on_progress=on_progress, **settings)
 
 
 def load_file(
     header: Header,
     name: str,
     *,
+    kept: Mapping[str, Any] | None = None,
     on_progress: Callable[[float], bool | None] | None = None,
     **settings: Any,
 ) -> Generator:
-    """The same of a file whose header has been read; `name` is what traces call the model."""
+    """The same of a file whose header has been read; `name` is what traces call the model, `kept`
+    the settings that go with its name."""
     began = time.perf_counter()
     check(header)
     layers = settings.get("gpu_layers") or 0
-    loaded = Model(header.path, gpu_layers=layers, on_progress=on_progress)
-    generator = Generator(loaded, name, settings)
+    loaded = Model(header.path, gpu_layers=layers, on_progress=on_progress, family=header.named)
+    generator = Generator(loaded, name, settings, kept)
     generator.resolve()
     generator.load_seconds = time.perf_counter() - began
     return generator

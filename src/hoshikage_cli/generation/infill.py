@@ -183,13 +183,18 @@ class Filling:
     """Forward passes that it took to find the layout."""
 
 
+BLIND = {
+    "autoregressive": "is autoregressive: it writes from left to right and cannot see what follows "
+    "a hole",
+    "block": "writes in blocks, and none of them sees what follows it",
+}
+"""Why models of a kind fill no holes."""
+
+
 def refuse_causal(family: Family, name: str) -> None:
     """Raises UsageError unless the model can look at what comes after a hole."""
     if not family.both_ways:
-        raise UsageError(
-            f"{name} is {family.kind}: it writes from left to right and cannot see what follows a "
-            "hole; give a diffusion model with --model"
-        )
+        raise UsageError(f"{name} {BLIND[family.kind]}; give a diffusion model with --model")
 
 
 def prepare(

@@ -15,7 +15,7 @@ from ..files import open_regular
 from . import library
 from ._native import ffi, lib
 from .errors import ClosedError, ModelLoadError
-from .families import Family, family_of, shift_of
+from .families import Family, Recognised, has_mask, recognise, shift_of
 from .vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ ProgressListener = Callable[[float], "bool | None"]
 
 class Model:
     """Weights and vocabulary. `on_progress` hears the share loaded, 0 to 1; False stops loading.
+    `family` names what the file is, where it does not say so itself.
 
     Raises ModelLoadError for a file that is missing, unreadable, no GGUF, cut short or of an
     architecture that the library does not know.
@@ -39,8 +40,10 @@ class Model:
         gpu_layers: int = 0,
         vocabulary_only: bool = False,
         on_progress: ProgressListener | None = None,
+        family: str | None = None,
     ) -> None:
         self.path = Path(path)
+        self.named = family
         _check_file(self.path)
         library.initialise()
         self.children: WeakSet[Closable] = WeakSet()
@@ -110,9 +113,14 @@ class Model:
     def architecture(self) -> str:
         return self.metadata.get("general.architecture", "unknown")
 
+    @cached_property
+    def recognised(self) -> Recognised:
+        """Its family, and by what. Raises UsageError for one that it cannot be of."""
+        return recognise(self.metadata, self._text, self.named)
+
     @property
     def family(self) -> Family:
-        return family_of(self.metadata)
+        return self.recognised.family
 
     @property
     def is_diffusion(self) -> bool:
@@ -128,7 +136,7 @@ class Model:
 
     @property
     def shift_logits(self) -> bool:
-        return shift_of(self.metadata)
+        return shift_of(self.metadata, self.family)
 
     @property
     def chat_template(self) -> str | None:
@@ -137,14 +145,19 @@ class Model:
 
     @property
     def mask_token(self) -> int:
-        """Raises NoMaskToken for a vocabulary that names none."""
+        """Raises NoMaskToken for a vocabulary that names none and has none of its family's."""
         token = self.vocabulary.mask_token
+        if token is None and self.family.mask and has_mask(self.family, self._text):
+            return self.family.mask.id
         if token is None:
             raise NoMaskToken(
                 f"{self.path.name} is a diffusion model whose vocabulary names no mask token: "
                 "give its id with --mask-token"
             )
         return token
+
+    def _text(self, token: int) -> str | None:
+        return self.vocabulary.text(token) if token < self.n_vocab else None
 
     @property
     def n_vocab(self) -> int:

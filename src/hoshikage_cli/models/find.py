@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RunError, UsageError, quoted
+from ..llama.families import BLOCK_LENGTH
 from . import registry
 from .catalogue import CATALOGUE, DEFAULT_MODEL, shipped_path
+from .header import Header, read_header
 
 
 def find_model(name: str | Path | None) -> Path:
@@ -40,10 +42,31 @@ def find_model(name: str | Path | None) -> Path:
     return path
 
 
+def kept_with(name: str | Path | None) -> Mapping[str, Any]:
+    """The settings that are kept with a model's name; most have none."""
+    wanted = str(name or DEFAULT_MODEL)
+    if wanted in CATALOGUE or os.sep in wanted:
+        return {}
+    path = Path(wanted)
+    if os.path.isfile(path) and path.suffix == ".gguf":
+        return {}
+    alias = registry.read_aliases(os.environ).get(wanted)
+    return alias.kept if alias else {}
+
+
+def header_of(name: str | Path | None, family: str | None = None) -> Header:
+    """The header of the file that `name` means, of the family that is given, or kept with it.
+
+    Raises as `find_model` and `read_header` do; UsageError for a family that it cannot be of.
+    """
+    return read_header(find_model(name)).as_family(family or kept_with(name).get("family"))
+
+
 def advice(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """What a GGUF's metadata advises, by option name; the lowest layer above the defaults."""
+    """What a GGUF's metadata advises, by option name."""
     keys = {
         "max_tokens": ("hoshikage.max_tokens", int),
+        "block_length": (BLOCK_LENGTH, int),
         "temperature": ("general.sampling.temp", float),
         "top_k": ("general.sampling.top_k", int),
         "top_p": ("general.sampling.top_p", float),

@@ -12,7 +12,8 @@ import struct
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 from mmap import ACCESS_READ, mmap
 from os import fstat
@@ -21,7 +22,7 @@ from typing import Any
 
 from ..errors import RunError
 from ..files import open_regular
-from ..llama.families import ARCHITECTURE, Family, family_of
+from ..llama.families import ARCHITECTURE, Family, Recognised, recognise, shift_of
 
 MAGIC = b"GGUF"
 # struct's letters for the types of the format, by number: 8 is a string, 9 an array.
@@ -68,6 +69,18 @@ class TensorInfo:
 
 
 @dataclass(frozen=True)
+class Layout:
+    """How a header lies in its file, for who copies parts of it."""
+
+    keys: dict[str, slice]
+    """Where each key stands with its value."""
+    tensors: slice
+    """Where the table of tensors stands, behind the keys."""
+    alignment: int
+    """The data begins at a multiple of it."""
+
+
+@dataclass(frozen=True)
 class Header:
     """All that stands before the weights."""
 
@@ -78,21 +91,50 @@ class Header:
     """Of the metadata's values, by number."""
     tensors: tuple[TensorInfo, ...]
     data_start: int
+    layout: Layout
     order: str = "<"
     """The byte order, in struct's letters."""
+    named: str | None = None
+    """The family that somebody says it is of."""
 
     @property
     def architecture(self) -> str:
         return str(self.metadata[ARCHITECTURE])
 
+    def as_family(self, name: str | None) -> Header:
+        """The same, said to be of this family; None: not said. Raises UsageError for one that it
+        cannot be of."""
+        said = replace(self, named=name)
+        _ = said.recognised
+        return said
+
+    @cached_property
+    def recognised(self) -> Recognised:
+        """Its family, and by what: the same that `llama.model.Model` finds."""
+        return recognise(self.metadata, self._text, self.named)
+
+    def _text(self, token: int) -> str | None:
+        """How the vocabulary spells a token; None where there is none."""
+        tokens = self.metadata.get(TOKENS)
+        if not isinstance(tokens, ArrayLength) or token >= len(tokens.starts):
+            return None
+        at = tokens.starts[token]
+        with contents(self.path) as data:
+            (length,) = struct.unpack_from(self.order + "Q", data, at)
+            return data[at + 8 : at + 8 + length].decode("utf-8", "replace")
+
     @property
     def family(self) -> Family:
-        return family_of(self.metadata)
+        return self.recognised.family
 
     @property
     def kind(self) -> str:
-        """Of the model: "diffusion" or "autoregressive"."""
+        """Of the model: "diffusion", "block" or "autoregressive"."""
         return self.family.kind
+
+    @property
+    def shift_logits(self) -> bool:
+        return shift_of(self.metadata, self.family)
 
     @property
     def n_parameters(self) -> int:
@@ -156,16 +198,20 @@ class _Reader:
         n_tensors, n_keys = self._count("tensors", MOST_TENSORS), self._count("keys", MOST_KEYS)
         metadata: dict[str, Any] = {}
         types: dict[str, int] = {}
+        keys: dict[str, slice] = {}
         for _ in range(n_keys):
-            key = self._string()
+            start, key = self.at, self._string()
             if not key or key in metadata:
                 raise NotAModel(f"{self.path} is damaged: its metadata has {key!r} twice or empty")
             types[key] = self._unpack("I")
             metadata[key] = self._value(types[key], key)
+            keys[key] = slice(start, self.at)
+        start = self.at
         tensors = tuple(self._tensor() for _ in range(n_tensors))
         alignment = _alignment(metadata)
+        layout = Layout(keys, slice(start, self.at), alignment)
         data_start = -(-self.at // alignment) * alignment
-        return Header(self.path, version, metadata, types, tensors, data_start, self.order)
+        return Header(self.path, version, metadata, types, tensors, data_start, layout, self.order)
 
     def _count(self, what: str, most: int) -> int:
         count = self._unpack("Q")

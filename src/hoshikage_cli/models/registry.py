@@ -1,7 +1,9 @@
 """Models by name: those of the package, files that were given names, and folders of models.
 
-Names are kept in `models.toml` beside the config file: `dream = "/data/dream-7b.gguf"`. Folders are
-those of HOSHIKAGE_MODELS, separated as in PATH; without it `models` in the platform's data folder.
+Names are kept in `models.toml` beside the config file: `dream = "/data/dream-7b.gguf"`, or with
+settings of the model, `sdar = {path = "/data/sdar.gguf", family = "sdar", block_length = 8}`.
+Folders are those of HOSHIKAGE_MODELS, separated as in PATH; without it `models` in the platform's
+data folder.
 """
 
 from __future__ import annotations
@@ -9,12 +11,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..errors import UsageError, did_you_mean, quoted
+from ..errors import SettingsError, UsageError, did_you_mean, quoted
 from ..files import document_of, parse_toml, read_text, write_whole
+from ..settings.declared import declarations
+from ..settings.values import parse
 from .catalogue import CATALOGUE, shipped_path
 
 if TYPE_CHECKING:
@@ -24,6 +28,8 @@ VARIABLE = "HOSHIKAGE_MODELS"
 FILE = "models.toml"
 WHAT = "the list of names"
 """What messages call that file."""
+KEPT = ("family", "block_length")
+"""Settings that may be kept with a name."""
 # One file of a model that is split; llama.cpp finds the others by the first.
 LATER_PART = re.compile(r"-(?!00001)[0-9]{5}-of-[0-9]{5}$")
 
@@ -38,12 +44,25 @@ class KnownModel:
     """Its file; None where that of a shipped model is absent."""
     source: str
     """`shipped`, `alias` or `folder`."""
+    kept: Mapping[str, Any] = field(default_factory=dict)
+    """The settings that are kept with the name, of KEPT."""
+
+
+@dataclass(frozen=True)
+class Alias:
+    """What was given a name."""
+
+    path: Path
+    """The file."""
+    kept: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that go with it, of KEPT."""
 
 
 def known_models(environ: Mapping[str, str]) -> list[KnownModel]:
     """Every model that has a name, in the order in which names are looked up."""
     shipped = [KnownModel(name, shipped_path(name), "shipped") for name in CATALOGUE]
-    aliases = [KnownModel(name, path, "alias") for name, path in read_aliases(environ).items()]
+    given = read_aliases(environ).items()
+    aliases = [KnownModel(name, alias.path, "alias", alias.kept) for name, alias in given]
     folders = [KnownModel(name, path, "folder") for name, path in in_folders(environ).items()]
     return shipped + aliases + folders
 
@@ -54,12 +73,14 @@ def path_of(name: str, environ: Mapping[str, str]) -> Path | None:
     Raises UsageError for an alias whose file is gone.
     """
     aliased = read_aliases(environ).get(name)
-    if aliased is not None and not aliased.exists():
+    if aliased is None:
+        return in_folders(environ).get(name.removesuffix(".gguf"))
+    if not aliased.path.exists():
         raise UsageError(
-            f"the name {name} stands for {aliased}, which is not there: give it another file with "
-            f"hoshikage models add {name} FILE"
+            f"the name {name} stands for {aliased.path}, which is not there: give it another file "
+            f"with hoshikage models add {name} FILE"
         )
-    return aliased or in_folders(environ).get(name.removesuffix(".gguf"))
+    return aliased.path
 
 
 # ----------------------------------------------------------------------------------- folders
@@ -95,25 +116,52 @@ def aliases_path() -> Path:
     return user_config_path("hoshikage") / FILE
 
 
-def read_aliases(environ: Mapping[str, str]) -> dict[str, Path]:
-    """Files by the names that they were given. Raises UsageError for a file that is not TOML."""
+def read_aliases(environ: Mapping[str, str]) -> dict[str, Alias]:
+    """What was given a name. Raises UsageError for a file that is not TOML, or says more than paths
+    and the settings of KEPT."""
     path = aliases_path()
     table = parse_toml(read_text(path, WHAT) or "", path, WHAT)
-    for name, value in table.items():
-        if not isinstance(value, str):
-            raise UsageError(f'{path}: {name} is not a path: write {name} = "/path/to/file.gguf"')
-    return {name: Path(value).expanduser() for name, value in table.items()}
+    return {name: _alias(name, value) for name, value in table.items()}
 
 
-def add_alias(name: str, path: Path) -> Path | None:
-    """Give a file a name; the file that had it before. Raises UsageError for a name that cannot be
-    told from a path or that is a shipped model's."""
+def _alias(name: str, value: Any) -> Alias:
+    """One line of the file: a path, or a table with one."""
+    table = {"path": value} if isinstance(value, str) else value
+    if not isinstance(table, dict) or not isinstance(table.get("path"), str):
+        raise UsageError(
+            f'{aliases_path()}: {name} is not a path: write {name} = "/path/to/file.gguf"'
+        )
+    given = {key: value for key, value in table.items() if key != "path"}
+    return Alias(Path(table["path"]).expanduser(), _kept(given, f"{aliases_path()}: {name}"))
+
+
+def _kept(given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Settings of KEPT, read and checked."""
+    if unknown := [key for key in given if key not in KEPT]:
+        raise SettingsError(f"{where}: {unknown[0]} is not kept: {' and '.join(KEPT)} are")
+    known = declarations()
+    return {key: parse(known[key], value, f"{where}: {key}") for key, value in given.items()}
+
+
+def add_alias(name: str, path: Path, kept: Mapping[str, Any] | None = None) -> Path | None:
+    """Give a file a name, and settings of KEPT with it; the file that had it before. Raises
+    UsageError for a name that cannot be told from a path or that is a shipped model's."""
     _check_name(name)
+    before = read_aliases({}).get(name)
     document = _document()
-    before = document.get(name)
-    document[name] = str(path.expanduser().absolute())
+    document[name] = _written(str(path.expanduser().absolute()), kept or {})
     write_whole(aliases_path(), document.as_string())
-    return Path(before) if before is not None else None
+    return before.path if before is not None else None
+
+
+def _written(path: str, kept: Mapping[str, Any]) -> Any:
+    if not kept:
+        return path
+    import tomlkit
+
+    table = tomlkit.inline_table()
+    table.update({"path": path, **kept})
+    return table
 
 
 def remove_alias(name: str) -> None:

@@ -10,6 +10,7 @@ from dataclasses import Field, dataclass, fields
 from functools import cache
 from typing import Any
 
+from ..llama.families import NAMED
 from .option import Declaration, option
 
 # `decoding` has tables of these names; they are repeated here since it takes numpy, for which
@@ -27,6 +28,9 @@ FUNCTION = "MODULE:FUNCTION"
 """How code is named, on the command line alone."""
 
 DIFFUSION = ("diffusion",)
+BLOCK = ("block",)
+DENOISED = DIFFUSION + BLOCK
+"""Models that unmask: whole canvases, or blocks."""
 AUTOREGRESSIVE = ("autoregressive",)
 
 
@@ -39,6 +43,16 @@ class ModelSettings:
         metavar="NAME|FILE",
         none="the shipped demo model",
         help="GGUF file, or a name that hoshikage models lists.",
+        panel="Model",
+    )
+    family: str | None = option(
+        None,
+        "--family",
+        metavar="NAME",
+        choices=tuple(NAMED),
+        none="auto",
+        help="What the model is, if its file does not tell: sdar, fast-dllm-v2, llada2.1, …; none: "
+        "autoregressive.",
         panel="Model",
     )
     gpu_layers: int = option(
@@ -74,7 +88,7 @@ class ModelSettings:
         "--mask-token",
         minimum=0,
         none="auto",
-        kinds=DIFFUSION,
+        kinds=DENOISED,
         help="Id of the mask token, if the vocabulary does not tell.",
         panel="Model",
     )
@@ -128,10 +142,11 @@ class DiffusionSettings:
         "--steps",
         "--diffusion-steps",
         env="DIFFUSION_STEPS",
+        by_kind={"block": 0},
         minimum=0,
         maximum=1_000_000,
-        kinds=DIFFUSION,
-        help="Denoising steps; 0: one token a step.",
+        kinds=DENOISED,
+        help="Denoising steps, of a block where a model writes in blocks; 0: one token a step.",
         panel="Diffusion",
     )
     algorithm: str = option(
@@ -142,7 +157,7 @@ class DiffusionSettings:
         choices=ALGORITHMS,
         takes=("view",),
         numbered=True,
-        kinds=DIFFUSION,
+        kinds=DENOISED,
         idle_beside="step",
         help="Which positions are unmasked first.",
         panel="Diffusion",
@@ -176,8 +191,35 @@ class DiffusionSettings:
         "--diffusion-block-length",
         minimum=1,
         implies=("schedule", "block"),
-        kinds=DIFFUSION,
+        kinds=DENOISED,
         help="Positions in a block; implies --schedule block.",
+        panel="Diffusion",
+    )
+    sub_block: int | None = option(
+        None,
+        "--sub-block",
+        minimum=1,
+        unset=0,
+        kinds=BLOCK,
+        help="Fill a block in parts of so many positions, one after the other; 0: as a whole.",
+        panel="Diffusion",
+    )
+    edit_threshold: float | None = option(
+        None,
+        "--edit-threshold",
+        minimum=0,
+        maximum=1,
+        kinds=BLOCK,
+        help="Replace tokens of the block by others that are at least so confident (LLaDA2.1).",
+        panel="Diffusion",
+    )
+    max_post_steps: int = option(
+        16,
+        "--max-post-steps",
+        minimum=0,
+        kinds=BLOCK,
+        idle_with=("edit_threshold", (None,)),
+        help="Steps at most that edit a block which is filled.",
         panel="Diffusion",
     )
     cfg_scale: float = option(
@@ -198,7 +240,7 @@ class DiffusionSettings:
         minimum=0,
         maximum=1000,
         idle_with=("algorithm", ("origin",)),
-        kinds=DIFFUSION,
+        kinds=DENOISED,
         idle_beside="step",
         help="Randomness in the choice of positions; 0: none.",
         panel="Diffusion",
@@ -207,7 +249,7 @@ class DiffusionSettings:
         False,
         "--gumbel",
         "--diffusion-add-gumbel-noise",
-        kinds=DIFFUSION,
+        kinds=DENOISED,
         idle_with=("temperature", (0.0,)),
         help="Draw tokens with Gumbel noise, without top-k and top-p (LLaDA's way).",
         panel="Diffusion",
@@ -217,7 +259,7 @@ class DiffusionSettings:
         "--confidence",
         choices=("clean", "sampled"),
         none="auto",
-        kinds=DIFFUSION,
+        kinds=DENOISED,
         help="Read confidences before or after temperature and filters; known from the model.",
         panel="Diffusion",
     )
@@ -225,7 +267,7 @@ class DiffusionSettings:
         "natural",
         "--eos-policy",
         choices=("natural", "suppress", "last"),
-        kinds=DIFFUSION,
+        kinds=DENOISED,
         help="End tokens: as they come, never, or after all others.",
         panel="Diffusion",
     )
@@ -289,7 +331,7 @@ class SpeedSettings:
         above=0,
         maximum=1,
         one_of="parallel rule",
-        kinds=DIFFUSION,
+        kinds=DENOISED,
         help="Unmask everything in the block that is at least so confident; steps are a maximum.",
         panel="Speed",
     )
@@ -299,7 +341,7 @@ class SpeedSettings:
         above=0,
         maximum=1000,
         one_of="parallel rule",
-        kinds=DIFFUSION,
+        kinds=DENOISED,
         help="Unmask the n best when the n-th is at least 1 - factor / (n + 1) confident.",
         panel="Speed",
     )
@@ -309,7 +351,7 @@ class SpeedSettings:
         minimum=0,
         maximum=1000,
         one_of="parallel rule",
-        kinds=DIFFUSION,
+        kinds=DENOISED,
         help="Unmask while the entropies together, less the largest, stay below so many nats.",
         panel="Speed",
     )
@@ -319,7 +361,7 @@ class SpeedSettings:
         above=0,
         maximum=1000,
         one_of="parallel rule",
-        kinds=DIFFUSION,
+        kinds=DENOISED,
         help="Unmask everything in the block whose entropy is below so many nats (d3LLM).",
         panel="Speed",
     )
@@ -329,7 +371,7 @@ class SpeedSettings:
         above=0,
         maximum=1000,
         one_of="parallel rule",
-        kinds=DIFFUSION,
+        kinds=DENOISED,
         help="Unmask as many of the best as have entropies below so many nats.",
         panel="Speed",
     )
@@ -339,7 +381,7 @@ class SpeedSettings:
         above=0,
         maximum=1000,
         one_of="parallel rule",
-        kinds=DIFFUSION,
+        kinds=DENOISED,
         help="Unmask what is at least --klass-confidence sure and whose distribution moved by less "
         "than so many nats in each of the last two steps (KLASS).",
         panel="Speed",
@@ -349,7 +391,7 @@ class SpeedSettings:
         "--klass-confidence",
         minimum=0,
         maximum=1,
-        kinds=DIFFUSION,
+        kinds=DENOISED,
         idle_with=("klass", (None,)),
         help="How sure --klass wants to be.",
         panel="Speed",

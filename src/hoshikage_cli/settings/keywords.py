@@ -11,6 +11,7 @@ Function = Callable[..., object]
 class Keywords(TypedDict, total=False):
     """Settings as `load` and a generator take them; temp is temperature, as on the command line."""
 
+    family: str | None
     gpu_layers: int
     threads: int | None
     ctx_size: int | None
@@ -26,6 +27,9 @@ class Keywords(TypedDict, total=False):
     schedule: Literal["timestep", "block", "linear", 0, 1, 2] | Function
     eps: float
     block_length: int
+    sub_block: int | None
+    edit_threshold: float | None
+    max_post_steps: int
     cfg_scale: float
     alg_temp: float
     gumbel: bool

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..llama.families import Family
+from .family import defaults_of
 from .file import read_config
 from .overlay import overlaid
 from .resolve import Resolved, resolve
@@ -20,7 +22,9 @@ class Layers:
     config: Mapping[str, Any] = field(default_factory=dict)
     """The config file's keys."""
     advice: Mapping[str, Any] = field(default_factory=dict)
-    """What the model's file advises, by field name."""
+    """What is advised for the model, by its file and with its name; by field name."""
+    family: Mapping[str, Any] = field(default_factory=dict)
+    """What models of its family do by default, by field name."""
     kind: str | None = None
     """The model's kind, which has defaults of its own; None: not known yet."""
 
@@ -29,12 +33,12 @@ class Layers:
         """Those of this machine, the config file among them. Raises SettingsError."""
         return cls(environ, read_config(environ))
 
-    def of_model(self, advice: Mapping[str, Any], kind: str) -> Layers:
+    def of_model(self, advice: Mapping[str, Any], family: Family) -> Layers:
         """The same, with what is known once a model is chosen."""
-        return replace(self, advice=advice, kind=kind)
+        return replace(self, advice=advice, family=defaults_of(family), kind=family.kind)
 
     def resolve(self, flags: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Resolved:
         """The settings of a run under these flags; `own`, by field name, are those of one record
         or turn, and go before the flags. Raises SettingsError."""
         merged = overlaid(flags, own or {})
-        return resolve(merged, self.environ, self.config, self.advice, self.kind)
+        return resolve(merged, self.environ, self.config, self.advice, self.kind, self.family)

@@ -1,5 +1,5 @@
 """The settings of a run, from all layers: flag > environment > config file > what the model advises
-> default.
+> what its family does > default.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .function import Function
 from .option import Declaration
 from .values import parse, show
 
-LAYERS = ("default", "model", "config", "environment", "flag")
+LAYERS = ("default", "family", "model", "config", "environment", "flag")
 UNRULED = ("origin",)
 """Algorithms that decide by themselves what to unmask, so that no parallel rule goes with them; nor
 does one with a step function."""
@@ -56,26 +56,28 @@ def resolve(
     config: Mapping[str, Any],
     advice: Mapping[str, Any],
     kind: str | None = None,
+    family: Mapping[str, Any] | None = None,
 ) -> Resolved:
     """Settings from all layers; a value of None in `flags` counts as not given.
 
     flags: by field name (also the Python API's keywords). environ: an environment. config: a
     config file's keys. advice: what the model says, by field name. kind: the model's, since kinds
-    differ in defaults. Raises SettingsError, one line that says what was given, what is allowed
-    and what to type.
+    differ in defaults; family: those of its family. Raises SettingsError, one line that says what
+    was given, what is allowed and what to type.
     """
     layers = {
         "flag": _from_flags(flags),
         "environment": _from_environment(environ),
         "config": _from_config(config),
         "model": {known.name: advice[known.name] for known in _known_in(advice)},
+        "family": dict(family or {}),
     }
     _refuse_two_schedules(layers["flag"])
     for layer in layers.values():
         _refuse_rivals(layer)
         _add_implied(layer)
         _add_needed(layer)
-        _add_presets(layer)
+        _add_presets(layer, kind)
     values, sources = _highest(layers, kind)
     _settle_rivals(values, sources)
     _settle_unruled(values, sources)
@@ -176,11 +178,12 @@ def _add_needed(layer: dict[str, Any]) -> None:
             layer.setdefault(*needed)
 
 
-def _add_presets(layer: dict[str, Any]) -> None:
-    """A preset gives way to whatever else its own layer says."""
+def _add_presets(layer: dict[str, Any], kind: str | None) -> None:
+    """A preset gives way to whatever else its own layer says; one that is not read sets nothing."""
     takes_rules = _unruled(layer) is None
-    for name in [n for n in layer if layer[n] is True]:
-        for target, value in declarations()[name].option.preset:
+    known = declarations()
+    for name in [n for n in layer if layer[n] is True and known[n].read_by(kind)]:
+        for target, value in known[name].option.preset:
             if not takes_rules and target in alternatives()["parallel rule"]:
                 continue
             if not any(rival in layer for rival in _rivals(target)):

@@ -160,7 +160,7 @@ def on_time(asked: BenchFlags, grid: Grid, flags: Mapping[str, Typed]) -> int:
     """Runs of one prompt, timed."""
     setup = choose(flags)
     peer = peer_for(setup, asked.compare) if asked.compare else None
-    if setup.kind != "diffusion":
+    if setup.header.family.in_order:
         raise UsageError(
             f"{setup.header.path.name} is autoregressive: bench times diffusion; give --tasks for "
             "speed and accuracy, or measure with llama.cpp's llama-bench"

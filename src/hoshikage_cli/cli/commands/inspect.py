@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ...models.check import check_whole
-from ...models.find import find_model
-from ...models.header import ArrayLength, Header, read_header
+from ...models.find import advice, header_of, kept_with
+from ...models.header import ArrayLength, Header
+from ...settings.layers import Layers
 from ..exits import Exit
 from ..help import OTHERS
 from ..options import REQUIRED, argument, flag, with_options
@@ -31,7 +33,7 @@ class InspectFlags:
 @with_options(InspectFlags)
 def inspect(asked: InspectFlags) -> int:
     """Show what a user needs to know of a model file."""
-    facts = model_facts(read_header(find_model(asked.model)))
+    facts = model_facts(header_of(asked.model), kept_with(asked.model))
     if asked.json:
         write_json(facts)
         return Exit.OK
@@ -41,8 +43,9 @@ def inspect(asked: InspectFlags) -> int:
     return Exit.OK
 
 
-def model_facts(header: Header) -> dict[str, Any]:
-    """Everything shown, by name; None for what the file does not say.
+def model_facts(header: Header, kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything shown, by name; None for what the file does not say. kept: settings that go with
+    its name.
 
     Raises NotAModel for a file that ends before its weights do.
     """
@@ -53,6 +56,8 @@ def model_facts(header: Header) -> dict[str, Any]:
         "name": metadata.get("general.name"),
         "architecture": header.architecture,
         "kind": header.kind,
+        "family": header.family.name,
+        "recognised_by": header.recognised.by,
         "parameters": header.n_parameters,
         "size_bytes": header.path.stat().st_size,
         "quantisation": quantisation(header),
@@ -61,6 +66,7 @@ def model_facts(header: Header) -> dict[str, Any]:
         "width": header.of_architecture("embedding_length"),
         **vocabulary_facts(header),
         **diffusion_facts(header),
+        **block_facts(header, kept),
         "chat_template": "tokenizer.chat_template" in metadata,
         "advice": advice_keys(metadata),
         "licence": metadata.get("general.license"),
@@ -84,13 +90,20 @@ def diffusion_facts(header: Header) -> dict[str, Any]:
     """Shift and block cache, which only diffusion models have."""
     if not header.family.both_ways:
         return {}
-    from ...llama.families import shift_of
     from ...llama.library import build_info
 
     return {
-        "shift_logits": shift_of(header.metadata),
+        "shift_logits": header.shift_logits,
         "block_cache": build_info().vendored,
     }
+
+
+def block_facts(header: Header, kept: Mapping[str, Any]) -> dict[str, Any]:
+    """What models that write in blocks have: the length of these."""
+    if header.kind != "block":
+        return {}
+    layers = Layers().of_model({**advice(header.metadata), **kept}, header.family)
+    return {"block_length": layers.resolve({}).value("block_length")}
 
 
 def advice_keys(metadata: dict[str, Any]) -> dict[str, Any]:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ...llama.families import BLOCK_LENGTH, FAMILY, NAMED
+from ..help import OTHERS, TopicsCommand
+from ..options import REQUIRED, argument, flag, with_options
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ...models.registry import KnownModel
 
 app = typer.Typer(
     name="models",
-    help="Models on this machine: list them, and give files names for -m.",
+    help="Models on this machine: list them, name and label files.",
     invoke_without_command=True,
     rich_markup_mode=None,
 )
@@ -22,7 +29,7 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Nothing on stderr bu
 
 @app.callback()
 def models(context: typer.Context, json: AsJson = False, quiet: Quiet = False) -> int | None:
-    """Models on this machine: list them, and give files names for -m.
+    """Models on this machine: list them, name and label files.
 
     Listed are the shipped models, files that were given names, and what lies in the folders of
     HOSHIKAGE_MODELS.
@@ -41,13 +48,44 @@ def _typed_before(context: typer.Context, switch: str) -> bool:
     return context.parent is not None and bool(context.parent.params[switch])
 
 
-@app.command("add")
-def add(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The name, as in -m NAME.")],
-    path: Annotated[str, typer.Argument(metavar="FILE", help="A GGUF file.")],
-) -> int:
-    """Give a file a name; an earlier file of that name is forgotten."""
+@dataclass(frozen=True)
+class KeptFlags:
+    """Settings of a model that go with its name."""
+
+    family: str | None = flag(
+        None,
+        "--family",
+        metavar="NAME",
+        choices=tuple(NAMED),
+        help="What the model is, if its file does not tell: sdar, fast-dllm-v2, …; none: "
+        "autoregressive.",
+        panel=OTHERS,
+    )
+    block_length: int | None = flag(
+        None,
+        "--block-length",
+        minimum=1,
+        help="Positions in a block, if not those that its family mostly has.",
+        panel=OTHERS,
+    )
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """Those that were typed."""
+        both = {"family": self.family, "block_length": self.block_length}
+        return {name: value for name, value in both.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class AddFlags(KeptFlags):
+    name: str = argument(REQUIRED, metavar="NAME", help="The name, as in -m NAME.", panel=OTHERS)
+    path: str = argument(REQUIRED, metavar="FILE", help="A GGUF file.", panel=OTHERS)
+
+
+@app.command("add", cls=TopicsCommand)
+@with_options(AddFlags)
+def add(asked: AddFlags, *, context: typer.Context) -> int:
+    """Give a file a name, and settings that go with it; what had that name is forgotten."""
     from pathlib import Path
 
     from ...models.check import check
@@ -57,13 +95,70 @@ def add(
     from ..exits import Exit
     from ..streams import note
 
-    file = find_model(Path(path).expanduser())
-    check(read_header(file))
-    before = add_alias(name, file)
+    file = find_model(Path(asked.path).expanduser())
+    check(read_header(file).as_family(asked.family))
+    before = add_alias(asked.name, file, asked.given)
     if not _typed_before(context, "quiet"):
         changed = f", no longer for {before}" if before else ""
-        note(f"{name} stands for {file.absolute()}{changed}")
+        note(f"{asked.name} stands for {file.absolute()}{changed}")
     return Exit.OK
+
+
+@dataclass(frozen=True)
+class LabelFlags(KeptFlags):
+    path: str = argument(REQUIRED, metavar="FILE", help="A GGUF file.", panel=OTHERS)
+    output: str | None = flag(
+        None,
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Where the labelled copy goes; without it beside the file, under the family's name.",
+        panel=OTHERS,
+    )
+    in_place: bool = flag(
+        False, "--in-place", help="Label the file itself; no copy is left.", panel=OTHERS
+    )
+
+
+@app.command("label", cls=TopicsCommand)
+@with_options(LabelFlags)
+def label(asked: LabelFlags, *, context: typer.Context) -> int:
+    """Write into a GGUF what it is, so that it need not be said again; all else stays as it is."""
+    from ...errors import UsageError
+    from ...models.check import check_whole
+    from ...models.find import find_model
+    from ...models.header import read_header
+    from ...models.label import write_labelled
+    from ..exits import Exit
+    from ..streams import note
+
+    if not asked.given:
+        raise UsageError("nothing to write: give --family or --block-length")
+    header = read_header(find_model(asked.path)).as_family(asked.family)
+    check_whole(header)
+    target = _target(asked, header.path)
+    names = {"family": FAMILY, "block_length": BLOCK_LENGTH}
+    write_labelled(header, target, {names[name]: value for name, value in asked.given.items()})
+    if not _typed_before(context, "quiet"):
+        note(f"{target} is of the family {read_header(target).family.name}")
+    return Exit.OK
+
+
+def _target(asked: LabelFlags, file: Path) -> Path:
+    """Where a labelled file goes. Raises UsageError where something else is already."""
+    from pathlib import Path
+
+    from ...errors import UsageError
+
+    if asked.in_place and asked.output:
+        raise UsageError("--in-place and --output exclude each other: give one of them")
+    if asked.in_place:
+        return file
+    beside = file.with_name(f"{file.stem}-{asked.family or 'labelled'}.gguf")
+    target = Path(asked.output).expanduser() if asked.output else beside
+    if target.exists():
+        raise UsageError(f"{target} is there already: give another --output, or --in-place")
+    return target
 
 
 @app.command("rm")
@@ -97,7 +192,7 @@ def print_models(as_json: bool) -> int:
     if as_json:
         write_json(found)
         return Exit.OK
-    rows = [(m["name"], m["kind"] or m["problem"], _size(m), m["path"] or "") for m in found]
+    rows = [(m["name"], m["kind"] or m["problem"], _size(m), _place(m)) for m in found]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for name, kind, size, path in rows:
         line = f"{name:{widths[0]}}  {kind:{widths[1]}}  {size:>{widths[2]}}  {path}"
@@ -110,21 +205,34 @@ def facts(model: KnownModel) -> dict[str, Any]:
     from ...errors import HoshikageError
     from ...models.header import read_header
 
-    told = {
+    told: dict[str, Any] = {
         "name": model.name,
         "source": model.source,
         "path": str(model.path) if model.path else None,
         "kind": None,
+        "family": None,
+        "kept": dict(model.kept),
         "size_bytes": None,
         "problem": None,
     }
     if model.path is None or not model.path.exists():
         return {**told, "problem": "not there"}
     try:
-        kind = read_header(model.path).kind
+        header = read_header(model.path)
     except (HoshikageError, OSError):
         return {**told, "problem": "not readable"}
-    return {**told, "kind": kind, "size_bytes": model.path.stat().st_size}
+    told["size_bytes"] = model.path.stat().st_size
+    try:
+        family = header.as_family(model.kept.get("family")).family
+    except HoshikageError:
+        return {**told, "problem": "wrong family"}
+    return {**told, "kind": family.kind, "family": family.name}
+
+
+def _place(told: dict[str, Any]) -> str:
+    """Where a model lies, and what is kept with its name."""
+    kept = [f"--{name.replace('_', '-')} {value}" for name, value in told["kept"].items()]
+    return "  ".join([told["path"] or "", " ".join(kept)]).rstrip()
 
 
 def _size(told: dict[str, Any]) -> str:

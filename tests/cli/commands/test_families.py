@@ -1,0 +1,161 @@
+"""What a model is said to be: by a flag, a variable, with its name, and in its file."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+RUN = ("-n", "6", "--steps", "2", "--seed", "1")
+
+
+@pytest.fixture
+def file(model_file, tmp_path):
+    """A file of an architecture that tells nothing, in a folder of its own."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    copied = folder / "plain.gguf"
+    copied.write_bytes(model_file("qwen3").read_bytes())
+    return copied
+
+
+def shown(run):
+    """{setting: (value, source)} of --show-settings."""
+    assert run.returncode == 0, run.stderr
+    rows = [line.split("  ") for line in run.stdout.splitlines()]
+    words = [[word.strip() for word in row if word.strip()] for row in rows]
+    return {name: (value, source) for name, value, source in words}
+
+
+def test_settings_come_from_the_family_that_is_named(hoshikage, file):
+    told = shown(hoshikage("generate", "-m", file, "--family", "llada2.1", "--show-settings"))
+    assert told["family"] == ("llada2.1", "flag")
+    assert told["block-length"] == ("32", "family")
+    assert told["edit-threshold"] == ("0.5", "family")
+    assert told["temp"] == ("0.0", "family")
+    told = shown(hoshikage("generate", "-m", file, "--show-settings", HOSHIKAGE_FAMILY="sdar"))
+    assert told["family"] == ("sdar", "environment")
+    assert (told["block-length"], told["threshold"]) == (("4", "family"), ("0.85", "family"))
+    plain = shown(hoshikage("generate", "-m", file, "--show-settings"))
+    assert plain["family"] == ("auto", "default")
+    assert plain["temp"] == ("0.8", "default")
+
+
+def test_a_family_that_is_not_for_the_architecture(hoshikage, config_file, file):
+    typed = hoshikage("generate", "-m", file, "--family", "dream", "hi")
+    assert (typed.returncode, typed.stderr.count("\n")) == (2, 1)
+    assert "a model of the architecture qwen3 cannot be of the family dream" in typed.stderr
+    variable = hoshikage("generate", "hi", HOSHIKAGE_FAMILY="sdar")
+    assert (variable.returncode, variable.stderr.count("\n")) == (2, 1)
+    assert "HOSHIKAGE_FAMILY: a model of the architecture llada cannot" in variable.stderr
+    config_file('family = "trado"')
+    assert "config file: a model of" in hoshikage("generate", "hi").stderr
+    unknown = hoshikage("generate", "-m", file, "--family", "sadr", "hi")
+    assert unknown.returncode == 2
+    assert "did you mean sdar?" in unknown.stderr
+
+
+def test_a_whole_canvas_on_borrowed_weights(hoshikage, file):
+    typed = hoshikage("generate", "-m", file, "--family", "open-dcoder", *RUN, "the kite")
+    assert (typed.returncode, typed.stderr.count("plain.gguf")) == (0, 0)
+    variable = hoshikage("generate", "-m", file, *RUN, "the kite", HOSHIKAGE_FAMILY="open-dcoder")
+    assert variable.stdout == typed.stdout
+    assert "plain.gguf: open-dcoder, as it was named" in variable.stderr
+    quiet = hoshikage("generate", "-q", "-m", file, *RUN, "hi", HOSHIKAGE_FAMILY="open-dcoder")
+    assert quiet.stderr == ""
+    without = hoshikage("generate", "-m", file, *RUN, "the kite")
+    assert "--steps has no effect on an autoregressive model" in without.stderr
+
+
+def test_a_family_is_kept_with_a_name(hoshikage, file):
+    asked = ("--family", "sdar", "--block-length", "8")
+    assert hoshikage("models", "add", "mine", file, *asked).returncode == 0
+    assert "--family sdar --block-length 8" in hoshikage("models").stdout
+    (listed,) = [m for m in json.loads(hoshikage("models", "--json").stdout) if m["name"] == "mine"]
+    assert (listed["kind"], listed["family"]) == ("block", "sdar")
+    assert listed["kept"] == {"family": "sdar", "block_length": 8}
+    told = shown(hoshikage("generate", "-m", "mine", "--show-settings"))
+    assert (told["family"], told["block-length"]) == (("sdar", "model"), ("8", "model"))
+    assert told["threshold"] == ("0.85", "family")
+    other = shown(hoshikage("generate", "-m", "mine", "--family", "trado", "--show-settings"))
+    assert (other["family"], other["threshold"]) == (("trado", "flag"), ("0.9", "family"))
+    facts = json.loads(hoshikage("inspect", "mine", "--json").stdout)
+    assert (facts["family"], facts["recognised_by"], facts["block_length"]) == ("sdar", "name", 8)
+    hoshikage("models", "add", "mine", file)
+    assert "--family" not in hoshikage("models").stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("mine = {path = '{file}', famly = 'sdar'}", "mine: famly is not kept: family and"),
+        ("mine = {path = '{file}', family = 'sadr'}", "mine: family: 'sadr' is unknown"),
+        ("mine = {path = '{file}', block_length = 0}", "mine: block_length: 0 is out of range"),
+        ("mine = {family = 'sdar'}", "mine is not a path"),
+        ("mine = 3", "mine is not a path"),
+        ("mine = {path = '{file}', family = 'dream'}", "cannot be of the family dream"),
+    ],
+)
+def test_names_that_were_written_by_hand(hoshikage, tmp_path, file, line, words):
+    names = tmp_path / "config" / "hoshikage" / "models.toml"
+    names.parent.mkdir(parents=True)
+    names.write_text(line.replace("{file}", str(file)))
+    run = hoshikage("generate", "-m", "mine", "hi")
+    assert (run.returncode, run.stderr.count("\n")) == (2, 1)
+    assert words in run.stderr
+
+
+def test_a_file_is_labelled(hoshikage, file):
+    run = hoshikage("models", "label", file, "--family", "a2d-mdlm")
+    copy = file.with_name("plain-a2d-mdlm.gguf")
+    assert (run.returncode, run.stdout) == (0, "")
+    assert str(copy) in run.stderr
+    facts = json.loads(hoshikage("inspect", copy, "--json").stdout)
+    assert (facts["family"], facts["recognised_by"]) == ("a2d-mdlm", "file")
+    answer = hoshikage("generate", "-m", copy, *RUN, "the kite")
+    assert (answer.returncode, answer.stderr.splitlines()[0]) == (
+        0,
+        f"hoshikage: {copy}: a2d-mdlm, as its file says",
+    )
+    named = hoshikage("generate", "-m", file, "--family", "a2d-mdlm", *RUN, "the kite")
+    assert answer.stdout == named.stdout
+    again = hoshikage("models", "label", file, "--family", "a2d-mdlm")
+    assert (again.returncode, again.stderr.count("\n")) == (2, 1)
+    assert "is there already" in again.stderr
+
+
+def test_a_file_is_labelled_in_place(hoshikage, file):
+    asked = ("--family", "sdar", "--block-length", "8", "--in-place")
+    assert hoshikage("models", "label", file, *asked).returncode == 0
+    facts = json.loads(hoshikage("inspect", file, "--json").stdout)
+    assert (facts["family"], facts["block_length"]) == ("sdar", 8)
+    assert [each.name for each in file.parent.iterdir()] == ["plain.gguf"]
+    told = shown(hoshikage("generate", "-m", file, "--show-settings"))
+    assert told["block-length"] == ("8", "model")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "give --family or --block-length"),
+        (("--family", "dream"), "cannot be of the family dream"),
+        (("--family", "sadr"), "did you mean sdar?"),
+        (("--block-length", "0"), "out of range"),
+        (("--family", "sdar", "--in-place", "-o", "x.gguf"), "exclude each other"),
+    ],
+)
+def test_what_cannot_be_labelled(hoshikage, file, arguments, words):
+    run = hoshikage("models", "label", file, *arguments)
+    assert (run.returncode, run.stderr.count("\n")) == (2, 1)
+    assert words in run.stderr
+    assert [each.name for each in file.parent.iterdir()] == ["plain.gguf"]
+
+
+def test_in_python(file):
+    import hoshikage_cli as hk
+
+    with hk.load(file, family="open-dcoder", threads=1) as model:
+        assert (model.kind, model.model.family.name) == ("diffusion", "open-dcoder")
+        assert model.resolve().value("family") == "open-dcoder"
+    with pytest.raises(hk.HoshikageError, match="cannot be of the family dream"):
+        hk.load(file, family="dream")

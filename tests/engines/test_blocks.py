@@ -1,0 +1,95 @@
+"""Models that write in blocks, from prompt to result, on random weights of each architecture."""
+
+from __future__ import annotations
+
+import pytest
+
+import hoshikage_cli as hk
+from hoshikage_cli.decoding.profile import PROFILES
+
+FAMILIES = {
+    "sdar": "qwen3",
+    "trado": "qwen3moe",
+    "stable-diffcoder": "llama",
+    "bd3lm": "qwen3",
+    "fast-dllm-v2": "qwen2",
+    "llada2.0": "llada2",
+    "llada2.1": "llada2",
+    "nemotron-diffusion": "mistral3",
+    "sdlm": "qwen2",
+}
+MASK = 261
+PROMPTS = ("the kite is red", "red, then")
+
+
+def test_every_family_that_writes_in_blocks_is_here():
+    assert set(FAMILIES) == {name for name, profile in PROFILES.items() if profile.block_length}
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def generator(request, model_file):
+    name = request.param
+    arch = FAMILIES[name]
+    path = model_file(arch, name=f"{arch}-peaked", logit_scale=4.0)
+    facts = {"temperature": 0.0, "max_tokens": 20, "chat": False, "mask_token": MASK, "threads": 1}
+    with hk.load(path, family=name, **facts) as loaded:
+        yield loaded
+
+
+def test_an_answer_is_whole_and_always_the_same(generator):
+    first = generator.generate(PROMPTS[0])
+    assert first.stop_reason in ("length", "end")
+    assert len(first.tokens) == first.completion_tokens <= 20
+    assert MASK not in first.tokens
+    assert generator.generate(PROMPTS[0]).tokens == first.tokens
+
+
+def test_runs_do_not_disturb_each_other(generator):
+    alone = [generator.generate(prompt).tokens for prompt in PROMPTS]
+    first = generator.stream(PROMPTS[0])
+    next(iter(first))
+    second = generator.stream(PROMPTS[1])
+    list(second), list(first)
+    assert [first.result().tokens, second.result().tokens] == alone
+    jobs = [(prompt, generator.resolve()) for prompt in PROMPTS]
+    many = [result for _, result in sorted(generator.generate_many(jobs))]
+    assert [result.tokens for result in many] == alone
+
+
+def test_a_trace_gives_the_same_canvases(generator, tmp_path):
+    run = generator.stream(PROMPTS[0])
+    with hk.TraceWriter(tmp_path / "run.jsonl") as trace:
+        trace.begin(run)
+        canvases = []
+        for event in run:
+            trace.step(event)
+            canvases.append(event.step.canvas.tolist())
+        trace.end(run.result())
+    replayed = hk.read_trace(tmp_path / "run.jsonl").play()
+    assert [event.step.canvas.tolist() for event in replayed] == canvases
+    assert replayed.result().text == run.result().text
+
+
+def test_only_a_family_that_edits_replaces_tokens(generator):
+    commits = [c for event in generator.stream(PROMPTS[0]) for c in event.step.commits]
+    edits = sum(commit.replaced is not None for commit in commits)
+    assert bool(edits) == (PROFILES[generator.model.family.name].edit_threshold is not None)
+
+
+def test_a_stop_text_ends_an_answer_early(generator):
+    whole = generator.generate(PROMPTS[0])
+    stop = whole.text[2:4]
+    result = generator.generate(PROMPTS[0], stop=stop)
+    assert result.stop_reason == "stop"
+    assert result.text == whole.text[: whole.text.index(stop)]
+    assert result.nfe <= whole.nfe
+
+
+def test_settings_that_do_not_go_together_are_one_line(generator):
+    with pytest.raises(hk.UsageError, match="exceeds a block|at least two"):
+        generator.generate(PROMPTS[0], block_length=1, sub_block=2)
+
+
+def test_a_block_sees_no_later_text(generator):
+    with pytest.raises(hk.UsageError, match="writes in blocks"):
+        generator.infill("a [MASK] b")
