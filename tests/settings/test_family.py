@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from hoshikage_cli.decoding.profile import PROFILES
 
+from hoshikage_cli.decoding.profile import PROFILES
 from hoshikage_cli.llama.families import FAMILIES, NAMED
 from hoshikage_cli.settings.declared import declarations
 from hoshikage_cli.settings.family import defaults_of
