@@ -48,7 +48,7 @@ class Outcome:
 def use_model(path: Path) -> int:
     """Look at a model, load it and ask it something; one of `KINDS`."""
     try:
-        model_facts(read_header(path))
+        model_facts(read_header(path), {})
     except HoshikageError as error:
         print(error)
     try:
