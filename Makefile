@@ -47,7 +47,7 @@ QUICK := decoding reference settings models chat trace batch display export \
 	engines/test_room.py generation/test_arrivals.py test_walls.py
 
 quick: $(CHECKABLE) ## run the tests that need no library and no build: seconds
-	$(BIN)/python -m pytest -m "not native and not slow" $(QUICK:%=tests/%)
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 -m "not native and not slow" $(QUICK:%=tests/%)
 
 MUTANTS ?= 5000
 SEED ?= 0
