@@ -12,14 +12,14 @@ from ..decoding.autoregressive import extend
 from ..decoding.proposal import ProposalRule
 from ..decoding.step import Step
 from ..decoding.telling import candidates, kept, with_logprobs
-from ..errors import HoshikageError, PromptTooLong
+from ..errors import PromptTooLong
 from ..llama.model import Model
 from ..llama.rows import reduce_rows
 from ..llama.sampler import Sampler
 from ..llama.text_context import TextContext
 from ..settings.declared import OutputSettings, Settings
 from .contexts import Contexts
-from .engine import Jobs
+from .engine import Jobs, one_by_one
 from .job import Complete, Ended, Job, Stopwatch, Tokens
 
 
@@ -54,15 +54,7 @@ class AutoregressiveEngine:
         )
 
     def steps(self, jobs: Jobs, at_once: int = 1) -> Iterator[tuple[Job, Step | Ended]]:
-        while (job := jobs.take(wait=True)) is not None:
-            assert isinstance(job, TextJob)
-            try:
-                for step in self._extended(job):
-                    yield job, step
-            except HoshikageError as error:
-                yield job, Ended(error)
-            else:
-                yield job, Ended()
+        return one_by_one(jobs, self._extended)
 
     def _extended(self, job: TextJob) -> Iterator[Step]:
         began, threads = time.perf_counter(), job.settings.model.threads

@@ -13,7 +13,7 @@ from ..decoding.profile import PROFILES, Profile
 from ..decoding.proposal import ProposalRule
 from ..decoding.step import Step
 from ..decoding.together import all_at_once, together
-from ..errors import HoshikageError, UsageError
+from ..errors import UsageError
 from ..llama.block_attention import attention_of
 from ..llama.block_context import BlockContext
 from ..llama.model import Model
@@ -28,7 +28,7 @@ from .diffusion import (
     proposer_of,
     suppressed_by,
 )
-from .engine import Jobs
+from .engine import Jobs, one_by_one
 from .job import Complete, Ended, Job, Tokens
 
 
@@ -67,15 +67,7 @@ class BlockEngine:
         )
 
     def steps(self, jobs: Jobs, at_once: int = 1) -> Iterator[tuple[Job, Step | Ended]]:
-        while (job := jobs.take(wait=True)) is not None:
-            assert isinstance(job, BlockJob)
-            try:
-                for step in self._written(job):
-                    yield job, step
-            except HoshikageError as error:
-                yield job, Ended(error)
-            else:
-                yield job, Ended()
+        return one_by_one(jobs, self._written)
 
     def _written(self, job: BlockJob) -> Iterator[Step]:
         began, profile = time.perf_counter(), job.profile

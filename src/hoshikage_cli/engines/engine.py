@@ -8,10 +8,11 @@ decoding has one, in a file of its own; `ENGINES` (in `engines.table`) says whic
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..decoding.step import Step
+from ..errors import HoshikageError
 from ..llama.model import Model
 from ..settings.declared import Settings
 from .job import Complete, Ended, Job, Tokens
@@ -59,3 +60,17 @@ class Engine(Protocol):
         given back when the iterator is exhausted, closed or dropped.
         """
         ...
+
+
+def one_by_one(
+    jobs: Jobs, steps_of: Callable[[Any], Iterator[Step]]
+) -> Iterator[tuple[Job, Step | Ended]]:
+    """`Engine.steps` for an engine that runs one job after the other."""
+    while (job := jobs.take(wait=True)) is not None:
+        try:
+            for step in steps_of(job):
+                yield job, step
+        except HoshikageError as error:
+            yield job, Ended(error)
+        else:
+            yield job, Ended()
