@@ -6,7 +6,6 @@ loop asks for rows of the block under way and says where that block begins and e
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -23,6 +22,7 @@ from .proposal import ProposalRule, Proposer, edited_logits, propose
 from .schedule import Block, even_quota, even_share, one_quota
 from .selection import Algorithm, algorithm_of, in_place
 from .step import Commit, Step
+from .turns import InTurns
 from .view import Floats, Indices, View
 
 Rows = NDArray[np.float32]
@@ -115,9 +115,8 @@ class Turn:
     """Whether it writes the block's first token, by the row of the text before."""
 
 
-class Blocks:
-    """One run, without its forward passes: as `diffusion.Diffusion`, `begin` once, then `ask` what
-    it needs next and `answer` with the rows, in turn, until it is `over`.
+class Blocks(InTurns[Turn]):
+    """One run, without its forward passes.
 
     It unmasks every masked position of `tokens` (L,), wherever it stands; answers count from
     `prompt_length`. The block under way is always that of the first mask: blocks before it are
@@ -148,18 +147,13 @@ class Blocks:
         self.canvas = Canvas(np.concatenate([tokens, room]), prompt_length, denoiser.mask_token)
         memory = self.chooser.rule.memory if self.chooser.rule else 0
         self.movement = Movement(memory, len(self.canvas)) if memory else None
-        self.sequence = 0
         self._in_part = plan.block_cache and denoiser.has_cache and self.profile.sub_block > 0
         self._total = self._most()
-        self._ended = False
-        self._began: float | None = None
-        self._cost: tuple[int, int] | None = None  # of what `ask` asked for, until `answer`
         self._index = 0
         self._read = 0  # so much of the text was read when it was finished
         self._seen: int | None = None  # where the block begins that a pass has seen whole
         self._moving = False  # whether the last step changed anything
-        self._turns = self._all_turns()
-        self._turn = next(self._turns, None)
+        super().__init__(self._all_turns())
 
     @property
     def sequences_needed(self) -> int:
@@ -184,20 +178,10 @@ class Blocks:
             return True
         return self.plan.early_stop and self.canvas.answered(self.end_tokens, settled)
 
-    def begin(self, sequence: int) -> None:
-        """Take a sequence of the denoiser; the clock starts."""
-        self.sequence = sequence
-        self._began = time.perf_counter()
-
-    def end(self) -> None:
-        """Make no more steps: the answer needs none."""
-        self._ended = True
-
     def ask(self) -> list[Query]:
         """The query of the next step: rows that predict the positions in question."""
-        if self._turn is None or self._began is None or self._cost is not None:
-            raise RuntimeError("a run is asked after it began, before its end, and once a step")
-        turn, area = self._turn, self._turn.area
+        turn = self._due()
+        area = turn.area
         window = self._window(turn)
         self._cost = self._cost_of(turn, area.end - area.start if window is None else len(window))
         self._read = area.start
@@ -206,9 +190,7 @@ class Blocks:
 
     def answer(self, rows: list[Rows]) -> Step:
         """Make the step that was asked about, with the rows of its query."""
-        if self._turn is None or self._cost is None:
-            raise RuntimeError("a run is answered after it has asked")
-        turn, cost = self._turn, self._cost
+        turn, cost = self._asked()
         view = self._view(turn, rows[0])
         chosen = np.concatenate([self._unmasked(view), self._edited(view)])
         commits = view.commits(chosen)
@@ -216,8 +198,8 @@ class Blocks:
         self._moving = len(chosen) > 0
         if not self._moving and self.profile.reads_alike:
             self._read = turn.area.end  # as it stands, which is how it stays
-        self._cost, self._index = None, self._index + 1
-        self._turn = next(self._turns, None)
+        self._index += 1
+        self._take_next()
         return self._step(turn, commits, *cost)
 
     # --------------------------------------------------------------------- what comes next
@@ -357,5 +339,5 @@ class Blocks:
             block=(turn.scope.start, min(turn.scope.end, self.length)),
             positions_decoded=positions,
             nfe=nfe,
-            elapsed=time.perf_counter() - (self._began or 0.0),
+            elapsed=self._elapsed,
         )

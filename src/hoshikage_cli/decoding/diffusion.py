@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -21,6 +20,7 @@ from .schedule import Block, Schedule, blocks, one_a_step, schedule_of
 from .selection import Algorithm, algorithm_of
 from .step import Commit, Step
 from .telling import candidates, kept, with_logprobs
+from .turns import Cost, InTurns
 from .view import Decision, Flags, Floats, Indices, View
 
 Rows = NDArray[np.float32]
@@ -97,13 +97,8 @@ class Turn:
     """What it may commit; at least one."""
 
 
-class Diffusion:
-    """One run, without its forward passes: `begin` once, then `ask` what it needs next and `answer`
-    with the rows, in turn, until it is `over`.
-
-    What a step may commit follows from the canvas, so that the next turn must not be taken before
-    the last commit: `answer` alone takes it, and `ask` raises RuntimeError when it is not yet due.
-    """
+class Diffusion(InTurns[Turn]):
+    """One run, without its forward passes."""
 
     def __init__(
         self,
@@ -134,13 +129,8 @@ class Diffusion:
         self.cache = Cache(plan.cache if denoiser.has_cache else CachePlan(), len(self.canvas))
         memory = self.rule.memory if self.rule else 0
         self.movement = Movement(memory, len(self.canvas)) if memory else None
-        self.sequence = 0
-        self._ended = False
-        self._began: float | None = None
-        self._evaluated: int | None = None  # by the pass that `ask` asked for, until `answer`
         self._moving = False  # whether the last step changed anything
-        self._turns = self._all_turns()
-        self._turn = next(self._turns, None)
+        super().__init__(self._all_turns())
 
     @property
     def sequences_needed(self) -> int:
@@ -155,24 +145,15 @@ class Diffusion:
         settled = self._turn.block.start if self.plan.decide else len(self.canvas)
         return self.plan.early_stop and self.canvas.answered(self.end_tokens, settled)
 
-    def begin(self, sequence: int) -> None:
-        """Take a sequence of the denoiser, and the next one if two are needed; the clock starts."""
-        self.sequence = sequence
-        self._began = time.perf_counter()
-
-    def end(self) -> None:
-        """Make no more steps: the answer needs none."""
-        self._ended = True
-
     def ask(self) -> list[Query]:
         """The queries of the next step: rows that predict the positions in question, and their
         twins under guidance."""
-        if self._turn is None or self._began is None or self._evaluated is not None:
-            raise RuntimeError("a run is asked after it began, before its end, and once a step")
-        turn, canvas, block = self._turn, self.canvas, self._turn.block
+        turn, canvas = self._due(), self.canvas
+        block = turn.block
         wanted = turn.positions if self.plan.decide else canvas.masked(block.start, block.end)
         window = self.cache.window(block, wanted)
-        self._evaluated = len(canvas) if window is None else len(window)
+        evaluated = len(canvas) if window is None else len(window)
+        self._cost = self.sequences_needed * evaluated, self.sequences_needed
         twin = unconditional_canvas(canvas.tokens, canvas.given, canvas.mask_token)
         canvases = (canvas.tokens, twin)[: self.sequences_needed]
         places = enumerate(canvases, start=self.sequence)
@@ -180,9 +161,7 @@ class Diffusion:
 
     def answer(self, rows: list[Rows]) -> Step:
         """Make the step that was asked about, with one array of rows a query."""
-        if self._turn is None or self._evaluated is None:
-            raise RuntimeError("a run is answered after it has asked")
-        turn, evaluated = self._turn, self._evaluated
+        turn, cost = self._asked()
         view = self._view(turn, rows)
         decide = self.plan.decide
         decision = _decided(turn, view, decide(view)) if decide else self.chooser.choose(view)
@@ -192,9 +171,9 @@ class Diffusion:
         self.canvas.remask(remasked)
         changed = np.concatenate([committed, remasked])
         self.cache.committed(changed)
-        self._evaluated, self._moving = None, len(changed) > 0
-        self._turn = next(self._turns, None)
-        step = self._step(turn, commits, remasked, evaluated)
+        self._moving = len(changed) > 0
+        self._take_next()
+        step = self._step(turn, commits, remasked, cost)
         return self._telling(step, view, decision.commit)
 
     # ----------------------------------------------------------------------- one step
@@ -254,10 +233,8 @@ class Diffusion:
         edited = (edited_logits(z, u, self.plan.rule)[0] for z, u in map(_with_twin, single))
         return self.movement.note(positions, edited)
 
-    def _step(
-        self, turn: Turn, commits: tuple[Commit, ...], remasked: Indices, evaluated: int
-    ) -> Step:
-        block = turn.block
+    def _step(self, turn: Turn, commits: tuple[Commit, ...], remasked: Indices, cost: Cost) -> Step:
+        block, (positions_decoded, nfe) = turn.block, cost
         return Step(
             index=turn.index,
             total=sum(block.steps for block in self.blocks),
@@ -265,9 +242,9 @@ class Diffusion:
             canvas=self.canvas.snapshot(),
             masked=len(self.canvas.masked()),
             block=(block.start, block.end) if self.schedule.in_blocks else None,
-            positions_decoded=self.sequences_needed * evaluated,
-            nfe=self.sequences_needed,
-            elapsed=time.perf_counter() - (self._began or 0.0),
+            positions_decoded=positions_decoded,
+            nfe=nfe,
+            elapsed=self._elapsed,
             remasked=tuple(remasked.tolist()),
         )
 
