@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 LOWER_SHARE = 0.18
-NOISE_SHARE = 0.12
+NOISE_SHARE = 0.25
+STRANGE_SHARE = 0.25  # of the noisy wordings; in these nothing but the operands is known
 
 
 class Side(Enum):
@@ -255,8 +256,9 @@ SORTING = Wordings(
         ("numbers to be ordered: {x}", "{x} -> sorted", "ascending: {x}", "{np}", "{x}, ranked"),
     ),
     forms=Parts(
-        ("{x}", "{x}", "{x}", "{x}", "{commas}", "{tight}", "[{commas}]", "{last}", '"{x}"'),
-        ("{x}", "{x}", "{slashes}", "({commas})", "{semicolons}"),
+        ("{x}", "{x}", "{x}", "{x}", "{commas}", "{tight}", "[{commas}]", "{last}", '"{x}"')
+        + ("{slashes}",),
+        ("{x}", "{x}", "({commas})", "{semicolons}", "{dashes}"),
     ),
     classic=(
         "Sort {x}.",
@@ -304,8 +306,9 @@ REVERSAL = Wordings(
         ("letters to be mirrored: {x}", "{x} -> backwards", "the other way round: {x}", "{np}"),
     ),
     forms=Parts(
-        ("{x}", "{x}", "{x}", "{x}", "{x}", "{commas}", "{dashes}", '"{x}"', "{x}"),
-        ("{x}", "{x}", "{x}", "'{x}'", "({x})", "{semicolons}"),
+        ("{x}", "{x}", "{x}", "{x}", "{x}", "{commas}", "{dashes}", '"{x}"', "{x}")
+        + ("{semicolons}",),
+        ("{x}", "{x}", "{x}", "'{x}'", "({x})", "{slashes}"),
     ),
     classic=(
         "Reverse {x}.",
@@ -464,18 +467,23 @@ def salad(rng: random.Random, words: list[str]) -> str:
     return " ".join(rng.choice(SALAD_MARKS).format(w) for w in cased)
 
 
+def with_noise(rng: random.Random, word: str, replace: bool) -> str:
+    """`word` behind a strange one, mistyped or (if `replace`) exchanged for a strange one."""
+    kind = rng.randrange(3 if replace else 2)
+    return (f"{strange_word(rng)} {word}", typo(rng, word), strange_word(rng))[kind]
+
+
 def noisy(rng: random.Random, template: str, replace: bool) -> str:
-    """`template` with a word put in, mistyped or (if `replace`) exchanged for a strange one."""
+    """`template` with one to three of its words noisy or (if `replace`) all of them strange."""
     pieces = slots_of(template)
     words = [i for i, piece in enumerate(pieces) if piece[0].isalpha()]
     if not words:
         return f"{strange_word(rng)} {template}"
-    at, kind = rng.choice(words), rng.randrange(3 if replace else 2)
-    pieces[at] = (
-        f"{strange_word(rng)} {pieces[at]}",
-        typo(rng, pieces[at]),
-        strange_word(rng),
-    )[kind]
+    if replace and rng.random() < STRANGE_SHARE:
+        pieces = [strange_word(rng) if i in words else piece for i, piece in enumerate(pieces)]
+        return "".join(pieces)
+    for at in rng.sample(words, min(len(words), rng.choice((1, 1, 2, 3)))):
+        pieces[at] = with_noise(rng, pieces[at], replace)
     return "".join(pieces)
 
 
