@@ -3,19 +3,27 @@
 Diffusion examples come in three kinds: an answer to be denoised behind its prompt (most), the same
 with the whole prompt masked (what classifier-free guidance asks of the model), and a plain text
 masked anywhere (infilling). Answers are filled up with end tokens to a canvas of random length.
+
+Examples in blocks (BD3LM's training) are fed twice side by side: a clean copy, of which each block
+sees itself and those before it, and a noisy copy of the answer's blocks, of which each sees itself
+and the clean ones before it. So every block of an answer is asked in one pass.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 from tokenizers import Tokenizer
 
 from . import corpus, phrasings, vocabulary
+from .copies import Copies
 
 CANVAS = 48
+BLOCK_LENGTHS = (4, 8)  # each sequence has one of them, so that one model serves with either
+TALK_SHARE = 0.12  # of the examples in blocks; these follow another question and its answer
 SYSTEM_SHARE = 0.05
 SALAD_SHARE = 0.08  # of the plain texts; so that the words of held-out wordings are met somewhere
 TAIL_WEIGHT = 0.15
@@ -49,16 +57,21 @@ class Sequence:
     tokens: list[int]
     wanted: list[int]
     weights: list[float]
+    copies: Copies | None = None
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Sequences padded to one length: int64 and float32 arrays [count, length]; visible is bool."""
+    """Sequences padded to one length: int64 and float32 arrays [count, length]; `visible` is bool,
+    and has for sequences in two copies a row for each position."""
 
     tokens: np.ndarray
     wanted: np.ndarray
     weights: np.ndarray
     visible: np.ndarray
+    count: int
+    """Tokens without padding."""
+    positions: np.ndarray | None = None
 
 
 class Encoder:
@@ -171,16 +184,65 @@ def next_token(encoder: Encoder, rng: random.Random, mixture: Mixture) -> Sequen
     return Sequence(text[:-1], text[1:], asked)
 
 
+def earlier_turn(encoder: Encoder, rng: random.Random, mixture: Mixture) -> list[int]:
+    """A question and its answer, as a chat template writes them before the next question."""
+    while True:
+        example = corpus.training_example(rng, mixture.weights)
+        if example.chat:
+            return encoder.prompt(example, rng) + encoder(example.answer) + [encoder.end]
+
+
+def in_blocks(encoder: Encoder, rng: random.Random, mixture: Mixture) -> Sequence:
+    """One training sequence of the model that writes in blocks: a uniform number of each block's
+    tokens is masked, and the last block is filled up with end tokens."""
+    example, length = corpus.training_example(rng, mixture.weights), rng.choice(BLOCK_LENGTHS)
+    before = example.chat and rng.random() < TALK_SHARE
+    prompt = earlier_turn(encoder, rng, mixture) if before else []
+    prompt = prompt + encoder.prompt(example, rng)
+    text = prompt + encoder(example.answer) + [encoder.end]
+    text += [encoder.end] * (-len(text) % length)
+    start = len(prompt) // length * length
+    noisy, weights = list(text[start:]), [0.0] * (len(text) - start)
+    for begin in range(start, len(text), length):
+        places = range(max(begin, len(prompt)), begin + length)
+        masked = mask_some(rng, len(places))
+        for at, hidden in zip(places, masked, strict=True):
+            if hidden:
+                noisy[at - start], weights[at - start] = encoder.mask, sum(masked) ** -0.5
+    positions = [*range(len(text)), *range(start, len(text))]
+    return Sequence(
+        text + noisy,
+        text + text[start:],
+        [0.0] * len(text) + weights,
+        Copies(positions, length, len(text)),
+    )
+
+
+MAKERS: dict[str, Callable[[Encoder, random.Random, Mixture], Sequence]] = {
+    "diffusion": denoising,
+    "autoregressive": next_token,
+    "block": in_blocks,
+}
+"""What makes the sequences of each kind of model."""
+
+
 def pad(group: list[Sequence], filler: int) -> Batch:
     """Sequences of similar length as arrays."""
-    shape = (len(group), max(len(s.tokens) for s in group))
+    count, longest = len(group), max(len(s.tokens) for s in group)
+    shape, copies = (count, longest), group[0].copies is not None
     tokens, wanted = np.full(shape, filler, np.int64), np.full(shape, filler, np.int64)
-    weights, visible = np.zeros(shape, np.float32), np.zeros(shape, bool)
+    weights = np.zeros(shape, np.float32)
+    visible = np.zeros((count, longest, longest) if copies else shape, bool)
+    positions = np.zeros(shape, np.int64) if copies else None
     for i, s in enumerate(group):
         n = len(s.tokens)
-        tokens[i, :n], wanted[i, :n] = s.tokens, s.wanted
-        weights[i, :n], visible[i, :n] = s.weights, True
-    return Batch(tokens, wanted, weights, visible)
+        tokens[i, :n], wanted[i, :n], weights[i, :n] = s.tokens, s.wanted, s.weights
+        if s.copies:
+            visible[i, :n, :n], positions[i, :n] = s.copies.visible(), s.copies.positions
+            visible[i, n:, 0] = True  # padding has to see something
+        else:
+            visible[i, :n] = True
+    return Batch(tokens, wanted, weights, visible, sum(len(s.tokens) for s in group), positions)
 
 
 def step_batches(
@@ -188,11 +250,11 @@ def step_batches(
     rng: random.Random,
     count: int,
     parts: int,
-    causal: bool,
+    kind: str,
     mixture: Mixture = DEFAULT_MIXTURE,
 ) -> list[Batch]:
     """The `count` sequences of one optimiser step, sorted by length, in `parts` of equal tokens."""
-    make = next_token if causal else denoising
+    make = MAKERS[kind]
     made = sorted((make(encoder, rng, mixture) for _ in range(count)), key=lambda s: len(s.tokens))
     share = sum(len(s.tokens) for s in made) / parts
     groups, filled = [[]], 0

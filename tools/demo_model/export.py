@@ -10,6 +10,8 @@ import argparse
 import hashlib
 import json
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import gguf
@@ -22,12 +24,57 @@ from . import batches, network, vocabulary
 HERE = Path(__file__).parent
 MODELS = HERE.parent.parent / "src" / "hoshikage_cli" / "models"
 CONTEXT = 512
-ABOUT = {
-    False: (
+BLOCK_LENGTH = 8
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a kind of model is told in its file."""
+
+    architecture: str
+    name: str
+    description: str
+    advise: Callable[[gguf.GGUFWriter], None]
+    """Writes what the program reads as the model's own advice."""
+
+
+def advise_canvas(writer: gguf.GGUFWriter) -> None:
+    """A canvas is read both ways, and each row predicts its own position."""
+    writer.add_causal_attention(False)
+    writer.add_diffusion_shift_logits(False)
+
+
+def advise_greedy(writer: gguf.GGUFWriter) -> None:
+    """The likeliest token."""
+    writer.add_sampling_temp(0.0)
+
+
+def advise_blocks(writer: gguf.GGUFWriter) -> None:
+    """Written in blocks as SDAR is, greedily."""
+    writer.add_string("hoshikage.family", "sdar")
+    writer.add_uint32("diffusion.block_length", BLOCK_LENGTH)
+    advise_greedy(writer)
+
+
+KINDS = {
+    "diffusion": Kind(
+        "llada",
         "Hoshi tiny",
         "A tiny masked-diffusion language model: sums, sorting, sudoku, facts, stories.",
+        advise_canvas,
     ),
-    True: ("Hoshi tiny AR", "The autoregressive twin of Hoshi tiny, trained on the same corpus."),
+    "autoregressive": Kind(
+        "llama",
+        "Hoshi tiny AR",
+        "The autoregressive twin of Hoshi tiny, trained on the same corpus.",
+        advise_greedy,
+    ),
+    "block": Kind(
+        "llama",
+        "Hoshi tiny block",
+        "The twin of Hoshi tiny that writes in blocks, trained on the same corpus.",
+        advise_blocks,
+    ),
 }
 
 
@@ -65,11 +112,10 @@ def gguf_tensors(state: dict[str, torch.Tensor], layers: int) -> dict[str, np.nd
     return {name: tensor.float().contiguous().numpy() for name, tensor in named.items()}
 
 
-def add_sizes(writer: gguf.GGUFWriter, shape: dict, parameters: int) -> None:
+def add_sizes(writer: gguf.GGUFWriter, kind: Kind, shape: dict, parameters: int) -> None:
     """General keys and hyperparameters."""
-    name, description = ABOUT[shape["causal"]]
-    writer.add_name(name)
-    writer.add_description(description)
+    writer.add_name(kind.name)
+    writer.add_description(kind.description)
     writer.add_license("MIT")
     writer.add_size_label(f"{parameters / 1e6:.1f}M")
     writer.add_languages(["en"])
@@ -84,16 +130,6 @@ def add_sizes(writer: gguf.GGUFWriter, shape: dict, parameters: int) -> None:
     writer.add_layer_norm_rms_eps(network.NORM_EPS)
     writer.add_rope_dimension_count(shape["width"] // shape["heads"])
     writer.add_rope_freq_base(network.ROPE_BASE)
-
-
-def add_decoding_advice(writer: gguf.GGUFWriter, causal: bool) -> None:
-    """What the program reads as the model's own advice."""
-    writer.add_uint32("hoshikage.max_tokens", batches.CANVAS)
-    if causal:
-        writer.add_sampling_temp(0.0)
-    else:
-        writer.add_causal_attention(False)
-        writer.add_diffusion_shift_logits(False)
 
 
 def add_vocabulary(writer: gguf.GGUFWriter, tokenizer: Tokenizer) -> None:
@@ -130,11 +166,12 @@ def add_tensors(writer: gguf.GGUFWriter, tensors: dict[str, np.ndarray]) -> None
 
 def write(state: dict, tokenizer: Tokenizer, path: Path) -> None:
     """The GGUF file of a checkpoint."""
-    shape = state["shape"]
+    shape, kind = state["shape"], KINDS[state["kind"]]
     tensors = gguf_tensors(state["averaged"], shape["layers"])
-    writer = gguf.GGUFWriter(path, "llama" if shape["causal"] else "llada")
-    add_sizes(writer, shape, sum(t.size for t in tensors.values()))
-    add_decoding_advice(writer, shape["causal"])
+    writer = gguf.GGUFWriter(path, kind.architecture)
+    add_sizes(writer, kind, shape, sum(t.size for t in tensors.values()))
+    writer.add_uint32("hoshikage.max_tokens", batches.CANVAS)
+    kind.advise(writer)
     add_vocabulary(writer, tokenizer)
     add_tensors(writer, tensors)
     writer.write_header_to_file()

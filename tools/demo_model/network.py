@@ -1,7 +1,8 @@
 """The transformer of both models: llama's block (RMSNorm, rotary attention, SwiGLU), no biases.
 
 With `causal` false it is the masked-diffusion denoiser (arch `llada`), with it true the
-autoregressive model (arch `llama`). Weights keep the layout that GGUF wants.
+autoregressive model (arch `llama`); the model that writes in blocks (arch `llama` too) is told for
+each batch what sees what. Weights keep the layout that GGUF wants.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def rope_table(length: int, head: int) -> tuple[Tensor, Tensor]:
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotates neighbouring pairs (llama.cpp's "normal" rope); x is [batch, length, heads, head]."""
     even, odd = x[..., 0::2], x[..., 1::2]
-    cos, sin = cos[:, None], sin[:, None]
+    cos, sin = cos[..., None, :], sin[..., None, :]
     return torch.stack((even * cos - odd * sin, even * sin + odd * cos), -1).flatten(-2)
 
 
@@ -56,7 +57,8 @@ class Block(nn.Module):
         self.down = nn.Linear(shape.hidden, d, bias=False)
 
     def attend(self, x: Tensor, cos: Tensor, sin: Tensor, visible: Tensor | None) -> Tensor:
-        """Self-attention; `visible` (bool [batch, 1, 1, length], true = visible) hides padding."""
+        """Self-attention; `visible` says what each position sees, bool [batch, 1, length or 1,
+        length]."""
         n, length, d = x.shape
         q, k, v = self.qkv(x).view(n, length, 3, self.heads, d // self.heads).unbind(2)
         q, k = rotate(q, cos, sin).transpose(1, 2), rotate(k, cos, sin).transpose(1, 2)
@@ -100,10 +102,14 @@ class Network(nn.Module):
                 nn.init.zeros_(p)
         self.head.weight.data.mul_(0.5)
 
-    def hidden(self, tokens: Tensor, visible: Tensor | None = None) -> Tensor:
-        """Normed last hidden states, float32[batch, length, width]."""
+    def hidden(
+        self, tokens: Tensor, visible: Tensor | None = None, positions: Tensor | None = None
+    ) -> Tensor:
+        """Normed last hidden states, float32[batch, length, width]; where no `positions` are given
+        (int64 [batch, length]), they are counted."""
         x = self.embed(tokens)
-        cos, sin = self.cos[: tokens.shape[1]], self.sin[: tokens.shape[1]]
+        at = slice(tokens.shape[1]) if positions is None else positions
+        cos, sin = self.cos[at], self.sin[at]
         for block in self.blocks:
             x = block(x, cos, sin, visible)
         return self.norm(x)

@@ -1,4 +1,5 @@
-"""Decoding in torch, only to watch training: confidence order, timestep schedule, temperature 0.
+"""Decoding in torch, only to watch training: confidence order, timestep schedule, temperature 0;
+in blocks one token a step.
 
 What counts are Hoshikage's own figures (`evaluate.py`); this follows the same rules.
 """
@@ -12,6 +13,7 @@ from .network import Network
 from .phrasings import Side
 
 EPS = 1e-3
+BLOCK_LENGTH = 4
 
 
 def stacked(prompts: list[list[int]], room: int, filler: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -44,17 +46,48 @@ def denoise(
 
 
 def commit(
-    network: Network, tokens: torch.Tensor, visible: torch.Tensor, mask: int, take: int
+    network: Network,
+    tokens: torch.Tensor,
+    visible: torch.Tensor,
+    mask: int,
+    take: int,
+    masked: torch.Tensor | None = None,
 ) -> None:
-    """Unmasks, in place, the `take` most confident positions of every row."""
-    masked = tokens == mask
-    logits = network.head(network.hidden(tokens, visible[:, None, None])[masked])
+    """Unmasks, in place, the `take` most confident positions of every row, of those that are
+    `masked` (bool, as `tokens`; all masks where it is not given)."""
+    masked = tokens == mask if masked is None else masked
+    seen = visible[:, None] if visible.ndim == 3 else visible[:, None, None]
+    logits = network.head(network.hidden(tokens, seen)[masked])
     logits[:, mask] = -torch.inf
     top = logits.softmax(-1).max(-1)
     confidence = torch.full(tokens.shape, -1.0).masked_scatter(masked, top.values)
     proposed = tokens.masked_scatter(masked, top.indices)
     chosen = confidence.topk(take, dim=1).indices
-    tokens.scatter_(1, chosen, proposed.gather(1, chosen))
+    none = confidence.gather(1, chosen) < 0  # fewer masks than `take`
+    kept = torch.where(none, tokens.gather(1, chosen), proposed.gather(1, chosen))
+    tokens.scatter_(1, chosen, kept)
+
+
+@torch.no_grad()
+def denoise_blocks(
+    network: Network, prompts: list[list[int]], mask: int, end: int, canvas: int, length: int
+) -> list[list[int]]:
+    """Fills block after block behind each prompt; the tokens before the first end token."""
+    room = canvas + (-canvas % length) + length
+    tokens, visible = stacked(prompts, room, end)
+    block = torch.arange(tokens.shape[1]) // length
+    seen = (block[:, None] >= block) & visible[:, None]
+    first = torch.tensor([len(p) // length for p in prompts])
+    for i, prompt in enumerate(prompts):
+        tokens[i, len(prompt) : len(prompt) + room] = mask
+    for at in range(canvas // length + 1):
+        under_way = block == first[:, None] + at
+        for _ in range(length):
+            masked = under_way & (tokens == mask)
+            if masked.any():
+                commit(network, tokens, seen, mask, 1, masked)
+    answers = [tokens[i, len(p) : len(p) + canvas].tolist() for i, p in enumerate(prompts)]
+    return [a[: a.index(end)] if end in a else a for a in answers]
 
 
 @torch.no_grad()
@@ -78,6 +111,7 @@ def continue_greedily(
 
 def answers(
     network: Network,
+    kind: str,
     encoder: batches.Encoder,
     examples: list[corpus.Example],
     steps: int = 50,
@@ -85,21 +119,28 @@ def answers(
 ) -> list[str]:
     """The model's answers to chat examples."""
     prompts = [encoder(vocabulary.chat_prompt(e.prompt)) for e in examples]
-    if network.shape.causal:
+    if kind == "autoregressive":
         found = continue_greedily(network, prompts, encoder.end, canvas)
+    elif kind == "block":
+        found = denoise_blocks(network, prompts, encoder.mask, encoder.end, canvas, BLOCK_LENGTH)
     else:
         found = denoise(network, prompts, encoder.mask, encoder.end, canvas, steps)
     return [encoder.tokenizer.decode(ids, skip_special_tokens=True) for ids in found]
 
 
 def scores(
-    network: Network, encoder: batches.Encoder, items: int, steps: int = 50, side: Side = Side.PLAIN
+    network: Network,
+    kind: str,
+    encoder: batches.Encoder,
+    items: int,
+    steps: int = 50,
+    side: Side = Side.PLAIN,
 ) -> tuple[dict[str, float], dict[str, list[tuple[str, str]]]]:
     """The share of right answers per task on held-out items, and (prompt, answer) samples."""
     table, samples = {}, {}
     for name in corpus.GENERATORS:
         examples = corpus.held_out_examples(name, items, side=side)
-        texts = answers(network, encoder, examples, steps)
+        texts = answers(network, kind, encoder, examples, steps)
         right = [corpus.is_right(e, t) for e, t in zip(examples, texts, strict=True)]
         table[name] = sum(right) / len(right)
         shown = sorted(zip(right, examples, texts, strict=True), key=lambda row: row[0])[:2]

@@ -34,6 +34,7 @@ class Run:
     """All that a checkpoint holds, and where it goes."""
 
     folder: Path
+    kind: str
     shape: Shape
     network: Network
     muon: optimiser.Muon
@@ -48,6 +49,7 @@ class Run:
     def save(self, name: str) -> None:
         """Writes the whole state, so that a killed run loses little."""
         state = {
+            "kind": self.kind,
             "shape": asdict(self.shape),
             "network": self.network.state_dict(),
             "muon": self.muon.state(),
@@ -72,13 +74,14 @@ class Run:
         self.step, self.seconds, self.tokens = state["step"], state["seconds"], state["tokens"]
 
 
-def new_run(folder: Path, shape: Shape, seed: int) -> Run:
+def new_run(folder: Path, kind: str, shape: Shape, seed: int) -> Run:
     """A run from initial weights."""
     torch.manual_seed(seed)
     folder.mkdir(parents=True, exist_ok=True)
     network = Network(shape)
     return Run(
         folder,
+        kind,
         shape,
         network,
         optimiser.Muon(network),
@@ -94,12 +97,21 @@ def rate_factor(run: Run, minutes: float, decay_share: float) -> float:
     return max(0.0, min(1.0, (run.step + 1) / WARM_UP_STEPS, left / decay_share))
 
 
+def seen(batch: batches.Batch) -> torch.Tensor:
+    """What each position sees, for every head."""
+    visible = torch.from_numpy(batch.visible)
+    return visible[:, None] if visible.ndim == 3 else visible[:, None, None]
+
+
 def batch_loss(run: Run, batch: batches.Batch) -> torch.Tensor:
     """The weighted sum of the cross-entropies at the positions that are asked."""
-    visible = None if run.shape.causal else torch.from_numpy(batch.visible)[:, None, None]
+    visible = None if run.shape.causal else seen(batch)
+    positions = None if batch.positions is None else torch.from_numpy(batch.positions)
     asked, weights = torch.from_numpy(batch.weights > 0), torch.from_numpy(batch.weights)
     with torch.autocast("cpu", torch.bfloat16):
-        hidden = (run.fast_hidden or run.network.hidden)(torch.from_numpy(batch.tokens), visible)
+        hidden = (run.fast_hidden or run.network.hidden)(
+            torch.from_numpy(batch.tokens), visible, positions
+        )
         logits, weights = run.network.head(hidden[asked]).float(), weights[asked]
     losses = F.cross_entropy(logits, torch.from_numpy(batch.wanted)[asked], reduction="none")
     return (losses * weights).sum()
@@ -119,7 +131,7 @@ def optimise(run: Run, made: list[batches.Batch], factor: float) -> float:
     run.muon.step(MUON_RATE * factor)
     run.adam.step()
     run.network.zero_grad()
-    run.tokens += sum(int(batch.visible.sum()) for batch in made)
+    run.tokens += sum(batch.count for batch in made)
     return loss
 
 
@@ -142,7 +154,7 @@ def log(run: Run, **values) -> None:
 def evaluate(run: Run, encoder: batches.Encoder, items: int, steps: int) -> None:
     """Logs the scores in trained and held-out wordings, with two answers a task (wrong first)."""
     for side in (Side.TRAINED, Side.HELD_OUT):
-        table, samples = sampler.scores(run.averaged, encoder, items, steps, side)
+        table, samples = sampler.scores(run.averaged, run.kind, encoder, items, steps, side)
         log(run, wordings=side.value, scores=table, decoding_steps=steps)
         for name, rows in samples.items():
             for prompt, text in rows:
@@ -174,7 +186,7 @@ def train(run: Run, encoder: batches.Encoder, options: argparse.Namespace) -> No
         started = time.monotonic()
         mixture = mixture_now(changes)
         made = batches.step_batches(
-            encoder, run.rng, options.batch, options.parts, run.shape.causal, mixture
+            encoder, run.rng, options.batch, options.parts, run.kind, mixture
         )
         loss = optimise(run, made, factor * options.rate)
         average(run)
@@ -205,7 +217,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--decay-share", type=float, default=0.4)
     parser.add_argument("--rate", type=float, default=1.0, help="share of the full learning rate")
-    parser.add_argument("--causal", action="store_true", help="the autoregressive model")
+    parser.add_argument("--kind", choices=batches.MAKERS, default="diffusion")
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--hidden", type=int, default=512)
@@ -241,9 +253,9 @@ def main() -> None:
         options.layers,
         options.width // 32,
         options.hidden,
-        options.causal,
+        options.kind == "autoregressive",
     )
-    run = new_run(options.folder, shape, options.seed)
+    run = new_run(options.folder, options.kind, shape, options.seed)
     origin = options.folder / "last.pt" if options.resume else options.origin
     if origin:
         run.restore(origin)
