@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 from types import SimpleNamespace
 
@@ -11,13 +12,14 @@ import pyte
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
+from rich.text import Text
 
 from hoshikage_cli.decoding.step import Commit, Step
 from hoshikage_cli.display.figures import duration, progress_facts, seconds_left, speed, summary
 from hoshikage_cli.display.frame import canvas_lines, frame
 from hoshikage_cli.display.layout import Line, Window
 from hoshikage_cli.display.likelihood import show_coloured
-from hoshikage_cli.display.palette import INKS, VIRIDIS, palette
+from hoshikage_cli.display.palette import DOUBT, GROUNDS, RAMP, SCALES, palette
 from hoshikage_cli.display.plain import PlainLines
 from hoshikage_cli.display.region import Region
 from hoshikage_cli.display.shades import confidence_level, order_level, shade, view_of
@@ -122,8 +124,22 @@ def test_text_of_the_model_is_neither_markup_nor_control():
 
 
 def test_new_tokens_stand_out_even_without_colour():
-    assert "\x1b[1;32m capital" in drawn(event())
-    assert "\x1b[1m capital" in drawn(event(), no_color=True)
+    assert "\x1b[1;32mcapital" in drawn(event())
+    assert "\x1b[1mcapital" in drawn(event(), no_color=True)
+
+
+def test_the_blank_in_front_of_a_doubted_word_is_not_marked():
+    shown = event()
+    shown.cells = cells(*[("x", "prompt", None, None)] * 12, (" blue", "settled", 0.1, 3))
+    assert f" \x1b[{style_code(DOUBT[0])}mblue" in drawn(shown, view="confidence")
+    shown.cells = cells(*[("x", "prompt", None, None)] * 12, ("   ", "settled", 0.1, 3))
+    assert f"\x1b[{style_code(DOUBT[0])}m   " in drawn(shown, view="confidence")
+
+
+def style_code(tone):
+    screen = console()
+    screen.print(Text("x", tone.words), end="")
+    return re.match(r"\x1b\[([0-9;]+)m", screen.file.getvalue())[1]
 
 
 def cells(*facts):
@@ -143,11 +159,15 @@ def looks(view, index=9, total=10):
     return [shade(cell, view, index, total) for cell in shown]
 
 
+def levels(view, *names):
+    return [f"{view} {name}" for name in names]
+
+
 def test_the_looks_of_each_view():
     others = ["masked", "prompt", "end"]
     assert looks("tokens") == ["settled", "recent", "fresh", "settled", *others]
-    assert looks("confidence") == ["level 4", "level 0", "level 2 new", "settled", *others]
-    assert looks("order") == ["level 0", "level 4", "level 4 new", "level 1", *others]
+    assert looks("confidence") == [*levels("confidence", "4", "0", "2 new"), "settled", *others]
+    assert looks("order") == [*levels("order", "0", "4", "4 new", "1"), *others]
 
 
 def test_an_autoregressive_run_is_coloured_by_probability():
@@ -169,25 +189,54 @@ def luminance(colour):
     return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
-def test_the_scale_reads_on_any_background_and_in_grey():
-    papers = [luminance(colour) for colour in VIRIDIS]
+def contrast(one, other):
+    darker, lighter = sorted(map(luminance, (one, other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("tone", [tone for tones in SCALES.values() for tone in tones])
+def test_every_level_reads_on_any_ground(tone):
+    """A terminal does not say whether it is dark or light."""
+    grounds = [tone.paper] if tone.paper else ["#000000", "#ffffff"]
+    assert tone.ink is None or min(contrast(tone.ink, ground) for ground in grounds) >= 4.5
+
+
+@pytest.mark.parametrize("ground", GROUNDS.values())
+def test_words_read_on_the_grounds_of_pictures(ground):
+    for name in ("ink", "dim", "new", "edit"):
+        assert contrast(ground[name], ground["paper"]) >= 4.5
+
+
+def test_doubt_is_strong_and_what_is_sure_is_plain():
+    strength = [(tone.paper is not None, tone.bold or tone.underline) for tone in DOUBT]
+    assert strength == [(True, True), (True, False), (False, True), (False, False), (False, False)]
+    assert (DOUBT[-1].ink, DOUBT[-1].words.strip()) == (None, "")
+    # A block is seen on both grounds.
+    assert all(contrast(t.paper, g) >= 2.5 for t in DOUBT[:2] for g in ("#000000", "#ffffff"))
+
+
+def test_no_two_levels_of_doubt_differ_in_colour_alone():
+    forms = {(bool(tone.ink), bool(tone.paper), tone.underline, tone.bold) for tone in DOUBT}
+    assert len(forms) == len(DOUBT)
+
+
+def test_the_order_reads_in_grey():
+    papers = [luminance(tone.paper) for tone in RAMP]
     assert papers == sorted(papers)
-    for ink, paper in zip(map(luminance, INKS), papers, strict=True):
-        assert (max(ink, paper) + 0.05) / (min(ink, paper) + 0.05) >= 4.5
 
 
 @pytest.mark.parametrize(
     ("options", "code"),
     [
-        ({"color_system": "truecolor"}, "\x1b[1;38;2;0;0;0;48;2;33;145;140m"),
-        ({"color_system": "256"}, "\x1b[1;38;5;16;48;5;30m"),
-        ({"color_system": "standard"}, "\x1b[1;30;46m"),
-        ({"no_color": True}, "\x1b[1;4m"),
+        ({"color_system": "truecolor"}, "\x1b[1;38;2;0;0;0;48;2;224;138;30m"),
+        ({"color_system": "256"}, "\x1b[1;38;5;16;48;5;172m"),
+        ({"color_system": "standard"}, "\x1b[1;30;43m"),
+        ({"no_color": True}, "\x1b[1;3;4m"),
     ],
 )
 def test_the_scale_in_many_colours_in_eight_and_in_none(options, code):
     shown = event()
-    shown.cells = cells(*[("x", "prompt", None, None)] * 12, ("HERE", "fresh", 0.6, 3))
+    shown.cells = cells(*[("x", "prompt", None, None)] * 12, ("HERE", "fresh", 0.4, 3))
     assert f"{code}" in drawn(shown, view="confidence", **options)
 
 
@@ -329,7 +378,7 @@ def revised(view, **facts):
 def test_what_is_replaced_or_taken_back_has_a_look_and_a_legend_of_its_own(view):
     runs = [run for line in revised(view, revises=True) for run in line.runs]
     assert runs.count((MASK_CELL, "remasked")) == 2
-    assert (" city", "replaced") in runs
+    assert ("city", "replaced") in runs
     assert ("replaced", "replaced") in runs
     looks = palette(Console(no_color=True))
     assert len({str(looks[name]) for name in ("masked", "remasked", "replaced", "fresh")}) == 4
@@ -361,12 +410,10 @@ def coloured(**options):
 
 def test_a_text_by_likelihood_has_a_colour_a_level():
     shown = coloured(force_terminal=True, color_system="truecolor")
-    lowest, highest = (
-        Console(color_system="truecolor").get_style(f"on {VIRIDIS[i]}") for i in (0, 4)
-    )
-    codes = [";".join(map(str, style.bgcolor.triplet)) for style in (lowest, highest)]
-    assert codes[0] in shown.split("Mia")[0]
-    assert codes[1] in shown.split(" saw")[0].split("Mia")[1]
+    paper = Console(color_system="truecolor").get_style(f"on {DOUBT[0].paper}").bgcolor.triplet
+    assert ";".join(map(str, paper)) in shown.split("Mia")[0]
+    # What is likely is plain.
+    assert shown.split("Mia")[1].startswith("\x1b[0m saw")
     assert "\x1b[31m" not in shown
     assert "≥0.5" in shown
 

@@ -140,9 +140,9 @@ def test_a_token_tells_its_step_and_its_rival(shown):
 def test_the_colours(shown, kind):
     look = "document.querySelector('[data-position=\"1\"]').className"
     shown.ask("hoshikage.go(5); hoshikage.show('confidence')")
-    assert shown.ask(look) == ("l0" if kind == "autoregressive" else "l4")
+    assert shown.ask(look) == f"confidence-{0 if kind == 'autoregressive' else 4}"
     shown.ask("hoshikage.show('order')")
-    assert shown.ask(look) == "l0"
+    assert shown.ask(look) == "order-0"
     shown.ask("hoshikage.go(1); hoshikage.show('tokens')")
     assert shown.ask(look) == "fresh"
 

@@ -88,7 +88,7 @@ def answer_lines(event: TextEvent, view: str, width: int, length: int) -> list[L
         if cell.state not in NO_TEXT and length > 0:
             settled = replace(cell, state="settled")
             look = shade(settled, view, event.step.index, event.step.total)
-            pieces.append((cell.text[:length], look, False))
+            pieces += _in_look(cell.text[:length], look, False)
             length -= len(cell.text)
     return wrap(pieces, max(width - 1, 2))
 
@@ -97,4 +97,14 @@ def _pieces(event: TextEvent, view: str) -> Iterator[tuple[str, str, bool]]:
     step = event.step
     for cell in event.cells:
         text = (cell.text.strip() or END_CELL) if cell.state == "end" else cell.text
-        yield text, shade(cell, view, step.index, step.total), cell.state in CHANGED
+        look = shade(cell, view, step.index, step.total)
+        yield from _in_look(text, look, cell.state in CHANGED)
+
+
+def _in_look(text: str, look: str, active: bool) -> Iterator[tuple[str, str, bool]]:
+    """A token's text as pieces: the blanks in front of a word are neither underlined nor on the
+    paper of its level."""
+    word = text.lstrip(" ")
+    if word and word != text:
+        yield text[: -len(word)], "", active
+    yield word or text, look, active

@@ -15,6 +15,7 @@ from ..generation.scoring import Score, ScoredToken
 from .layout import printable
 from .palette import palette
 from .plain import one_line
+from .shades import CONFIDENCE
 
 EDGES = (0.001, 0.01, 0.1, 0.5)
 """Probabilities at which the levels begin, but for the lowest."""
@@ -30,7 +31,7 @@ def show_coloured(scores: Sequence[Score], console: Console | None = None) -> No
         console.print(text, soft_wrap=True)
     legend = Text("probability", looks["dim"])
     for level, word in enumerate([f"<{EDGES[0]:g}", *(f"≥{edge:g}" for edge in EDGES)]):
-        legend.append(" ").append(f" {word} ", looks[f"level {level}"])
+        legend.append(" ").append(f" {word} ", looks[f"{CONFIDENCE} {level}"])
     console.print(legend)
 
 
@@ -51,7 +52,7 @@ def _nats(token: ScoredToken) -> str:
 def _look(token: ScoredToken) -> str:
     if token.log_probability is None:
         return "dim"
-    return f"level {bisect.bisect_right(EDGES, math.exp(token.log_probability))}"
+    return f"{CONFIDENCE} {bisect.bisect_right(EDGES, math.exp(token.log_probability))}"
 
 
 def _shown(text: str) -> str:

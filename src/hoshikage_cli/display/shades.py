@@ -25,15 +25,15 @@ def view_of(wanted: str | None, diffusion: bool) -> str:
 
 
 def shade(cell: Cell, view: str, index: int, total: int | None) -> str:
-    """The name of a cell's look in step `index` of `total`: its state, or `level 0` to `level 4`,
-    with ` new` behind a level that was reached in this step. What a step replaced or took back is
-    shown as that in every view."""
+    """The name of a cell's look in step `index` of `total`: its state, or view and level, as
+    `confidence 0` to `confidence 4`, with ` new` behind a level that was reached in this step. What
+    a step replaced or took back is shown as that in every view."""
     if cell.state not in ("fresh", "settled"):
         return cell.state
     level = None if view == TOKENS else _level(cell, view, total)
     if level is None:
         return _by_age(cell, index)
-    return f"level {level} new" if cell.state == "fresh" else f"level {level}"
+    return f"{view} {level} new" if cell.state == "fresh" else f"{view} {level}"
 
 
 def _by_age(cell: Cell, index: int) -> str:
@@ -79,4 +79,4 @@ def scale(view: str, total: int | None) -> Runs:
     steps = [-(-level * max(total or 1, 1) // LEVELS) + 1 for level in range(LEVELS)]
     words = [f"<{CONFIDENCE_EDGES[0]:g}", *(f"≥{edge:g}" for edge in CONFIDENCE_EDGES)]
     shown = words if view == CONFIDENCE else list(map(str, steps))
-    return [(f" {word} ", f"level {level}") for level, word in enumerate(shown)]
+    return [(f" {word} ", f"{view} {level}") for level, word in enumerate(shown)]

@@ -84,7 +84,7 @@
     if (recent && commit.before !== null) return "replaced";
     if (view === "tokens" || view === "proposals") return recent ? "fresh" : "settled";
     const rank = level(position);
-    return rank === null ? "settled" : `l${rank}`;
+    return rank === null ? "settled" : `${view}-${rank}`;
   };
 
   // The likeliest proposal of the next step, for a masked position: [what is shown, probability].
@@ -306,7 +306,7 @@
     const total = Math.max(run.total || last, 1);
     for (let i = 0; i < 5; i++) {
       const word = view === "order" ? String(Math.ceil((i * total) / 5) + 1) : i ? `≥${run.edges[i - 1]}` : `<${run.edges[0]}`;
-      box.append(make("span", `l${i}`, word));
+      box.append(make("span", `${view}-${i}`, word));
     }
   };
 

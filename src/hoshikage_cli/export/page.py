@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from ..decoding.step import Candidates, Commit, Step
 from ..display.frame import header_facts
-from ..display.palette import INKS, VIRIDIS
+from ..display.palette import SCALES
 from ..display.shades import CONFIDENCE_EDGES, name_of_confidence, view_of
 from ..generation.run import TextEvent
 from ..generation.text import piece_texts
@@ -43,7 +43,7 @@ def page(recording: Recording, view: str | None, seconds: float | None, theme: s
         proposals=_has_ghosts(recording),
         surely=name_of_confidence(recording.has_masks),
         style=Markup(_read("page.css")),
-        levels=list(zip(VIRIDIS, INKS, strict=True)),
+        scales=SCALES,
         script=Markup(script),
         script_hash=_hash(script),
         data=_embedded(_data(recording, events, view, seconds)),

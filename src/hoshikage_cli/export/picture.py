@@ -13,8 +13,8 @@ from rich.cells import cell_len, set_cell_size
 from ..display.figures import progress_facts, share_done
 from ..display.frame import BAR_WIDTH, GAP, PROMPT_LINES, header_facts
 from ..display.layout import Line, pack, printable, shorten, wrap
-from ..display.palette import INKS, VIRIDIS
-from ..display.shades import END_CELL, LEVELS, legend, shade, view_of
+from ..display.palette import GROUNDS, SCALES, Tone
+from ..display.shades import END_CELL, legend, shade, view_of
 from ..generation.run import TextEvent
 from ..generation.text import MASK_CELL, Cell
 from ..trace import Recording
@@ -22,6 +22,8 @@ from .timeline import timeline
 
 CELL, ROW, MARGIN, FONT = 8.4, 20, 18, 14
 HOLD = 3.0
+LEVELS = {f"{view} {i}": tone for view, tones in SCALES.items() for i, tone in enumerate(tones)}
+"""The tones by the names of their looks."""
 MOVING = re.compile(r"\b(?:[aben]\d+|s\d+t\d+)\b")
 STILL = {"settled": "", "ink": "", "fresh": "new", "replaced": "edit"}
 CLASSES = re.compile(r' class="([^"]*)"')
@@ -30,24 +32,7 @@ FONTS = (
     "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono','Noto Sans Mono CJK JP',"
     "'Noto Sans CJK JP','Noto Color Emoji',monospace"
 )
-DARK = {
-    "paper": "#0d1117",
-    "ink": "#e6edf3",
-    "dim": "#8b949e",
-    "mask": "#262c36",
-    "new": "#3fb950",
-    "edit": "#d29922",
-    "back": "#c93c37",
-}
-LIGHT = {
-    "paper": "#ffffff",
-    "ink": "#1f2328",
-    "dim": "#656d76",
-    "mask": "#e3e8ed",
-    "new": "#1a7f37",
-    "edit": "#9a6700",
-    "back": "#e5534b",
-}
+LIGHT, DARK = GROUNDS["light"], GROUNDS["dark"]
 THEMES = {"auto": (LIGHT, DARK), "light": (LIGHT, LIGHT), "dark": (DARK, DARK)}
 
 
@@ -184,9 +169,8 @@ class _Picture:
         look = self._final_look(self.cells[part.position])
         if stay.text is None:
             yield _bar(part, f"back a{born}")
-        elif look.startswith("level"):
-            yield _rect(part, f"{look.replace('level ', 'l')} a{born}")
-            yield _text(part, f"{look.replace('level ', 'i')} a{born}")
+        elif look in LEVELS:
+            yield from _toned(_without_blanks(part), look, f" a{born}")
         elif look == "end":
             yield _text(part, f"dim a{born}")
         else:
@@ -232,9 +216,8 @@ class _Picture:
                 part = _Part(x, self.row, text, cell_len(text), -1)
                 if look in ("masked", "remasked"):
                     yield _bar(part, "m" if look == "masked" else "back")
-                elif look.startswith("level"):
-                    yield _rect(part, look.replace("level ", "l"))
-                    yield _text(part, look.replace("level ", "i"))
+                elif look in LEVELS:
+                    yield from _toned(part, look)
                 else:
                     yield _text(part, STILL.get(look, "dim"))
                 x += part.cells
@@ -254,8 +237,8 @@ class _Picture:
             ".m,.track{fill:var(--mask)}.done{fill:var(--new);transform-origin:"
             f"{MARGIN}px 0}}.fact{{opacity:0}}.last{{opacity:1}}[class*=' b']{{opacity:0}}",
         ]
-        for level in range(LEVELS):
-            rules.append(f".l{level}{{fill:{VIRIDIS[level]}}}.i{level}{{fill:{INKS[level]}}}")
+        if self.view in SCALES:
+            rules += [_rules(name, LEVELS[name]) for name in LEVELS if name.startswith(self.view)]
         if self.events:
             moving = "".join(self._motion())
             rules.append(f"@media (prefers-reduced-motion:no-preference){{{moving}}}")
@@ -321,6 +304,26 @@ class _Picture:
             f"@keyframes f{number}{{{begin},{end}{{opacity:1}}{_next(end)},to{{opacity:0}}}}"
             f".f{number}{{animation:f{number} {play}}}"
         )
+
+
+def _toned(part: _Part, look: str, moves: str = "") -> Iterator[str]:
+    """Text of a level, and what is behind it."""
+    if LEVELS[look].paper:
+        yield _rect(part, f"p{look[-1]}{moves}")
+    yield _text(part, f"i{look[-1]}{moves}")
+
+
+def _without_blanks(part: _Part) -> _Part:
+    """What stands in front of a word is not of its level."""
+    blanks = len(part.text) - len(part.text.lstrip(" "))
+    return replace(part, x=part.x + blanks, cells=part.cells - blanks, text=part.text[blanks:])
+
+
+def _rules(look: str, tone: Tone) -> str:
+    facts = [f"fill:{tone.ink or 'var(--ink)'}"]
+    facts += ["text-decoration:underline"] * tone.underline + ["font-weight:bold"] * tone.bold
+    paper = f".p{look[-1]}{{fill:{tone.paper}}}" if tone.paper else ""
+    return f"{paper}.i{look[-1]}{{{';'.join(facts)}}}"
 
 
 def _passing(part: _Part, stay: _Stay, moves: str) -> str:
