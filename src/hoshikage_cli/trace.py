@@ -90,6 +90,7 @@ class TraceWriter:
                 "commits": [self._commit(commit) for commit in step.commits],
                 **self._proposals(step.proposals),
                 **({"remasked": list(step.remasked)} if step.remasked else {}),
+                **self._settled(event),
             }
         )
 
@@ -138,6 +139,11 @@ class TraceWriter:
             "runner_up": None if commit.runner_up is None else self._token(commit.runner_up),
             **({} if commit.replaced is None else {"replaced": self._token(commit.replaced)}),
         }
+
+    def _settled(self, event: TextEvent) -> dict[str, Any]:
+        """What is final of a text of blocks; tokens that are only ever added all are."""
+        settled = event.step.settled
+        return {} if settled is None or not event.run.has_masks else {"settled": settled}
 
     def _proposals(self, proposals: tuple[Candidates, ...] | None) -> dict[str, Any]:
         """What was proposed, by ids, and the tokens that the file has not spelled yet."""
@@ -245,7 +251,15 @@ class Recording:
                 canvas[commit.position : commit.position + 1] = [commit.token]
             for position in step.remasked:
                 canvas[position] = self.mask_token
-            yield replace(step, canvas=np.array(canvas, np.int32))
+            settled = self._settled(step, canvas)
+            yield replace(step, canvas=np.array(canvas, np.int32), settled=settled)
+
+    def _settled(self, step: Step, canvas: list[int | None]) -> int | None:
+        """As the step says, unless something is masked there."""
+        if not self.has_masks:
+            return len(canvas)
+        masked = self.mask_token in canvas[self.prompt_length : step.settled or 0]
+        return None if masked else step.settled
 
 
 def read_trace(path: str | Path) -> Recording:
@@ -367,6 +381,7 @@ class _Reader:
             elapsed=_number(record["elapsed"]),
             proposals=self._proposals(record.get("proposals")),
             remasked=tuple(self._remasked(record)),
+            settled=_whole_or_none(record.get("settled")),
         )
 
     def _proposals(self, found: Any) -> tuple[Candidates, ...] | None:

@@ -60,13 +60,14 @@ def test_a_trace_gives_the_same_canvases(generator, tmp_path):
     run = generator.stream(PROMPTS[0])
     with hk.TraceWriter(tmp_path / "run.jsonl") as trace:
         trace.begin(run)
-        canvases = []
-        for event in run:
+        events = list(run)
+        for event in events:
             trace.step(event)
-            canvases.append(event.step.canvas.tolist())
         trace.end(run.result())
     replayed = hk.read_trace(tmp_path / "run.jsonl").play()
-    assert [event.step.canvas.tolist() for event in replayed] == canvases
+    for event, again in zip(events, replayed, strict=True):
+        assert again.step.canvas.tolist() == event.step.canvas.tolist()
+        assert (again.step.settled, again.new_text) == (event.step.settled, event.new_text)
     assert replayed.result().text == run.result().text
 
 
@@ -83,6 +84,27 @@ def test_a_stop_text_ends_an_answer_early(generator):
     assert result.stop_reason == "stop"
     assert result.text == whole.text[: whole.text.index(stop)]
     assert result.nfe <= whole.nfe
+
+
+def test_what_is_final_streams(generator):
+    """Bytes of random weights are mostly no whole characters, and tokens may still be edited."""
+    run, texts, settled = generator.stream(PROMPTS[0], max_tokens=40), [], []
+    for event in run:
+        texts.append(event.new_text)
+        settled.append(event.step.canvas[: event.step.settled].tolist())
+    result, final = run.result(), run.canvas.tolist()
+    assert all(before == final[: len(before)] and MASK not in before for before in settled)
+    assert "".join(texts) == result.text
+    assert sum(map(bool, texts)) >= 2 or result.stop_reason == "end"
+
+
+def test_a_stream_ends_in_front_of_a_stop(generator):
+    whole = generator.generate(PROMPTS[0], max_tokens=40)
+    for place in range(1, len(whole.text) - 2, 3):
+        stop = whole.text[place : place + 2]
+        run = generator.stream(PROMPTS[0], max_tokens=40, stop=stop)
+        assert "".join(event.new_text for event in run) == run.result().text
+        assert run.result().text == whole.text[: whole.text.index(stop)]
 
 
 def test_settings_that_do_not_go_together_are_one_line(generator):

@@ -353,3 +353,25 @@ def test_nothing_is_taken_back_of_a_run_without_masks(file):
     file.write_text(line, encoding="utf-8")
     with pytest.raises(TraceError, match="cannot have been taken back"):
         read_trace(file)
+
+
+def test_what_is_final_is_read_as_it_was_written(file):
+    """A trace that calls something final which is masked is not believed."""
+    written(file, [replace(STEPS[0], settled=1), *STEPS[1:]])
+    text = file.read_text(encoding="utf-8")
+    assert [made.settled for made in read_trace(file).steps] == [1, *[None] * (len(STEPS) - 1)]
+    assert text.count('"settled":1') == 1
+    for place, believed in (1, 1), (5, None):
+        changed = text.replace('"settled":1', f'"settled":{place}')
+        file.write_text(changed, encoding="utf-8")
+        first, *_ = read_trace(file).play()
+        assert (first.step.settled, first.new_text) == (believed, "")
+
+
+@pytest.mark.parametrize("settled", ["-1", "true", '"1"', "1e99"])
+def test_a_place_that_is_none_is_refused(file, settled):
+    written(file, [replace(STEPS[0], settled=1)])
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace('"settled":1', f'"settled":{settled}'), encoding="utf-8")
+    with pytest.raises(TraceError, match="line 2 .*damaged"):
+        read_trace(file)

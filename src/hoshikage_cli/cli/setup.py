@@ -187,7 +187,7 @@ def display_of_many(setup: Setup, apart: bool = True) -> BatchDisplay:
 def answers_stream(setup: Setup) -> bool:
     """Whether the answer goes to stdout as it comes."""
     live = setup.output.visual and is_terminal(sys.stdout) and is_terminal(sys.stderr)
-    return setup.header.family.in_order and not setup.output.json and not live
+    return setup.header.family.streams and not setup.output.json and not live
 
 
 def delay_of(output: OutputSettings, display: Display) -> float:

@@ -49,6 +49,7 @@ def extend(
             positions_decoded=decoded,
             nfe=1,
             elapsed=time.perf_counter() - began,
+            settled=position + 1,
         )
         if token in end_tokens or index == max_tokens - 1:
             return

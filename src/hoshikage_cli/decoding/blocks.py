@@ -340,4 +340,5 @@ class Blocks(InTurns[Turn]):
             positions_decoded=positions,
             nfe=nfe,
             elapsed=self._elapsed,
+            settled=self.settled,
         )

@@ -66,6 +66,8 @@ class Step:
     """Positions whose tokens were taken back, by a step function."""
     proposals: tuple[Candidates, ...] | None = None
     """What was proposed for each position in question, where that was asked for."""
+    settled: int | None = None
+    """Before this position nothing changes any more; None: that is known of no position."""
 
     @property
     def revises(self) -> bool:

@@ -14,7 +14,8 @@ from ..decoding.step import Step
 from ..engines.job import Job
 from .logprobs import Logprobs, TokenLogprob
 from .stops import Stop, Stops
-from .text import Cell, IncrementalText, decode, piece_texts, until_end
+from .stream import Stream
+from .text import Cell, decode, piece_texts, until_end
 
 
 class Words(Protocol):
@@ -145,10 +146,10 @@ class Run:
         self._steps = steps
         self._prepared = dict(prepared or {})
         self._elapsed = 0.0
-        self._stops = Stops(self.settings.get("stop") or (), words.piece)
-        self._new_text = IncrementalText()
-        self._held = ""
-        self._streamed = 0
+        stop = self.settings.get("stop") or ()
+        self._stops = Stops(stop, words.piece)
+        self._stream = Stream(Stops(stop, words.piece), words.piece, words.end_tokens.__contains__)
+        self._settled = job.prompt_length
         self._history: dict[int, tuple[float, int]] = {}
         self._logprobs = Logprobs(words.piece, words.text)
         self._revised = False
@@ -269,24 +270,17 @@ class Run:
         return "prompt" if position < self.prompt_length else "settled"
 
     def _text_added(self, step: Step) -> str:
-        """Text that streams: autoregressive tokens come in order, so each adds its own. What may
-        be the beginning of a stop is held back until that is known."""
-        if self.has_masks:
+        """Text that streams: that of tokens which are final and follow those that were before."""
+        if step.settled is None:
             return ""
-        text, last = self._held, step.index + 1 == step.total
-        for commit in step.commits:
-            if commit.token in self.words.end_tokens:
-                last = True
-            else:
-                text += self._new_text.push(self.words.piece(commit.token))
-        stop = self._stop(step.canvas)
-        if stop is not None:
-            whole = len(self.text_of(step.canvas))
-            text, last = text[: max(0, whole - self._streamed)], True
-        kept = 0 if last else self._stops.held_back(text)
-        self._held = text[len(text) - kept :]
-        self._streamed += len(text) - kept
-        return text[: len(text) - kept]
+        new = step.canvas[self._settled : step.settled].tolist()
+        self._settled = max(self._settled, step.settled)
+        return self._stream.add(new, self._is_last(step))
+
+    def _is_last(self, step: Step) -> bool:
+        if self.has_masks:
+            return step.settled == len(step.canvas)
+        return step.index + 1 == step.total
 
     def _stop(self, canvas: NDArray[np.int32]) -> Stop | None:
         """Where one of the texts that end an answer came, if one did."""

@@ -53,14 +53,16 @@ class Family:
     both_ways: bool = False
     """Whether a position attends to those after it as well: such a model can fill a hole."""
     in_order: bool = False
-    """Whether tokens come one after the other, each for good: such an answer can be shown as it
-    comes."""
+    """Whether tokens come one after the other, each for good."""
+    streams: bool = False
+    """Whether the beginning of an answer is final before its end is there, so that it can be shown
+    as it comes."""
     shift: bool = False
     """Whether the output row of p - 1 predicts position p, where the file does not say."""
 
 
 def _in_blocks(name: str, **facts: Any) -> Family:
-    return Family(name, "block", others=BORROWED, **facts)
+    return Family(name, "block", others=BORROWED, streams=True, **facts)
 
 
 def _whole(name: str, **facts: Any) -> Family:
@@ -85,7 +87,7 @@ FAMILIES = (
     _whole("a2d-mdlm"),
 )
 
-AUTOREGRESSIVE = Family("autoregressive", "autoregressive", in_order=True)
+AUTOREGRESSIVE = Family("autoregressive", "autoregressive", in_order=True, streams=True)
 """Every file that no other family claims."""
 NONE = "none"
 """What users call that."""

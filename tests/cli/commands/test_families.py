@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 
 import pytest
+
+from program import PROGRAM
 
 RUN = ("-n", "6", "--steps", "2", "--seed", "1")
 
@@ -159,3 +163,31 @@ def test_in_python(file):
         assert model.resolve().value("family") == "open-dcoder"
     with pytest.raises(hk.HoshikageError, match="cannot be of the family dream"):
         hk.load(file, family="dream")
+
+
+def test_finished_blocks_go_to_stdout_as_they_come(environment, model_file):
+    """They are there while the run goes on, which is then interrupted."""
+    file = model_file("llada2")
+    asked = ("generate", "-m", file, "--family", "llada2.1", "-n", "3000", "--no-chat", "the kite")
+    process = subprocess.Popen(
+        [*PROGRAM, *map(str, asked)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+    )
+    first = process.stdout.read(1)
+    process.send_signal(signal.SIGINT)
+    rest, notes = process.communicate(timeout=300)
+    assert first
+    assert process.returncode == 130
+    assert b"interrupted after" in notes
+    assert rest.endswith(b"\n")
+
+
+def test_json_and_pipes_have_the_same_text(hoshikage, model_file):
+    asked = ("generate", "-m", model_file("qwen3"), "--family", "sdar", "--seed", "3", "-n", "40")
+    plain = hoshikage(*asked, "the kite")
+    told = json.loads(hoshikage(*asked, "--json", "the kite").stdout)
+    watched = hoshikage(*asked, "--visual", "the kite")
+    assert plain.stdout == watched.stdout
+    assert plain.stdout.rstrip("\n") == told["text"].rstrip("\n")

@@ -94,7 +94,9 @@ class Session:
         self.setup = setup
         self.flags = flags
         self.own: dict[str, Any] = {}
-        unwanted = setup.resolved.sources["visual"] != "default" and not setup.output.visual
+        # An answer that streams is seen as it comes, without a view.
+        asked = setup.resolved.sources["visual"] != "default" or generator.model.family.streams
+        unwanted = asked and not setup.output.visual
         self.visual = "no" if unwanted or setup.output.quiet else setup.output.visual
         self.resolved = setup.resolved
         self.conversation = Conversation(setup.settings.prompt.system_prompt)
@@ -149,14 +151,16 @@ class Session:
         if forgotten:
             note(f"the conversation is too long: its oldest {forgotten} messages are left out")
         run = self.generator.start(self.conversation.shown, self.resolved)
-        printed, streaming = Answer(), self.generator.model.family.in_order
+        printed = Answer()
+        watched = self.display()
+        streaming = self.generator.model.family.streams and not watched.watched
 
         def each(event: TextEvent) -> None:
             if streaming:
                 printed.add(event.new_text)
             display.event(event)
 
-        with self.display() as display:
+        with watched as display:
             interrupted = run_through(run, each, delay_of(self.setup.output, display))
         result = run.result()
         print_answer(result, printed, display)
@@ -165,9 +169,9 @@ class Session:
         return result.text
 
     def display(self) -> Display:
-        """The view of a diffusion model at work, where there is a terminal for it."""
-        diffusion = not self.generator.model.family.in_order
-        if diffusion and self.visual != "no" and is_terminal(sys.stderr):
+        """The view of a model that unmasks, where there is a terminal for it."""
+        unmasks = not self.generator.model.family.in_order
+        if unmasks and self.visual != "no" and is_terminal(sys.stderr):
             # What the canvas begins with is the conversation, which stands above already.
             return view(self.visual, plain=False, prompt=False)
         return Display()
