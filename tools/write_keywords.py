@@ -27,7 +27,7 @@ Function = Callable[..., object]
 
 
 class Keywords(TypedDict, total=False):
-    """Settings as `load` and a generator take them; temp is temperature, as on the command line."""
+    """Settings as `load` and a generator take them; temp is temperature."""
 
 '''
 
@@ -40,7 +40,7 @@ def source() -> str:
 
 
 def _lines(known: Declaration) -> list[str]:
-    names = dict.fromkeys((known.name, known.keyword))
+    names = [name for name in known.names if "-" not in name]
     return [_field(name, _type(known)) for name in names]
 
 

@@ -22,9 +22,9 @@ _HOMES = {
     "Result": "generation.run",
     "TokenLogprob": "generation.logprobs",
     "Alternative": "generation.logprobs",
-    "FilledHole": "generation.infill",
-    "InfillResult": "generation.infill",
-    "InfillRun": "generation.infill",
+    "FilledHole": "generation.filled",
+    "InfillResult": "generation.filled",
+    "InfillRun": "generation.filled",
     "Score": "generation.scoring",
     "ScoredToken": "generation.scoring",
     "Step": "decoding.step",
@@ -51,11 +51,11 @@ if TYPE_CHECKING:
     from .errors import HoshikageError as HoshikageError
     from .errors import RunError as RunError
     from .errors import UsageError as UsageError
+    from .generation.filled import FilledHole as FilledHole
+    from .generation.filled import InfillResult as InfillResult
+    from .generation.filled import InfillRun as InfillRun
     from .generation.generator import Generator as Generator
     from .generation.generator import load as load
-    from .generation.infill import FilledHole as FilledHole
-    from .generation.infill import InfillResult as InfillResult
-    from .generation.infill import InfillRun as InfillRun
     from .generation.logprobs import Alternative as Alternative
     from .generation.logprobs import TokenLogprob as TokenLogprob
     from .generation.run import Result as Result

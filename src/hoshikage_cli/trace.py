@@ -20,6 +20,7 @@ from . import __version__
 from .decoding.step import Candidates, Commit, Step
 from .engines.job import Job
 from .errors import RunError, UsageError
+from .generation.filled import Holes, InfillRun
 from .generation.run import Result, Run, TextEvent
 
 FORMAT = "hoshikage-trace"
@@ -71,7 +72,8 @@ class TraceWriter:
                 "mask_token": run.mask_token,
                 "end_tokens": sorted(self._words.end_tokens),
                 "prompt_length": run.prompt_length,
-                "canvas": [self._cell(token, run) for token in run.canvas.tolist()],
+                "canvas": [self._cell(token, run) for token in run.job.tokens.tolist()],
+                **_infill(run),
             }
         )
 
@@ -176,6 +178,27 @@ class TraceWriter:
         return told
 
 
+def _infill(run: Run) -> dict[str, Any]:
+    """Where the holes are, if it is a text with holes that is filled."""
+    if not isinstance(run, InfillRun):
+        return {}
+    holes = run.holes
+    told = {
+        "kept": list(holes.kept),
+        "holes": [list(span) for span in holes.spans],
+        "absorbed": sorted(holes.absorbed),
+        "unused": sorted(holes.unused),
+        "probes": run.probes,
+    }
+    return {"infill": told}
+
+
+def numbered(path: str | Path, number: int) -> Path:
+    """The file of one of several runs: `run.jsonl` is `run-3.jsonl` for the third."""
+    path = Path(path).expanduser()
+    return path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
 def _figures(value: float) -> float | None:
     """A number with as many figures as anybody reads, of which there are many in a trace."""
     return float(f"{value:.5g}") if math.isfinite(value) else None
@@ -208,6 +231,10 @@ class Recording:
     """As the run ended; `interrupted` for a trace without an end."""
     flaw: str | None
     """What is missing of the file, in words."""
+    holes: Holes | None = None
+    """Of a text that was filled."""
+    probes: int = 0
+    """Forward evaluations before its first step."""
 
     @property
     def name(self) -> str:
@@ -230,7 +257,10 @@ class Recording:
             total_steps=self.total_steps,
         )
         steps = self._replayed(before or (lambda step: True))
-        return Run(job, steps, self, self.model, self.settings)
+        if self.holes is None:
+            return Run(job, steps, self, self.model, self.settings)
+        told = (self.model, self.settings)
+        return InfillRun(job, self.holes, steps, self, *told, probes=self.probes)
 
     def piece(self, token: int, /) -> bytes:
         return self.pieces[token]
@@ -354,6 +384,7 @@ class _Reader:
             "end_tokens": frozenset(_whole(token) for token in _items(record["end_tokens"])),
             "prompt_length": _whole(record["prompt_length"], len(canvas)),
             "canvas": canvas,
+            **_filled(record.get("infill"), len(canvas)),
         }
 
     def _take(self, record: dict[str, Any]) -> None:
@@ -433,6 +464,21 @@ class _Reader:
         if "name" in item:
             self.names[token] = _text(item["name"])
         return token
+
+
+def _filled(found: Any, length: int) -> dict[str, Any]:
+    """Where holes are on a canvas of this length, with a text before and after each."""
+    if found is None:
+        return {}
+    spans = [(_whole(a, length), _whole(b, length)) for a, b in _items(found["holes"], length)]
+    borders = [0, *(border for span in spans for border in span)]
+    kept = tuple(map(_text, _items(found["kept"])))
+    if borders != sorted(borders) or len(kept) != len(spans) + 1:
+        raise ValueError("holes that are not in order, or without a text around each")
+    absorbed = frozenset(map(_whole, _items(found["absorbed"])))
+    unused = frozenset(map(_whole, _items(found["unused"])))
+    holes = Holes(kept, tuple(spans), absorbed, unused)
+    return {"holes": holes, "probes": _whole(found["probes"])}
 
 
 def _whole(value: Any, highest: int = LARGEST) -> int:

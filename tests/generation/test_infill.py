@@ -83,8 +83,8 @@ def test_an_end_token_in_a_hole_ends_that_hole_alone(generator):
         pass
     canvas = run.canvas.copy()
     end, letter = min(vocabulary.end_tokens), int(vocabulary.tokenize("x")[0])
-    canvas[run.layout.spans[0][0] : run.layout.spans[0][1]] = (end, end)
-    canvas[run.layout.spans[1][0] : run.layout.spans[1][1]] = (letter, end)
+    canvas[run.holes.spans[0][0] : run.holes.spans[0][1]] = (end, end)
+    canvas[run.holes.spans[1][0] : run.holes.spans[1][1]] = (letter, end)
     run.canvas = canvas
     result = run.result()
     assert result.text == "abxc"

@@ -17,11 +17,32 @@ from hoshikage_cli.settings.resolve import UNRULED
 
 
 def test_variables_are_named_after_the_flags():
-    names = {d.name: d.env for d in declarations().values()}
-    assert names["temperature"] == "HOSHIKAGE_TEMP"
-    assert names["model"] == "HOSHIKAGE_MODEL"
-    assert names["steps"] == "DIFFUSION_STEPS"
-    assert len({env for env in names.values() if env}) == len([e for e in names.values() if e])
+    names = {d.name: d.variables for d in declarations().values()}
+    assert names["temperature"] == ("HOSHIKAGE_TEMPERATURE", "HOSHIKAGE_TEMP")
+    assert names["model"] == ("HOSHIKAGE_MODEL",)
+    assert names["steps"] == ("DIFFUSION_STEPS", "HOSHIKAGE_STEPS")
+    every = [variable for variables in names.values() for variable in variables]
+    assert len(set(every)) == len(every)
+
+
+def test_every_option_has_a_variable_of_ours_unless_it_names_code():
+    for known in declarations().values():
+        ours = f"HOSHIKAGE_{known.name.upper()}"
+        code_alone = bool(known.option.takes) and not known.option.choices
+        assert (ours in known.variables) == (not code_alone)
+    four = ("STEPS", "ALGORITHM", "SCHEDULE", "CFG_SCALE")
+    every = [name for known in declarations().values() for name in known.variables]
+    assert [n for n in every if n.startswith("DIFFUSION_")] == [f"DIFFUSION_{n}" for n in four]
+
+
+def test_a_setting_has_one_name_everywhere():
+    """The field, which Python, JSON and traces have, is the flag with underscores."""
+    for known in declarations().values():
+        assert known.name == known.long_name.replace("-", "_")
+        assert known.flag in known.option.flags
+        assert {f"--{other}" for other in known.option.known_as} <= set(known.option.flags)
+    every = [name for known in declarations().values() for name in known.names]
+    assert len(set(every)) == len(every)
 
 
 def test_no_flag_is_declared_twice():

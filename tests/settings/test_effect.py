@@ -54,7 +54,7 @@ def test_what_both_kinds_read():
             {"gumbel": True, "temperature": "0.7", "top_k": "5", "top_p": "0.9"},
             "--top-k and --top-p have no effect with --gumbel",
         ),
-        ("diffusion", {"gumbel": True}, "--gumbel has no effect with --temp 0"),
+        ("diffusion", {"gumbel": True}, "--gumbel has no effect with --temperature 0"),
         ("diffusion", {"cache_refresh": "4"}, "--cache-refresh has no effect with --cache none"),
         (
             "diffusion",
@@ -110,7 +110,7 @@ def test_only_flags_are_told():
 
 def test_what_has_no_effect_itself_takes_none_away():
     assert told("diffusion", {"gumbel": True, "top_k": "5"}) == [
-        "--gumbel has no effect with --temp 0"
+        "--gumbel has no effect with --temperature 0"
     ]
     flags = {"gumbel": True, "top_k": "5", "temperature": "1"}
     assert told("autoregressive", flags) == ["--gumbel has no effect on an autoregressive model"]

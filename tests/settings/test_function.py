@@ -89,4 +89,4 @@ def test_text_is_no_function_in_any_layer_below(layer):
 def test_no_file_and_no_variable_has_the_settings_that_are_code_alone():
     for name in ("rule", "step"):
         known = declarations()[name]
-        assert (known.env, known.option.config, known.default) == ("", False, None)
+        assert (known.variables, known.option.config, known.default) == ((), False, None)

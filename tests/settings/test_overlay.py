@@ -10,6 +10,12 @@ from hoshikage_cli.settings.overlay import by_field, overlaid
 from .given import resolved
 
 
+def test_a_record_may_use_any_name_but_not_two_of_one_setting():
+    assert by_field({"temp": 0.5}) == by_field({"temperature": 0.5}) == {"temperature": 0.5}
+    with pytest.raises(SettingsError, match="are one setting: give one of them"):
+        by_field({"temp": 0.5, "temperature": 0.7})
+
+
 @pytest.mark.parametrize(
     ("flags", "own", "shown"),
     [

@@ -134,14 +134,16 @@ LAYERS = {
 def in_layers(layers, kind):
     """{source: {name: value}} resolved."""
     arguments = {LAYERS[source]: values for source, values in layers.items()}
-    environ = {declarations()[n].env: str(v) for n, v in arguments["environ"].items()}
+    environ = {declarations()[n].variables[0]: str(v) for n, v in arguments["environ"].items()}
     return resolved(**{**arguments, "environ": environ}, kind=kind)
 
 
 @st.composite
 def one_of_each_group(draw):
     """Values of at most one setting of each group, as any layer may have them."""
-    groups = [[n for n in names if declarations()[n].env] for names in alternatives().values()]
+    groups = [
+        [n for n in names if declarations()[n].variables] for names in alternatives().values()
+    ]
     chosen = [draw(st.sampled_from((None, *names))) for names in groups]
     return {name: 64 if name in LENGTHS else 0.5 for name in chosen if name}
 

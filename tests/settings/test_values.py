@@ -47,7 +47,7 @@ REFUSED = [
     ({"flags": {"steps": "1.5"}}, "--steps: '1.5' is not a whole number"),
     ({"flags": {"steps": True}}, "--steps: True is not a whole number"),
     ({"flags": {"max_tokens": "99999999999"}}, "out of range"),
-    ({"flags": {"temperature": "nan"}}, "--temp: 'nan' is not a number"),
+    ({"flags": {"temperature": "nan"}}, "--temperature: 'nan' is not a number"),
     ({"flags": {"top_p": "0"}}, "--top-p: '0' is out of range: give a number above 0 up to 1"),
     ({"flags": {"eps": "0"}}, "--eps: '0' is out of range"),
     ({"flags": {"cfg_scale": "-0.1"}}, "--cfg-scale: '-0.1' is out of range"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from ..errors import HoshikageError, NoMaskToken, RunError, SettingsError, UsageError
 from ..generation.arrivals import AHEAD, Arrivals
@@ -17,6 +17,14 @@ from .records import BadRecord, Record
 from .results import Sink
 
 Job = tuple[str, Resolved]
+
+
+class Witness(Protocol):
+    """Who is to see every step of every answer, and what it comes to; each by its record's line."""
+
+    def event(self, line: int, event: TextEvent, /) -> None: ...
+
+    def finish(self, line: int, result: Result, /) -> None: ...
 
 
 class StrictStop(RunError):
@@ -76,7 +84,7 @@ class Batch:
     resolve: the settings of a record from its own ones. sink: where results go, and what is there
     already. strict: whether a record that cannot be answered ends the batch, by StrictStop, when
     those under way are finished. on_step: hears the progress after each step. share: how much of an
-    answer is done after a step, of which the progress is made.
+    answer is done after a step, of which the progress is made. witness: sees all steps and results.
     """
 
     ahead = AHEAD
@@ -93,6 +101,7 @@ class Batch:
         at_once: int = AT_ONCE,
         on_step: Callable[[BatchProgress], None] | None = None,
         share: Callable[[TextEvent], float] = lambda event: 0.0,
+        witness: Witness | None = None,
     ) -> None:
         self.generator = generator
         self.progress = BatchProgress(total)
@@ -103,6 +112,7 @@ class Batch:
         self._at_once = at_once
         self._on_step = on_step
         self._share = share
+        self._witness = witness
         self._stop: StrictStop | None = None
         self._under_way: dict[int, tuple[int, Record]] = {}
         self._seen = 0
@@ -146,6 +156,8 @@ class Batch:
 
     def _stepped(self, job: int, event: TextEvent) -> None:
         self.progress.shares[job] = self._share(event)
+        if self._witness is not None:
+            self._witness.event(self._under_way[job][1].line, event)
         if self._on_step is not None:
             self._on_step(self.progress)
 
@@ -188,6 +200,8 @@ class Batch:
 
     def _put(self, number: int, record: Record, result: Result) -> None:
         self._sink.put(number, result_object(record, result))
+        if self._witness is not None:
+            self._witness.finish(record.line, result)
         self.progress.answered += 1
         self.progress.tokens += result.completion_tokens
 
@@ -219,7 +233,7 @@ def result_object(record: Record, result: Result) -> dict[str, Any]:
         "steps": result.steps,
         "nfe": result.nfe,
         "seed": result.seed,
-        "seconds": result.timings["generate"],
+        "timings": result.timings,
     }
     if result.logprobs is not None:
         made["logprobs"] = result.to_dict()["logprobs"]

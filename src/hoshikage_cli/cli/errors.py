@@ -121,5 +121,5 @@ def _flags(context: object) -> list[str]:
 def _verbose(arguments: list[str], environ: Mapping[str, str]) -> bool:
     """Whether tracebacks are wanted, before there are settings: some errors come so early."""
     known = declarations()["verbose"]
-    by_variable = environ.get(known.env, "").lower() in TRUE_WORDS
+    by_variable = any(environ.get(name, "").lower() in TRUE_WORDS for name in known.variables)
     return by_variable or any(flag in arguments for flag in known.option.flags)

@@ -41,7 +41,7 @@ Own = TypeVar("Own")
 
 def flag(default: Any, *flags: str, help: str, panel: str, **facts: Any) -> Any:
     """An option of one command: no variable and no config file know it."""
-    return option(default, *flags, help=help, panel=panel, env="", config=False, **facts)
+    return option(default, *flags, help=help, panel=panel, anywhere=False, config=False, **facts)
 
 
 def argument(default: Any, *, help: str, panel: str, metavar: str = "") -> Any:
@@ -154,7 +154,7 @@ def _typer_argument(known: Declaration) -> ArgumentInfo:
 
 def _typer_option(known: Declaration) -> OptionInfo:
     facts = known.option
-    variable = f" [{known.env}]" if known.env else ""
+    variable = f" [{', '.join(known.variables)}]" if known.variables else ""
     info: OptionInfo = typer.Option(
         *_flags(known),
         help=facts.help + variable,
@@ -169,7 +169,7 @@ def _typer_option(known: Declaration) -> OptionInfo:
 
 def _flags(known: Declaration) -> list[str]:
     """The declared flags; a switch that a variable can turn on can be turned off by flag."""
-    if known.type != "bool" or not known.env:
+    if known.type != "bool" or not known.variables:
         return list(known.option.flags)
     first = f"--{known.long_name}"
     pair = f"{first}/--no-{known.long_name}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..display.figures import counted
@@ -82,6 +83,44 @@ class Tracing:
             self.failed = True
             self._writer = None
             note(str(error))
+
+
+class Traces:
+    """The same where there are several runs: a file for each, with its number in the name."""
+
+    def __init__(self, path: str | None) -> None:
+        from ..trace import TraceError
+
+        self.failed = False
+        self._path = path
+        self._under_way: dict[int, Tracing] = {}
+        if path is not None and not (folder := Path(path).expanduser().parent).is_dir():
+            raise TraceError(f"cannot write traces to {path}: there is no folder {folder}")
+
+    def event(self, number: int, event: TextEvent) -> None:
+        """A step of a run, which begins with its first one."""
+        if number not in self._under_way and self._path is not None:
+            self._begin(number, event.run)
+        if number in self._under_way:
+            self._under_way[number].event(event)
+
+    def finish(self, number: int, result: Result) -> None:
+        if number in self._under_way:
+            trace = self._under_way.pop(number)
+            trace.finish(result)
+            self.failed = self.failed or trace.failed
+
+    def _begin(self, number: int, run: Run) -> None:
+        from ..trace import TraceError, numbered
+
+        assert self._path is not None
+        try:
+            self._under_way[number] = trace = Tracing(str(numbered(self._path, number)))
+        except TraceError as error:
+            note(str(error))
+            self.failed, self._path = True, None
+            return
+        trace.begin(run)
 
 
 def tell_flaw(recording: Recording) -> None:

@@ -19,7 +19,7 @@ from ..settings.declared import OutputSettings, Settings, declarations
 from ..settings.effect import without_effect
 from ..settings.layers import Layers
 from ..settings.resolve import Resolved
-from ..settings.variables import unknown_variables
+from ..settings.variables import unknown_variables, variable_of
 from .options import Typed
 from .streams import is_terminal, note
 
@@ -82,11 +82,13 @@ def choose(flags: Mapping[str, Typed]) -> Setup:
     return Setup(header, resolved, layers, tuple(without_effect(flags, resolved, header.kind)))
 
 
-def refuse_untold(output: OutputSettings) -> None:
-    """Raises UsageError for what is to be told and has no place to stand."""
-    if output.trace_proposals is not None and output.trace is None:
+def refuse_untold(setup: Setup, json: bool | None = None) -> None:
+    """Raises UsageError for what was typed to be told and has no place to stand. json: whether
+    there is JSON, where that is not for --json to say."""
+    output, typed = setup.output, setup.resolved.typed
+    if typed("trace_proposals") and output.trace is None:
         raise UsageError("--trace-proposals adds to a trace: give --trace FILE as well")
-    if output.logprobs is not None and not output.json:
+    if typed("logprobs") and not (output.json if json is None else json):
         raise UsageError("--logprobs is told in JSON: give --json as well")
 
 
@@ -109,17 +111,19 @@ def _told_where(resolved: Resolved, name: str) -> Iterator[None]:
     try:
         yield
     except UsageError as error:
-        known, source = declarations()[name], resolved.sources[name]
-        where = {"environment": f"{known.env}: ", "config": "config file: "}.get(source, "")
+        variable = variable_of(declarations()[name], os.environ)
+        told = {"environment": f"{variable}: ", "config": "config file: "}
+        where = told.get(resolved.sources[name], "")
         raise UsageError(f"{where}{error}") from None
 
 
 def tell_setup(setup: Setup) -> None:
-    """What a user should know before the run: nothing, mostly."""
-    if setup.output.quiet:
-        return
+    """What a user should know before the run: nothing, mostly. What was said to no effect is told
+    with -q as well."""
     for line in (*unknown_variables(os.environ), *setup.idle):
         note(line)
+    if setup.output.quiet:
+        return
     if setup.header.recognised.by != "architecture" and setup.resolved.sources["family"] != "flag":
         note(f"{setup.title}: {recognition(setup.header)}")
     if setup.name is None:

@@ -33,8 +33,9 @@ from ..settings.declared import Settings
 from ..settings.layers import Layers
 from ..settings.resolve import Resolved, by_field_name
 from .arrivals import Arrivals, arrivals
+from .filled import InfillResult, InfillRun
 from .holes import MARKER, parse
-from .infill import InfillResult, InfillRun, prepare, refuse_causal
+from .infill import prepare, refuse_causal
 from .prompt import prompt_tokens
 from .run import Result, Run, TextEvent
 from .scoring import DRAWS, Score, figures
@@ -171,12 +172,14 @@ class Generator:
         before = self._before(prompt, settings)
         filling = prepare(self.engine, template, before, settings, seed_of(settings))
         return InfillRun(
-            filling,
+            filling.job,
+            filling.holes(self.model.vocabulary),
             self._steps(filling.job),
             self.model.vocabulary,
             self.facts,
             self._told(filling.job, resolved),
             self._prepared(began),
+            filling.probes,
         )
 
     def _before(self, prompt: str | None, settings: Settings) -> list[int]:
@@ -226,7 +229,7 @@ class Generator:
         before = self._given(prompt, settings)
         tokens = [self._continued(text, prompt, before, settings) for text in texts]
         asked = ScoreJob(before, tokens, settings, seed_of(settings), samples)
-        told = {**resolved.values(), "seed": asked.seed, "samples": samples}
+        told = {**self._asked(resolved), "seed": asked.seed, "samples": samples}
         found = likelihoods(self.engine, method, asked, on_progress)
         for text, its_tokens, likelihood in zip(texts, tokens, found, strict=True):
             yield Score(
@@ -350,7 +353,11 @@ class Generator:
         )
 
     def _told(self, job: Job, resolved: Resolved) -> dict[str, Any]:
-        return {**resolved.values(), "seed": job.seed}
+        return {**self._asked(resolved), "seed": job.seed}
+
+    def _asked(self, resolved: Resolved) -> dict[str, Any]:
+        """The settings of a run as results tell them: no model but this one was meant."""
+        return {**resolved.values(), "model": resolved.value("model") or self.name}
 
     def _prepared(self, began: float) -> dict[str, float]:
         return {"load": self.load_seconds, "prompt": time.perf_counter() - began}

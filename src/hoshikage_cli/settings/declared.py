@@ -275,7 +275,7 @@ class DiffusionSettings:
         None,
         "--step",
         metavar=FUNCTION,
-        env="",
+        anywhere=False,
         config=False,
         takes=("view",),
         kinds=DIFFUSION,
@@ -400,7 +400,7 @@ class SpeedSettings:
         None,
         "--rule",
         metavar=FUNCTION,
-        env="",
+        anywhere=False,
         config=False,
         takes=("view",),
         one_of="parallel rule",
@@ -414,8 +414,9 @@ class SpeedSettings:
 class SamplingSettings:
     temperature: float = option(
         0.0,
-        "--temp",
         "--temperature",
+        "--temp",
+        known_as=("temp",),
         by_kind={"autoregressive": 0.8},
         minimum=0,
         maximum=1000,
@@ -535,16 +536,15 @@ class OutputSettings:
         None,
         "--trace",
         metavar="FILE",
-        env="",
         config=False,
-        help="Write the run to a file as it goes, for replay and export.",
+        help="Write the run to a file as it goes, for replay and export; where there are several, "
+        "each to one with its number in the name: run-1.jsonl, run-2.jsonl …",
         part="trace",
     )
     trace_proposals: int | None = option(
         None,
         "--trace-proposals",
         metavar="K",
-        env="",
         config=False,
         minimum=1,
         maximum=MOST_TOLD,
@@ -555,7 +555,6 @@ class OutputSettings:
     json: bool = option(
         False,
         "--json",
-        env="",
         config=False,
         help="Print one JSON object instead of the text.",
         part="json",
@@ -564,7 +563,6 @@ class OutputSettings:
         None,
         "--logprobs",
         metavar="K",
-        env="",
         config=False,
         minimum=0,
         maximum=MOST_TOLD,
@@ -572,7 +570,12 @@ class OutputSettings:
         help="Tell in the JSON the log-probability of each token, with K alternatives.",
         part="logprobs",
     )
-    quiet: bool = option(False, "-q", "--quiet", help="Nothing on stderr but errors.")
+    quiet: bool = option(
+        False,
+        "-q",
+        "--quiet",
+        help="Nothing on stderr but errors, and what was typed to no effect.",
+    )
     verbose: bool = option(
         False,
         "-v",
@@ -615,6 +618,12 @@ def declarations() -> dict[str, Declaration]:
         for item in fields(cls):
             found[item.name] = _declaration(group, item)
     return found
+
+
+@cache
+def by_any_name() -> dict[str, Declaration]:
+    """Every option under each of its names."""
+    return {name: known for known in declarations().values() for name in known.names}
 
 
 @cache

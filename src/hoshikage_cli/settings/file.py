@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError, did_you_mean, quoted
 from ..files import parse_toml, read_text
-from .declared import declarations
+from .declared import by_any_name, declarations
 from .option import Declaration
 from .resolve import resolve
 from .values import parse
@@ -71,9 +71,8 @@ def without_setting(document: TOMLDocument, key: str) -> TOMLDocument:
 
 def declared(key: str) -> Declaration:
     """The setting that a key of the file stands for."""
-    known = {d.long_name: d for d in declarations().values() if d.option.config}
-    known |= {d.name: d for d in known.values()}
-    found = known.get(key) or known.get(key.replace("_", "-"))
+    known = {name: each for name, each in by_any_name().items() if each.option.config}
+    found = known.get(key)
     if found is None:
         raise SettingsError(f"no setting {quoted(key)}{did_you_mean(key, known)}")
     return found
@@ -86,8 +85,7 @@ def check(config: Mapping[str, Any]) -> None:
 
 def _spelled(document: Mapping[str, Any], known: Declaration) -> str:
     """The key as the document has it already, else the usual one."""
-    same = (known.long_name, known.name, known.long_name.replace("-", "_"))
-    return next((key for key in same if key in document), known.long_name)
+    return next((name for name in known.names if name in document), known.long_name)
 
 
 def template() -> str:

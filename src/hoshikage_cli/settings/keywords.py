@@ -9,7 +9,7 @@ Function = Callable[..., object]
 
 
 class Keywords(TypedDict, total=False):
-    """Settings as `load` and a generator take them; temp is temperature, as on the command line."""
+    """Settings as `load` and a generator take them; temp is temperature."""
 
     family: str | None
     gpu_layers: int

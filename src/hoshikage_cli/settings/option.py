@@ -18,8 +18,12 @@ class Option:
     """One sentence, for `--help`, the reference and the template of the config file."""
     flags: tuple[str, ...]
     """The first long one names the setting to users."""
-    env: str | None = None
-    """Its variable; None: HOSHIKAGE_ and the long name, "": it has none."""
+    known_as: tuple[str, ...] = ()
+    """Other names of it, understood wherever it is named; llama.cpp's spellings are flags alone."""
+    env: str = ""
+    """A variable of llama-diffusion-cli's that means it, besides those of our own."""
+    anywhere: bool = True
+    """Whether variables may have it; what names code may not."""
     metavar: str = ""
     """What stands for its value in help."""
     minimum: float | None = None
@@ -75,7 +79,7 @@ class Declaration:
     """An option together with what its field says."""
 
     name: str
-    """The field's name, which is also the Python API's keyword."""
+    """The field's name, which is the long name with underscores."""
     group: str
     """The name in `Settings` of the group that it is in."""
     type: str
@@ -91,9 +95,11 @@ class Declaration:
         return next(flag for flag in self.option.flags if flag.startswith("--"))[2:]
 
     @property
-    def keyword(self) -> str:
-        """The long name as Python spells it; a keyword of the API beside `name`."""
-        return self.long_name.replace("-", "_")
+    def names(self) -> tuple[str, ...]:
+        """What it is called in files, records and Python, with dashes or with underscores. The
+        first one is printed."""
+        names = (self.long_name, *self.option.known_as)
+        return tuple(dict.fromkeys([*names, *(name.replace("-", "_") for name in names)]))
 
     @property
     def flag(self) -> str:
@@ -101,11 +107,12 @@ class Declaration:
         return f"--{self.long_name}"
 
     @property
-    def env(self) -> str:
-        """Its environment variable, "" if it has none."""
-        if self.option.env is not None:
-            return self.option.env
-        return "HOSHIKAGE_" + self.long_name.upper().replace("-", "_")
+    def variables(self) -> tuple[str, ...]:
+        """Its environment variables: llama-diffusion-cli's, and one for each of its names."""
+        if not self.option.anywhere:
+            return ()
+        ours = (f"HOSHIKAGE_{name.upper()}" for name in self.names if "-" not in name)
+        return (*filter(None, [self.option.env]), *ours)
 
     @property
     def repeated(self) -> bool:

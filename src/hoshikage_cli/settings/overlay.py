@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import SettingsError, did_you_mean, quoted
-from .declared import declarations
+from .declared import by_any_name, declarations
 from .option import Declaration
+from .resolve import by_field_name
 from .values import parse
 
 FIXED_GROUPS = ("model", "output")
@@ -23,19 +24,19 @@ def _free(known: Declaration) -> bool:
 
 def changeable() -> dict[str, Declaration]:
     """Settings that may change, under every name that they may be given."""
-    free = [d for d in declarations().values() if _free(d)]
-    return {d.name: d for d in free} | {d.long_name: d for d in free}
+    return {name: known for name, known in by_any_name().items() if _free(known)}
 
 
 def by_field(own: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by field name. Raises SettingsError for one that cannot change."""
+    """Settings by field name. Raises SettingsError for one that cannot change, or that is there
+    under two names."""
     known = changeable()
     for name in own:
         if name not in known:
             raise SettingsError(
                 f"no setting {quoted(name)} to be changed here{did_you_mean(name, known)}"
             )
-    return {known[name].name: value for name, value in own.items() if value is not None}
+    return by_field_name({name: value for name, value in own.items() if value is not None})
 
 
 def overlaid(flags: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

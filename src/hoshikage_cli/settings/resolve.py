@@ -9,10 +9,11 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ..errors import SettingsError, did_you_mean, quoted
-from .declared import GROUPS, Settings, alternatives, declarations
+from .declared import GROUPS, Settings, alternatives, by_any_name, declarations
 from .function import Function
 from .option import Declaration
 from .values import parse, show
+from .variables import variable_of
 
 LAYERS = ("default", "family", "model", "config", "environment", "flag")
 UNRULED = ("origin",)
@@ -32,6 +33,10 @@ class Resolved:
     def value(self, name: str) -> Any:
         """One setting's value."""
         return getattr(getattr(self.settings, declarations()[name].group), name)
+
+    def typed(self, name: str) -> bool:
+        """Whether one setting was said for this run, rather than for all."""
+        return self.sources[name] == "flag"
 
     def with_values(self, **changes: Any) -> Resolved:
         """The same with other values, by name; they count as flags."""
@@ -85,13 +90,13 @@ def resolve(
 
 
 def by_field_name(keywords: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by field name, from keywords that may have their options' names: temp, as --temp.
+    """Settings by field name, from keywords that may be other names of theirs: temp, as --temp.
 
     Raises SettingsError for one that is given under both; unknown names stay as they are."""
-    options = {known.keyword: known.name for known in declarations().values()}
+    known = by_any_name()
     found: dict[str, Any] = {}
     for keyword, value in keywords.items():
-        name = options.get(keyword, keyword)
+        name = known[keyword].name if keyword in known else keyword
         if name in found:
             raise SettingsError(f"{keyword} and {name} are one setting: give one of them")
         found[name] = value
@@ -108,20 +113,17 @@ def _from_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     found = {}
     for known in declarations().values():
-        text = environ.get(known.env, "") if known.env else ""
-        if text:
-            found[known.name] = parse(known, text, known.env)
+        if variable := variable_of(known, environ):
+            found[known.name] = parse(known, environ[variable], variable)
     return found
 
 
 def _from_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    by_key = {d.long_name: d for d in declarations().values() if d.option.config}
-    by_key |= {d.name: d for d in by_key.values()}
-    spelled = {key: key.replace("_", "-") for key in config}
-    keys = {key: key if key in by_key else spelled[key] for key in config}
-    _refuse_unknown(keys.values(), "key in the config file:", list(by_key))
+    by_key = {name: known for name, known in by_any_name().items() if known.option.config}
+    _refuse_unknown(config, "key in the config file:", list(by_key))
+    by_field_name(config)  # none is there under two of its names
     return {
-        by_key[keys[key]].name: parse(by_key[keys[key]], value, f"config file: {key}")
+        by_key[key].name: parse(by_key[key], value, f"config file: {key}")
         for key, value in config.items()
     }
 

@@ -1,11 +1,12 @@
-"""Environment variables: those of options are named in `declared`; the others are listed here."""
+"""Environment variables: those of options are named after them; the others are listed here."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ..errors import did_you_mean
+from ..errors import SettingsError, did_you_mean
 from .declared import declarations
+from .option import Declaration
 
 OTHERS = {
     "HOSHIKAGE_CONFIG": "the config file to be read instead of the usual one",
@@ -17,14 +18,23 @@ OTHERS = {
 """Variables that are no options, and what each says."""
 
 
+def variable_of(known: Declaration, environ: Mapping[str, str]) -> str | None:
+    """The variable that an option is set by; None where it is not. One that is empty says nothing.
+
+    Raises SettingsError where two of its variables say different things.
+    """
+    given = [name for name in known.variables if environ.get(name)]
+    if len({environ[name] for name in given}) > 1:
+        raise SettingsError(f"{' and '.join(given)} are one setting: set one of them")
+    return given[0] if given else None
+
+
 def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
     """A line for each variable that looks like one of ours and is read by nothing."""
-    known = [d.env for d in declarations().values() if d.env]
-    endings = {env.removeprefix("DIFFUSION_"): env for env in known}
+    known = [name for d in declarations().values() for name in d.variables]
     for name in environ:
         if name.startswith(("HOSHIKAGE_", "DIFFUSION_")) and name not in (*known, *OTHERS):
-            exact = endings.get(name.removeprefix("HOSHIKAGE_"))
-            guess = f"; did you mean {exact}?" if exact else did_you_mean(name, known, 0.8)
+            guess = did_you_mean(name, known, 0.8)
             # Variables of other programs begin with DIFFUSION_ too: only near misses are ours.
             if guess or name.startswith("HOSHIKAGE_"):
                 yield f"{name} is not a variable that Hoshikage reads{guess}"

@@ -36,13 +36,13 @@ def test_settings_come_from_the_family_that_is_named(hoshikage, file):
     assert told["family"] == ("llada2.1", "flag")
     assert told["block-length"] == ("32", "family")
     assert told["edit-threshold"] == ("0.5", "family")
-    assert told["temp"] == ("0.0", "family")
+    assert told["temperature"] == ("0.0", "family")
     told = shown(hoshikage("generate", "-m", file, "--show-settings", HOSHIKAGE_FAMILY="sdar"))
     assert told["family"] == ("sdar", "environment")
     assert (told["block-length"], told["threshold"]) == (("4", "family"), ("0.85", "family"))
     plain = shown(hoshikage("generate", "-m", file, "--show-settings"))
     assert plain["family"] == ("auto", "default")
-    assert plain["temp"] == ("0.8", "default")
+    assert plain["temperature"] == ("0.8", "default")
 
 
 def test_a_family_that_is_not_for_the_architecture(hoshikage, config_file, file):

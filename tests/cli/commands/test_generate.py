@@ -113,9 +113,26 @@ def test_what_was_typed_and_has_no_effect_is_told(hoshikage):
     typed = ("generate", "-m", "hoshi-tiny-ar", "-n", "2", "--diffusion-steps", "4", "Hello!")
     told = "hoshikage: --steps has no effect on an autoregressive model\n"
     assert hoshikage(*typed).stderr == told
-    assert hoshikage(*typed, "-q").stderr == ""
+    assert hoshikage(*typed, "-q").stderr == told
     without = [word for word in typed if word not in ("--diffusion-steps", "4")]
     assert hoshikage(*without, DIFFUSION_STEPS="4").stderr == ""
+
+
+def test_a_variable_that_nothing_reads_is_told_to_quiet_scripts_too(hoshikage):
+    told = "hoshikage: HOSHIKAGE_STPES is not a variable that Hoshikage reads"
+    run = hoshikage("generate", "-q", "-n", "2", "--steps", "1", "Hello!", HOSHIKAGE_STPES="3")
+    assert run.stderr.startswith(told)
+
+
+def test_variables_are_read_for_json_and_steps(hoshikage):
+    settings = {"HOSHIKAGE_JSON": "1", "HOSHIKAGE_STEPS": "3", "HOSHIKAGE_TEMP": "0.5"}
+    run = hoshikage("generate", "-q", "-n", "4", "Hello!", **settings, HOSHIKAGE_LOGPROBS="0")
+    told = json.loads(run.stdout)
+    assert (told["settings"]["steps"], told["settings"]["temperature"]) == (3, 0.5)
+    assert told["settings"]["model"] == "hoshi-tiny"
+    assert "logprobs" in told
+    plain = hoshikage("generate", "-q", "-n", "4", "--no-json", "Hello!", **settings)
+    assert not plain.stdout.startswith("{")
 
 
 def test_the_seed_that_was_drawn_is_reported_and_repeats_the_run(hoshikage):

@@ -103,7 +103,9 @@ def test_the_view_is_on_stderr(hoshikage):
 
 def test_what_has_no_effect_is_told(hoshikage):
     told = hoshikage("score", "--steps", "3", "--temp", "1", "--samples", "1", "x").stderr
-    assert "--steps and --temp have no effect on a likelihood by the method monte-carlo" in told
+    assert (
+        "--steps and --temperature have no effect on a likelihood by the method monte-carlo" in told
+    )
     told = hoshikage("score", "--steps", "3", "--temp", "1", "--method", "order", "x").stderr
     assert "effect" not in told
     told = hoshikage("score", *AR, "--steps", "3", "--top-k", "1", "x").stderr

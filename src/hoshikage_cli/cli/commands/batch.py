@@ -22,7 +22,15 @@ from ...settings.resolve import Resolved
 from ..exits import Exit
 from ..interrupts import Interrupts, run_through
 from ..options import RUN, Typed, argument, flag, with_options, with_settings
-from ..setup import Setup, choose, display_of_many, load_model, tell_setup
+from ..output import Traces
+from ..setup import (
+    Setup,
+    choose,
+    display_of_many,
+    load_model,
+    refuse_untold,
+    tell_setup,
+)
 from ..streams import is_terminal, note, write_bytes
 
 if TYPE_CHECKING:
@@ -106,7 +114,7 @@ def _path(name: str | None) -> Path | None:
 
 
 @with_options(BatchFlags)
-@with_settings(*RUN, "canvas", "logprobs")
+@with_settings(*RUN, "canvas", "trace", "logprobs")
 def batch(asked: BatchFlags, **flags: Typed) -> int:
     """Answer every prompt of a file, one JSON line each; started again, it goes on where it was.
 
@@ -123,6 +131,8 @@ def batch(asked: BatchFlags, **flags: Typed) -> int:
     if asked.input is None and (sys.stdin is None or sys.stdin.isatty()):
         raise UsageError(NO_INPUT)
     setup = choose(flags)
+    refuse_untold(setup, json=True)
+    traces = Traces(setup.output.trace)
     with ExitStack() as stack:
         source = stack.enter_context(_source(asked))
         records, total = _records(source, asked, shard)
@@ -142,8 +152,10 @@ def batch(asked: BatchFlags, **flags: Typed) -> int:
             at_once=asked.at_once or AT_ONCE,
             on_step=display.update,
             share=share_done,
+            witness=traces,
         )
-        return _drive(work, Interrupts(then=records.stop), sink, display)
+        code = _drive(work, Interrupts(then=records.stop), sink, display)
+        return code or (Exit.FAILED if traces.failed else Exit.OK)
 
 
 def _drive(

@@ -135,7 +135,7 @@ def parse_variation(text: str) -> tuple[str, list[str]]:
     """`cache=none,dual` as a setting's name and its values. Raises UsageError."""
     name, found, values = text.partition("=")
     free = [d for d in declarations().values() if d.group != "output" and d.name not in FIXED]
-    known = {d.long_name: d.name for d in free} | {d.name: d.name for d in free}
+    known = {name: d.name for d in free for name in d.names}
     if not found or not values:
         raise UsageError(f"--vary: {quoted(text)} is not NAME=VALUE,VALUE")
     if name not in known:
@@ -166,6 +166,7 @@ def on_time(asked: BenchFlags, grid: Grid, flags: Mapping[str, Typed]) -> int:
             "speed and accuracy, or measure with llama.cpp's llama-bench"
         )
     tell_setup(setup)
+    tell_idle(setup, grid)
     settings = {name: variant(setup, {**flags, **each}) for name, each in grid.items()}
     rows = measured(setup, settings, asked, peer)
     if setup.output.json:
@@ -276,11 +277,14 @@ def refuse_contradiction(own: Resolved, others: Resolved, variant: Mapping[str, 
 
 def tell_tasks(setup: Setup, grid: Grid, path: Path, unchecked: int) -> None:
     """What of the file and of the variations counts for nothing."""
-    if setup.output.quiet:
-        return
     if unchecked:
         records = "1 record says" if unchecked == 1 else f"{unchecked} records say"
         note(f"{path}: {records} nothing to check against and counts for nothing")
+    tell_idle(setup, grid)
+
+
+def tell_idle(setup: Setup, grid: Grid) -> None:
+    """What is varied to no effect."""
     lines = (without_effect(each, setup.resolve(each), setup.kind) for each in grid.values())
     for line in dict.fromkeys(line for found in lines for line in found):
         note(line)

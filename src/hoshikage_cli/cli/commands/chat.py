@@ -19,8 +19,8 @@ from ..exits import Exit
 from ..interrupts import run_through
 from ..line_editor import LineEditor, PipedLines, Reader, history_path, typing_kept_unseen
 from ..options import RUN, Typed, with_settings
-from ..output import print_answer
-from ..setup import Setup, choose, delay_of, load_model, tell_setup, view
+from ..output import Traces, print_answer
+from ..setup import Setup, choose, delay_of, load_model, refuse_untold, tell_setup, view
 from ..streams import Answer, ClosedPipe, is_terminal, note, visible
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ SHORTEST_ANSWER = 64
 """Tokens that an autoregressive model is left at the least, where the context is that long."""
 
 
-@with_settings(*RUN, "canvas", "view")
+@with_settings(*RUN, "canvas", "view", "trace")
 def chat(**flags: Typed) -> int:
     """Talk with a model: turn by turn, with its chat template.
 
@@ -46,6 +46,7 @@ def chat(**flags: Typed) -> int:
     piped in are answered line by line.
     """
     setup = choose(flags)
+    refuse_untold(setup)
     tell_setup(setup)
     terminal = is_terminal(sys.stderr) and sys.stdin is not None and sys.stdin.isatty()
     with load_model(setup, Display()) as generator:
@@ -99,6 +100,9 @@ class Session:
         unwanted = asked and not setup.output.visual
         self.visual = "no" if unwanted or setup.output.quiet else setup.output.visual
         self.resolved = setup.resolved
+        self.traces = Traces(setup.output.trace)
+        self.answers = 0
+        """Begun so far, those that were taken back too."""
         self.conversation = Conversation(setup.settings.prompt.system_prompt)
 
     def talk(self, reader: Reader) -> int:
@@ -107,7 +111,7 @@ class Session:
             try:
                 self.hear(reader.read())
             except (EOFError, Leave):
-                return Exit.OK
+                return Exit.FAILED if self.traces.failed else Exit.OK
             except KeyboardInterrupt:
                 if not reader.interactive:
                     raise
@@ -154,15 +158,18 @@ class Session:
         printed = Answer()
         watched = self.display()
         streaming = self.generator.model.family.streams and not watched.watched
+        self.answers += 1
 
         def each(event: TextEvent) -> None:
             if streaming:
                 printed.add(event.new_text)
             display.event(event)
+            self.traces.event(self.answers, event)
 
         with watched as display:
             interrupted = run_through(run, each, delay_of(self.setup.output, display))
         result = run.result()
+        self.traces.finish(self.answers, result)
         print_answer(result, printed, display)
         if interrupted:
             note("stopped; what was said so far is kept")

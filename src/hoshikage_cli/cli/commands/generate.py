@@ -17,7 +17,7 @@ from ..exits import Exit
 from ..input import read_prompt
 from ..interrupts import run_through
 from ..options import HIDDEN, RUN, Typed, argument, flag, with_options, with_settings
-from ..output import Tracing, print_result, write_json
+from ..output import Traces, Tracing, print_result, write_json
 from ..setup import (
     Setup,
     answers_stream,
@@ -85,7 +85,7 @@ def generate(asked: GenerateFlags, **flags: Typed) -> int:
     setup = choose(flags)
     if asked.show_settings:
         return show_settings(setup.resolved)
-    refuse_untold(setup.output)
+    refuse_untold(setup)
     prompt = read_prompt(asked.prompt, asked.prompt_option, asked.file)
     if setup.output.verbose:
         logging.basicConfig(level=logging.DEBUG, format="%(name)s: %(message)s")
@@ -132,18 +132,22 @@ def answers(setup: Setup, prompt: str) -> int:
     """Several answers to one prompt: text blocks with a blank line between, or a JSON array."""
     if setup.output.visual:
         raise UsageError("--visual shows one answer: leave out --samples, or --visual")
-    if setup.output.trace:
-        raise UsageError("--trace writes one answer: leave out --samples, or --trace")
-    seeded = with_seeds(setup.resolved)
+    seeded, traces = with_seeds(setup.resolved), Traces(setup.output.trace)
     with answers_display(setup, len(seeded)) as display, load_model(setup, display) as generator:
-        finished = collect(generator.generate_many((prompt, one) for one in seeded), display)
+
+        def on_step(index: int, event: TextEvent) -> None:
+            traces.event(index + 1, event)
+
+        asked = ((prompt, one) for one in seeded)
+        outcomes = generator.generate_many(asked, on_step=on_step)
+        finished = collect(outcomes, display, traces)
         display.close()
     if setup.output.json:
         write_json([result.to_dict() for result in finished])
     else:
         write("\n".join(result.text.rstrip("\n") + "\n" for result in finished))
     if len(finished) == len(seeded):
-        return Exit.OK
+        return Exit.FAILED if traces.failed else Exit.OK
     note(f"interrupted: {len(finished)} of {len(seeded)} answers were finished")
     return Exit.INTERRUPTED
 
@@ -158,7 +162,7 @@ def with_seeds(resolved: Resolved) -> list[Resolved]:
 
 
 def collect(
-    outcomes: Iterable[tuple[int, Result | HoshikageError]], display: Display
+    outcomes: Iterable[tuple[int, Result | HoshikageError]], display: Display, traces: Traces
 ) -> list[Result]:
     """Results in order, as far as they got before a Ctrl-C. Raises the first error."""
     results: dict[int, Result] = {}
@@ -168,6 +172,7 @@ def collect(
         if isinstance(outcome, Exception):
             raise outcome
         results[number] = outcome
+        traces.finish(number + 1, outcome)
         display.answered(len(results))
 
     run_through(outcomes, each)

@@ -11,7 +11,7 @@ from ..exits import Exit
 from ..input import STDIN, read_text
 from ..interrupts import run_through
 from ..options import RUN, Typed, argument, flag, with_options, with_settings
-from ..output import write_json
+from ..output import Tracing, write_json
 from ..setup import (
     Setup,
     choose,
@@ -24,7 +24,8 @@ from ..setup import (
 from ..streams import note, write, write_exactly
 
 if TYPE_CHECKING:
-    from ...generation.infill import InfillResult
+    from ...generation.filled import InfillResult
+    from ...generation.run import TextEvent
 
 EXAMPLES = """\b
 Examples:
@@ -64,7 +65,7 @@ class InfillFlags:
 
 
 @with_options(InfillFlags)
-@with_settings(*RUN, "view", "json", "logprobs")
+@with_settings(*RUN, "view", "trace", "json", "logprobs")
 def infill(asked: InfillFlags, **flags: Typed) -> int:
     """Fill the holes of a text with a diffusion model, and keep the rest byte for byte.
 
@@ -75,27 +76,34 @@ def infill(asked: InfillFlags, **flags: Typed) -> int:
     from ...generation.infill import refuse_causal
 
     setup = choose(flags)
-    refuse_untold(setup.output)
-    if setup.output.logprobs is not None and asked.show == "holes":
+    refuse_untold(setup)
+    if setup.resolved.typed("logprobs") and asked.show == "holes":
         raise UsageError("--logprobs is told with the whole text: leave out --show holes")
     refuse_causal(setup.header.family, setup.title)
     text = read_text(asked.text, asked.file)
     marker = MARKER if asked.mask_marker is None else asked.mask_marker
     parse(text, marker)
     tell_setup(setup)
-    result = fill(setup, text, marker, asked.prompt)
+    trace = Tracing(setup.output.trace)
+    result = fill(setup, text, marker, asked.prompt, trace)
     print_filled(result, asked, setup.output.json)
     if result.stop_reason != "interrupted":
-        return Exit.OK
+        return Exit.FAILED if trace.failed else Exit.OK
     note(f"interrupted after {counted(result.steps, 'step')}: some holes are not filled")
     return Exit.INTERRUPTED
 
 
-def fill(setup: Setup, text: str, marker: str, prompt: str | None) -> InfillResult:
+def fill(setup: Setup, text: str, marker: str, prompt: str | None, trace: Tracing) -> InfillResult:
+    def each(event: TextEvent) -> None:
+        display.event(event)
+        trace.event(event)
+
     with display_for(setup) as display, load_model(setup, display) as generator:
         run = generator.start_infill(text, setup.resolved, marker=marker, prompt=prompt)
-        run_through(run, display.event, delay_of(setup.output, display))
+        trace.begin(run)
+        run_through(run, each, delay_of(setup.output, display))
         result = run.result()
+        trace.finish(result)
         display.finish(result)
     return result
 

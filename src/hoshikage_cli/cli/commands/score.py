@@ -137,8 +137,6 @@ def read_choices(asked: ScoreFlags) -> list[str]:
 
 def tell_unread(setup: Setup, asked: ScoreFlags, flags: dict[str, Typed]) -> None:
     """What was typed and the method does not look at; `tell_setup` has told the rest."""
-    if setup.output.quiet:
-        return
     method = method_for(setup, asked)
     known = declarations()
     unread = [
