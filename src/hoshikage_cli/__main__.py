@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from .cli.streams import flush, secure
+from .errors import HoshikageError
 from .llama.openmp import prefer_short_waits
 
 VERSION_FLAGS = ("--version", "-V")
@@ -12,10 +14,17 @@ VERSION_FLAGS = ("--version", "-V")
 def main() -> None:
     """Run the command line and leave with its exit code."""
     prefer_short_waits()
+    secure()
     try:
-        sys.exit(_run(sys.argv[1:]))
+        code = _run(sys.argv[1:])
+        flush()
     except KeyboardInterrupt:
-        sys.exit(130)
+        code = 130
+    except HoshikageError as error:
+        from .cli.errors import report
+
+        code = report(error, sys.argv[1:])
+    sys.exit(code)
 
 
 def _run(arguments: list[str]) -> int:

@@ -11,7 +11,8 @@
         ├── ChatTemplateError       chat/template.py
         ├── TraceError              trace.py
         ├── StrictStop              batch/run.py
-        ├── ClosedPipe              cli/streams.py: exit code 141, and no line
+        ├── OutputLost              cli/streams.py
+        │   └── ClosedPipe          cli/streams.py: exit code 141, and no line
         └── LlamaError              llama/errors.py
             ├── ModelLoadError      llama/errors.py: an OSError
             ├── ContextError        llama/errors.py

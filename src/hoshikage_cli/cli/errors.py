@@ -14,7 +14,7 @@ from ..errors import HoshikageError, UsageError, did_you_mean, shortened
 from ..settings.declared import declarations
 from ..settings.option import TRUE_WORDS
 from .exits import Exit
-from .streams import ClosedPipe, note, visible
+from .streams import ClosedPipe, note, tell, visible
 
 LONGEST_LINE = 2000
 """Characters of a line on stderr: a path may be long, what an argument held is not repeated."""
@@ -49,7 +49,7 @@ def report(error: BaseException, arguments: list[str]) -> int:
         note("interrupted")
         return Exit.INTERRUPTED
     if isinstance(error, Refusal) and type(error).__name__ == "NoArgsIsHelpError":
-        print(error.format_message(), file=sys.stderr)
+        tell(error.format_message())
         return Exit.USAGE
     if _verbose(arguments, os.environ):
         with suppress(OSError, ValueError, AttributeError):

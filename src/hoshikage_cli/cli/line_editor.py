@@ -7,7 +7,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from ..errors import UsageError
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
@@ -32,11 +34,21 @@ class PipedLines:
 
     interactive = False
 
+    def __init__(self, source: TextIO) -> None:
+        self._source = source
+
     def read(self) -> str:
-        line = sys.stdin.readline()
+        line = self._source.readline()
         if not line:
             raise EOFError
         return line.rstrip("\r\n")
+
+
+def piped_lines() -> PipedLines:
+    """Those of stdin. Raises UsageError for one that is closed."""
+    if sys.stdin is None:
+        raise UsageError("no messages: stdin is closed; pipe some in, or chat in a terminal")
+    return PipedLines(sys.stdin)
 
 
 class LineEditor:

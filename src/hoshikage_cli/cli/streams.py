@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TextIO
 
 from ..errors import RunError
 
 
-class ClosedPipe(RunError):
+class OutputLost(RunError):
+    """stdout takes no more: a full disk, or it was closed from the start."""
+
+
+class ClosedPipe(OutputLost):
     """Whoever read stdout has gone away."""
 
 
@@ -27,15 +34,21 @@ def visible(text: str) -> str:
 
 
 def note(message: str) -> None:
-    """One line on stderr."""
+    """One line on stderr, that says who speaks."""
+    tell(f"hoshikage: {message}")
+
+
+def tell(line: str) -> None:
+    """The same, as it is: what was asked for and is no answer."""
     # A stderr that cannot be written to leaves nobody to tell.
-    with suppress(OSError, ValueError):
-        print(visible(f"hoshikage: {message}"), file=sys.stderr, flush=True)
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(visible(line) + "\n")
+        sys.stderr.flush()
 
 
 def write(text: str) -> None:
     """Text to stdout, at once; what a terminal would obey is made visible on one. Raises
-    ClosedPipe, or RunError for a disk that is full."""
+    OutputLost, or ClosedPipe."""
     with _telling_write_errors():
         sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
         sys.stdout.flush()
@@ -46,12 +59,50 @@ def _telling_write_errors() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        abandon_stdout()
+        _abandon(sys.stdout)
         raise ClosedPipe("nobody reads the output") from None
     except (OSError, ValueError, AttributeError) as error:
-        abandon_stdout()
-        reason = getattr(error, "strerror", None) or "it is closed"
-        raise RunError(f"cannot write the answer to stdout: {reason}") from None
+        _abandon(sys.stdout)
+        raise OutputLost(f"cannot write the answer to stdout: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror and error.errno != errno.EBADF:
+        return error.strerror
+    return "it is closed"
+
+
+class _Stdout(io.TextIOWrapper):
+    """stdout, whose errors are ours whoever writes: the parser its help, rich its tables."""
+
+    def write(self, text: str) -> int:
+        if text == "":  # the parser's way to ask whether text may be written here
+            return 0
+        with _telling_write_errors():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with _telling_write_errors():
+            super().flush()
+
+
+def secure() -> None:
+    """For the program, before it opens anything: no error of stdout goes unseen, and no file takes
+    the place of a stream that is closed, to have answers and messages written into it."""
+    # stdin and stdout the wrong way round, so that reading and writing fail as they should.
+    for number, way in enumerate((os.O_WRONLY, os.O_RDONLY, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, way)
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+    old = open(1, "w", closefd=False) if sys.stdout is None else sys.stdout  # noqa: SIM115
+    assert isinstance(old, io.TextIOWrapper)  # as Python begins with
+    at_once, through = old.line_buffering, old.write_through
+    sys.stdout = _Stdout(
+        old.detach(), old.encoding, old.errors, line_buffering=at_once, write_through=through
+    )
 
 
 def write_exactly(text: str) -> None:
@@ -70,11 +121,21 @@ def write_bytes(data: bytes) -> None:
         sys.stdout.buffer.flush()
 
 
-def abandon_stdout() -> None:
+def flush() -> None:
+    """Before the program ends: what is still buffered. Raises as `write` does."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        _abandon(sys.stderr)
+    with _telling_write_errors():
+        sys.stdout.flush()
+
+
+def _abandon(stream: TextIO) -> None:
     """Send what is still buffered nowhere, so that Python's own flush at exit has no complaint."""
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
     except (OSError, ValueError, AttributeError):
         pass

@@ -17,11 +17,11 @@ from ...settings.overlay import by_field, changeable
 from ...settings.values import parse, show
 from ..exits import Exit
 from ..interrupts import run_through
-from ..line_editor import LineEditor, PipedLines, Reader, history_path, typing_kept_unseen
+from ..line_editor import LineEditor, Reader, history_path, piped_lines, typing_kept_unseen
 from ..options import RUN, Typed, with_settings
 from ..output import Traces, print_answer
 from ..setup import Setup, choose, delay_of, load_model, refuse_untold, tell_setup, view
-from ..streams import Answer, ClosedPipe, is_terminal, note, visible
+from ..streams import Answer, OutputLost, is_terminal, note, tell
 
 if TYPE_CHECKING:
     from ...generation.generator import Generator
@@ -52,7 +52,7 @@ def chat(**flags: Typed) -> int:
     with load_model(setup, Display()) as generator:
         session = Session(generator, setup, flags)
         if not terminal:
-            return session.talk(PipedLines())
+            return session.talk(piped_lines())
         if not setup.output.quiet:
             note(WELCOME.format(name=generator.name))
             _tell_template(generator, setup)
@@ -116,7 +116,7 @@ class Session:
                 if not reader.interactive:
                     raise
                 note("Ctrl-D or /quit leaves")
-            except ClosedPipe:
+            except OutputLost:
                 raise
             except HoshikageError as error:
                 note(str(error))
@@ -282,11 +282,6 @@ COMMANDS: dict[str, Command] = {
 }
 ALIASES = {"bye": "quit", "exit": "quit", "?": "help", "clear": "reset"}
 """What other programs call these; not listed."""
-
-
-def tell(line: str) -> None:
-    """A line that was asked for; on stderr, since stdout carries the answers alone."""
-    print(visible(line), file=sys.stderr, flush=True)
 
 
 def _path(rest: str, command: str) -> Path:

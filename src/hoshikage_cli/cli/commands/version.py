@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 from ... import __version__
 from ..exits import Exit
+from ..streams import write
 
 NOT_BUILT = "llama.cpp: not built (run make)"
 
@@ -26,5 +25,5 @@ def version_lines() -> list[str]:
 
 
 def print_version() -> int:
-    sys.stdout.write("\n".join(version_lines()) + "\n")
+    write("\n".join(version_lines()) + "\n")
     return Exit.OK
