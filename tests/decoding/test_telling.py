@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from fakes import TableDenoiser
+from fakes import BlockTable, TableDenoiser
+from hoshikage_cli.decoding.blocks import BlockPlan, Blocks
 from hoshikage_cli.decoding.diffusion import DiffusionPlan
 from hoshikage_cli.decoding.guidance import guide, unconditional_canvas
+from hoshikage_cli.decoding.profile import PROFILES
 from hoshikage_cli.decoding.proposal import ProposalRule, filtered, softmax
 from hoshikage_cli.decoding.selection import ALGORITHMS
 from hoshikage_cli.decoding.telling import kept
-from hoshikage_cli.decoding.together import diffuse
+from hoshikage_cli.decoding.together import alone, diffuse
 from hoshikage_cli.decoding.view import Decision
 
 MASK, PROMPT, LENGTH = 11, 4, 14
+IN_BLOCKS = [name for name, profile in PROFILES.items() if profile.block_length]
 
 RULES = {
     "greedy": {},
@@ -116,3 +121,74 @@ def test_as_many_are_kept_as_any_tells() -> None:
     assert kept(None, None) is None
     assert kept(None, 0) == 0
     assert kept(3, None, 5) == 5
+
+
+# ------------------------------------------------------------------------------ texts in blocks
+
+
+class Noting(BlockTable):
+    """A table that remembers the rows it gave last, by position."""
+
+    def logits(self, queries):
+        found = super().logits(queries)
+        (self.given,) = (
+            dict(zip(q.positions.tolist(), r, strict=True))
+            for q, r in zip(queries, found, strict=True)
+        )
+        return found
+
+
+def written(name: str, prompt: int = 6, generated: int = 21, **plan):
+    """(rows by position, canvas before, step) of a run in blocks."""
+    profile = replace(PROFILES[name], block_length=4, sub_block=0)
+    reads = (profile.text_attention, profile.block_attention, profile.shift, profile.first_token)
+    denoiser = Noting(4, *reads, sharpness=3.0)
+    tokens = np.full(prompt + generated, MASK, np.int32)
+    tokens[:prompt] = np.arange(1, prompt + 1)
+    before = tokens
+    rule = ProposalRule(
+        confidence=profile.confidence, temperature=profile.temperature, top_p=profile.top_p
+    )
+    for step in alone(
+        denoiser, Blocks(denoiser, tokens, prompt, BlockPlan(profile, rule=rule, **plan))
+    ):
+        yield denoiser.given, before, step
+        before = step.canvas
+
+
+@pytest.mark.parametrize("name", IN_BLOCKS)
+def test_blocks_tell_the_softmax_of_their_rows(name) -> None:
+    profile = PROFILES[name]
+    edits = 0
+    for given, before, step in written(name, trace_proposals=3, logprobs=2):
+        looked = [found.position for found in step.proposals]
+        assert looked == [p for p in given if p < len(before)]
+        assert {commit.position for commit in step.commits} <= set(looked)
+        p = {}
+        for position, row in given.items():
+            z = row.astype(float)
+            z[MASK] = -np.inf
+            clean = profile.confidence == "clean"
+            p[position] = softmax(
+                z if clean else filtered(z, profile.temperature, profile.top_p, 0)
+            )
+        for found in step.proposals:
+            row = p[found.position]
+            order = np.argsort(-row, kind="stable")[:3]
+            assert found.top == tuple((t, pytest.approx(row[t])) for t in order if row[t] > 0)
+        for commit in step.commits:
+            row = p[commit.position]
+            assert commit.logprob == pytest.approx(np.log(row[commit.token]))
+            assert len(commit.alternatives) == 2
+            edits += commit.replaced is not None
+    assert (edits > 0) == (profile.edit_threshold is not None)
+
+
+@pytest.mark.parametrize("name", IN_BLOCKS)
+def test_blocks_tell_nothing_unasked_and_are_not_changed_by_it(name) -> None:
+    plain, told = list(written(name)), list(written(name, trace_proposals=5, logprobs=5))
+    for (_, _, one), (_, _, other) in zip(plain, told, strict=True):
+        assert one.proposals is None
+        assert {(c.logprob, c.alternatives) for c in one.commits} <= {(None, ())}
+        np.testing.assert_array_equal(one.canvas, other.canvas)
+        assert [c.confidence for c in one.commits] == [c.confidence for c in other.commits]

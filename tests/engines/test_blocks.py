@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import hoshikage_cli as hk
@@ -105,6 +106,23 @@ def test_a_stream_ends_in_front_of_a_stop(generator):
         run = generator.stream(PROMPTS[0], max_tokens=40, stop=stop)
         assert "".join(event.new_text for event in run) == run.result().text
         assert run.result().text == whole.text[: whole.text.index(stop)]
+
+
+def test_log_probabilities_and_proposals_are_told(generator):
+    plain = generator.generate(PROMPTS[0])
+    run = generator.stream(PROMPTS[0], logprobs=3, trace_proposals=4)
+    for event in run:
+        told = {found.position: found for found in event.step.proposals}
+        for commit in event.step.commits:
+            assert np.exp(commit.logprob) == pytest.approx(commit.confidence, rel=1e-5)
+            assert [t for t, _ in told[commit.position].top[:3]] == [
+                t for t, _ in commit.alternatives
+            ]
+    result = run.result()
+    assert result.tokens == plain.tokens
+    assert tuple(each.id for each in result.logprobs) == result.tokens
+    assert all(1 <= len(each.top_logprobs) <= 3 for each in result.logprobs)
+    assert plain.logprobs is None
 
 
 def test_settings_that_do_not_go_together_are_one_line(generator):

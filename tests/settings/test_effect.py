@@ -119,10 +119,3 @@ def test_what_has_no_effect_itself_takes_none_away():
 def test_the_reason_may_come_from_any_layer():
     found = resolved(flags={"top_k": "5"}, config={"gumbel": True, "temp": 0.7})
     assert idle("top_k", found, "diffusion") == "with --gumbel"
-
-
-@pytest.mark.parametrize("name", ["logprobs", "trace_proposals"])
-def test_what_is_not_told_of_blocks_yet_is_said(name):
-    assert told("block", {name: "3"}) == [
-        f"--{name.replace('_', '-')} has no effect on a block model"
-    ]

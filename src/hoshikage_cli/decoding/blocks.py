@@ -21,7 +21,8 @@ from .profile import Profile
 from .proposal import ProposalRule, Proposer, edited_logits, propose
 from .schedule import Block, even_quota, even_share, one_quota
 from .selection import Algorithm, algorithm_of, in_place
-from .step import Commit, Step
+from .step import Candidates, Commit, Step
+from .telling import candidates, kept, with_logprobs
 from .turns import InTurns
 from .view import Floats, Indices, View
 
@@ -59,6 +60,11 @@ class BlockPlan:
     """End as soon as the answer is complete, which loses nothing."""
     rule: ProposalRule = field(default_factory=ProposalRule)
     """How logits become proposals. The mask token is never proposed."""
+    trace_proposals: int | None = None
+    """Steps tell so many of the likeliest tokens of each position in question; None: no positions.
+    """
+    logprobs: int | None = None
+    """Commits tell their log-probabilities, and so many alternatives; None: neither."""
 
     def __post_init__(self) -> None:
         profile = self.profile
@@ -70,6 +76,11 @@ class BlockPlan:
         if self.algorithm.draw is not None and others != (None, None):
             name = profile.algorithm
             raise ValueError(f"{name} decides by itself: it takes no parallel rule, and no edits")
+
+    @property
+    def telling_rule(self) -> ProposalRule:
+        """The rule, with as many of the likeliest tokens kept as are to be told."""
+        return replace(self.rule, keep=kept(self.rule.keep, self.trace_proposals, self.logprobs))
 
     @property
     def algorithm(self) -> Algorithm:
@@ -139,7 +150,7 @@ class Blocks(InTurns[Turn]):
         self.profile = plan.profile
         self.proposer = proposer
         self.chooser = plan.chooser()
-        self.rule = replace(plan.rule, banned=(denoiser.mask_token, *plan.rule.banned))
+        self.rule = replace(plan.telling_rule, banned=(denoiser.mask_token, *plan.rule.banned))
         self.end_tokens = np.array(sorted(plan.end_tokens), np.int32)
         self.length = len(tokens)
         # Room for the rest of a last block that is whole.
@@ -193,14 +204,15 @@ class Blocks(InTurns[Turn]):
         turn, cost = self._asked()
         view = self._view(turn, rows[0])
         chosen = np.concatenate([self._unmasked(view), self._edited(view)])
-        commits = view.commits(chosen)
+        commits = with_logprobs(view.commits(chosen), chosen, view.proposal, self.plan.logprobs)
+        found = candidates(view.positions, view.proposal, self.plan.trace_proposals)
         self.canvas.commit(view.positions[chosen], view.proposal.tokens[chosen])
         self._moving = len(chosen) > 0
         if not self._moving and self.profile.reads_alike:
             self._read = turn.area.end  # as it stands, which is how it stays
         self._index += 1
         self._take_next()
-        return self._step(turn, commits, *cost)
+        return self._step(turn, commits, found, *cost)
 
     # --------------------------------------------------------------------- what comes next
 
@@ -327,9 +339,18 @@ class Blocks(InTurns[Turn]):
         other = view.proposal.tokens != view.canvas[view.positions]
         return np.flatnonzero(~view.masked & other & over_threshold(view, least))
 
-    def _step(self, turn: Turn, commits: tuple[Commit, ...], positions: int, nfe: int) -> Step:
+    def _step(
+        self,
+        turn: Turn,
+        commits: tuple[Commit, ...],
+        found: tuple[Candidates, ...] | None,
+        positions: int,
+        nfe: int,
+    ) -> Step:
         """What is seen of a step: nothing beyond the answer's length."""
         canvas = self.canvas.snapshot()[: self.length]
+        if found is not None:
+            found = tuple(each for each in found if each.position < self.length)
         return Step(
             index=self._index - 1,
             total=self._total,
@@ -341,4 +362,5 @@ class Blocks(InTurns[Turn]):
             nfe=nfe,
             elapsed=self._elapsed,
             settled=self.settled,
+            proposals=found,
         )

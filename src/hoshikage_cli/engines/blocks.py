@@ -118,7 +118,7 @@ def plan_of(model: Model, job: BlockJob) -> BlockPlan:
         "banned": suppressed_by(model, settings),
         "seed": job.seed,
     }
-    plan = named(BlockPlan, settings.diffusion) | {
+    plan = named(BlockPlan, settings.diffusion, settings.output) | {
         "profile": profile,
         "end_tokens": model.vocabulary.end_tokens,
         "rule": ProposalRule(**rule),

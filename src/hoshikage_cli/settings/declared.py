@@ -548,7 +548,6 @@ class OutputSettings:
         config=False,
         minimum=1,
         maximum=MOST_TOLD,
-        kinds=DIFFUSION + AUTOREGRESSIVE,
         help="Write to the trace as well, of each position in question, the K likeliest tokens.",
         part="trace",
     )
@@ -566,7 +565,6 @@ class OutputSettings:
         config=False,
         minimum=0,
         maximum=MOST_TOLD,
-        kinds=DIFFUSION + AUTOREGRESSIVE,
         help="Tell in the JSON the log-probability of each token, with K alternatives.",
         part="logprobs",
     )
