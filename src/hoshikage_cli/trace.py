@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import __version__
 from .decoding.step import Candidates, Commit, Step
@@ -273,23 +274,28 @@ class Recording:
         return self.mask_token is not None
 
     def _replayed(self, before: Callable[[Step], bool]) -> Iterator[Step]:
-        canvas: list[int | None] = list(self.canvas)
+        canvas = np.array(self.canvas, np.int32)
         for step in self.steps:
             if not before(step):
                 return
+            canvas = np.append(canvas, np.zeros(_added(step, len(canvas)), np.int32))
             for commit in step.commits:
-                canvas[commit.position : commit.position + 1] = [commit.token]
+                canvas[commit.position] = commit.token
             for position in step.remasked:
                 canvas[position] = self.mask_token
-            settled = self._settled(step, canvas)
-            yield replace(step, canvas=np.array(canvas, np.int32), settled=settled)
+            yield replace(step, canvas=canvas, settled=self._settled(step, canvas))
 
-    def _settled(self, step: Step, canvas: list[int | None]) -> int | None:
+    def _settled(self, step: Step, canvas: NDArray[np.int32]) -> int | None:
         """As the step says, unless something is masked there."""
         if not self.has_masks:
             return len(canvas)
         masked = self.mask_token in canvas[self.prompt_length : step.settled or 0]
         return None if masked else step.settled
+
+
+def _added(step: Step, length: int) -> int:
+    """How many positions a step puts behind those that there are."""
+    return max([0, *(commit.position + 1 - length for commit in step.commits)])
 
 
 def read_trace(path: str | Path) -> Recording:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -13,7 +14,7 @@ import pyte
 import pytest
 from rich.cells import cell_len
 
-from export.recordings import EVIL, FINAL, RUNS, write
+from export.recordings import EVIL, FINAL, MASK, RUNS, commit, end, head, step, token, write
 from hoshikage_cli.export.cast import ROWS, cast
 from hoshikage_cli.export.page import page
 from hoshikage_cli.export.picture import CELL, MARGIN, picture
@@ -229,8 +230,39 @@ def test_the_data_of_a_page_adds_up(recording, kind):
     assert data["view"] == "order"
     assert data["steps"][-1]["at"] == pytest.approx(9)
     texts = list(data["canvas"])
-    for step in data["steps"]:
-        for position, text in step["texts"]:
+    for told in data["steps"]:
+        for position, text in told["texts"]:
             texts[position : position + 1] = [text]
     assert texts == data["final"]
     assert "".join(texts[data["prompt"] :]) == FINAL[kind]
+
+
+def long_run(tokens, grows=False):
+    """A run of one token a step, which lengthens what a page must not look through each time."""
+    places = range(1, tokens + 1)
+    steps = [step(i, tokens, 0, commit(p, 2 + p % 12, 0.5)) for i, p in enumerate(places)]
+    masks = [] if grows else [None] * tokens
+    return [head([token(2), *masks], None if grows else MASK, tokens), *steps, end()]
+
+
+@pytest.mark.parametrize("grows", [False, True])
+def test_the_work_for_a_page_grows_with_the_run_and_not_with_its_square(tmp_path, grows):
+    """Were every step to look at every position, twice the run would be four times the work."""
+
+    class Counting(dict):
+        asked = 0
+
+        def __getitem__(self, token):
+            self.asked += 1
+            return super().__getitem__(token)
+
+    asked, sizes = [], []
+    for tokens in (200, 400):
+        recording = read_trace(write(tmp_path / "run.jsonl", long_run(tokens, grows)))
+        pieces = Counting(recording.pieces)
+        document = page(replace(recording, pieces=pieces), None, None)
+        data = re.search(r'type="application/json">(.*?)</script>', document, re.S)[1]
+        asked.append(pieces.asked)
+        sizes.append(len(data))
+    assert asked[1] < 2.2 * asked[0]
+    assert sizes[1] < 2.2 * sizes[0]

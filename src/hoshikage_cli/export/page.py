@@ -17,8 +17,7 @@ from ..decoding.step import Candidates, Commit, Step
 from ..display.frame import header_facts
 from ..display.palette import SCALES
 from ..display.shades import CONFIDENCE_EDGES, name_of_confidence, view_of
-from ..generation.run import TextEvent
-from ..generation.text import piece_texts
+from ..generation.text import CanvasTexts
 from ..trace import Recording
 from .timeline import timeline
 
@@ -29,7 +28,8 @@ TITLE_LENGTH = 60
 def page(recording: Recording, view: str | None, seconds: float | None, theme: str = "auto") -> str:
     """The HTML document. Text of the model and the prompt is never anything but text in it."""
     run = recording.play()
-    events = list(run)
+    for _ in run:
+        pass
     script = _read("page.js")
     prompt = _prompt(recording)
     return _template().render(
@@ -46,7 +46,7 @@ def page(recording: Recording, view: str | None, seconds: float | None, theme: s
         scales=SCALES,
         script=Markup(script),
         script_hash=_hash(script),
-        data=_embedded(_data(recording, events, view, seconds)),
+        data=_embedded(_data(recording, view, seconds)),
     )
 
 
@@ -88,64 +88,52 @@ def _shortened(text: str) -> str:
 # --------------------------------------------------------------------------------- the data
 
 
-def _data(
-    recording: Recording,
-    events: list[TextEvent],
-    view: str | None,
-    seconds: float | None,
-) -> dict[str, Any]:
+def _data(recording: Recording, view: str | None, seconds: float | None) -> dict[str, Any]:
     """What the script plays: the first canvas, and what each step changes in it."""
+    texts = CanvasTexts(recording.canvas, recording.mask_token, recording.piece)
     return {
         "diffusion": recording.has_masks,
         "surely": name_of_confidence(recording.has_masks),
-        "revises": any(event.step.revises for event in events),
+        "revises": any(step.revises for step in recording.steps),
         "view": view_of(view, recording.has_masks),
         "edges": CONFIDENCE_EDGES,
         "prompt": recording.prompt_length,
-        "canvas": _first_canvas(recording),
-        "final": [cell.text for cell in events[-1].cells] if events else [],
         "total": recording.total_steps,
         "ran": recording.elapsed,
         "pieces": _pieces(recording),
         "ghosts": _has_ghosts(recording),
-        "steps": list(_steps(recording, events, timeline(recording, seconds))),
+        "canvas": list(texts.texts),
+        "steps": list(_steps(recording, texts, timeline(recording, seconds))),
+        "final": texts.texts,
     }
 
 
-def _first_canvas(recording: Recording) -> list[str | None]:
-    """The text of each position, null where it is masked."""
-    texts = piece_texts(recording.canvas, recording.mask_token, recording.pieces.__getitem__)
-    given = zip(recording.canvas, texts, strict=True)
-    return [None if token == recording.mask_token else text for token, text in given]
-
-
 def _steps(
-    recording: Recording, events: list[TextEvent], times: list[float]
+    recording: Recording, texts: CanvasTexts, times: list[float]
 ) -> Iterator[dict[str, Any]]:
-    before: list[str | None] = list(_first_canvas(recording))
-    for event, time in zip(events, times, strict=True):
-        mask = recording.mask_token
-        texts = [None if cell.token == mask else cell.text for cell in event.cells]
-        step = event.step
+    nfe = 0
+    for step, time in zip(recording.steps, times, strict=True):
+        nfe += step.nfe
+        placed = [(commit.position, commit.token) for commit in step.commits]
+        changed = texts.put([*placed, *_masked_again(recording, step)])
         yield {
             "index": step.index,
             "at": round(time, 4),
             "masked": step.masked,
             "block": step.block,
-            "nfe": event.nfe,
+            "nfe": nfe,
             "elapsed": round(step.elapsed, 4),
-            "texts": _changes(before, texts),
+            "texts": [[place, texts.texts[place]] for place in changed],
             "commits": [_commit(recording, commit) for commit in step.commits],
             **_proposals(step),
             "remasked": step.remasked,
         }
-        before = texts
 
 
-def _changes(before: list[str | None], after: list[str | None]) -> list[list[Any]]:
-    known = [*before, *[None] * (len(after) - len(before))]
-    changed = zip(range(len(after)), known, after, strict=True)
-    return [[position, new] for position, old, new in changed if old != new]
+def _masked_again(recording: Recording, step: Step) -> Iterator[tuple[int, int]]:
+    for position in step.remasked:
+        assert recording.mask_token is not None
+        yield position, recording.mask_token
 
 
 def _has_ghosts(recording: Recording) -> bool:

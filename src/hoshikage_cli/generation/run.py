@@ -284,6 +284,8 @@ class Run:
 
     def _stop(self, canvas: NDArray[np.int32]) -> Stop | None:
         """Where one of the texts that end an answer came, if one did."""
+        if not self._stops:
+            return None
         return self._stops.find(until_end(self.job.settled(canvas), self.words.end_tokens))
 
     # ----------------------------------------------------------------------- the result

@@ -31,6 +31,10 @@ class Stops:
         self._decoder = IncrementalText()
         self._found: Stop | None = None
 
+    def __bool__(self) -> bool:
+        """Whether there is anything to look for."""
+        return bool(self._texts)
+
     def find(self, tokens: Sequence[int]) -> Stop | None:
         """The first stop in the settled beginning of an answer. What was looked through before is
         not looked through again."""
