@@ -23,6 +23,7 @@ from .engines.job import Job
 from .errors import RunError, UsageError
 from .generation.filled import Holes, InfillRun
 from .generation.run import Result, Run, TextEvent
+from .generation.text import CanvasTexts
 
 FORMAT = "hoshikage-trace"
 VERSION = 1
@@ -273,16 +274,27 @@ class Recording:
     def has_masks(self) -> bool:
         return self.mask_token is not None
 
+    def placed(self, step: Step) -> Iterator[tuple[int, int]]:
+        """Positions that a step changed, with the tokens that it put there; a mask where it took
+        one back."""
+        for commit in step.commits:
+            yield commit.position, commit.token
+        for position in step.remasked:
+            assert self.mask_token is not None  # a run without masks takes nothing back
+            yield position, self.mask_token
+
+    def texts(self) -> CanvasTexts:
+        """Of the canvas as it began; `placed` tells what to put there."""
+        return CanvasTexts(self.canvas, self.mask_token, self.piece)
+
     def _replayed(self, before: Callable[[Step], bool]) -> Iterator[Step]:
         canvas = np.array(self.canvas, np.int32)
         for step in self.steps:
             if not before(step):
                 return
             canvas = np.append(canvas, np.zeros(_added(step, len(canvas)), np.int32))
-            for commit in step.commits:
-                canvas[commit.position] = commit.token
-            for position in step.remasked:
-                canvas[position] = self.mask_token
+            for position, token in self.placed(step):
+                canvas[position] = token
             yield replace(step, canvas=canvas, settled=self._settled(step, canvas))
 
     def _settled(self, step: Step, canvas: NDArray[np.int32]) -> int | None:

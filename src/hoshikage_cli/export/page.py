@@ -90,7 +90,7 @@ def _shortened(text: str) -> str:
 
 def _data(recording: Recording, view: str | None, seconds: float | None) -> dict[str, Any]:
     """What the script plays: the first canvas, and what each step changes in it."""
-    texts = CanvasTexts(recording.canvas, recording.mask_token, recording.piece)
+    texts = recording.texts()
     return {
         "diffusion": recording.has_masks,
         "surely": name_of_confidence(recording.has_masks),
@@ -114,8 +114,6 @@ def _steps(
     nfe = 0
     for step, time in zip(recording.steps, times, strict=True):
         nfe += step.nfe
-        placed = [(commit.position, commit.token) for commit in step.commits]
-        changed = texts.put([*placed, *_masked_again(recording, step)])
         yield {
             "index": step.index,
             "at": round(time, 4),
@@ -123,17 +121,11 @@ def _steps(
             "block": step.block,
             "nfe": nfe,
             "elapsed": round(step.elapsed, 4),
-            "texts": [[place, texts.texts[place]] for place in changed],
+            "texts": [[place, texts.texts[place]] for place in texts.put(recording.placed(step))],
             "commits": [_commit(recording, commit) for commit in step.commits],
             **_proposals(step),
             "remasked": step.remasked,
         }
-
-
-def _masked_again(recording: Recording, step: Step) -> Iterator[tuple[int, int]]:
-    for position in step.remasked:
-        assert recording.mask_token is not None
-        yield position, recording.mask_token
 
 
 def _has_ghosts(recording: Recording) -> bool:

@@ -24,7 +24,7 @@ CELL, ROW, MARGIN, FONT = 8.4, 20, 18, 14
 HOLD = 3.0
 LEVELS = {f"{view} {i}": tone for view, tones in SCALES.items() for i, tone in enumerate(tones)}
 """The tones by the names of their looks."""
-MOVING = re.compile(r"\b(?:[aben]\d+|s\d+t\d+)\b")
+MOVING = re.compile(r"\b[aben]\d+\b")
 STILL = {"settled": "", "ink": "", "fresh": "new", "replaced": "edit"}
 CLASSES = re.compile(r' class="([^"]*)"')
 SETTLING = 0.9
@@ -62,8 +62,8 @@ class _Part:
 class _Stay:
     """What stands at a position from the end of one step to the end of another."""
 
-    begin: int | None
-    """The number of the step that put it there; None: it stands there from the start."""
+    begin: int
+    """The number of the step that put it there."""
     text: str | None
     """None where the position is masked."""
     replaces: bool
@@ -82,6 +82,7 @@ class _Picture:
         self.view = view_of(view, recording.has_masks)
         self.columns = columns
         self.themes = THEMES[theme]
+        self.recording = recording
         self.run = recording.play()
         self.events: list[TextEvent] = list(self.run)
         self.times = timeline(recording, seconds)
@@ -92,6 +93,7 @@ class _Picture:
 
     def document(self) -> str:
         body = [*self._header(), *self._canvas(), *self._footer()]
+        self.passing = self._all_passing()
         self.moving = set(MOVING.findall(" ".join(CLASSES.findall("".join(body)))))
         width = round(self.columns * CELL + 2 * MARGIN)
         height = round(self.row * ROW + 2 * MARGIN)
@@ -113,14 +115,24 @@ class _Picture:
     def _all_stays(self) -> dict[int, list[_Stay]]:
         """What stood at each position that was changed, one after the other."""
         stays: dict[int, list[_Stay]] = {}
+        canvas = self.recording.texts()
         for number, event in enumerate(self.events):
-            texts = event.cells
+            canvas.put(self.recording.placed(event.step))
             for commit in event.step.commits:
-                stay = _Stay(number, texts[commit.position].text, commit.replaced is not None)
+                text = canvas.texts[commit.position]
+                stay = _Stay(number, text, commit.replaced is not None)
                 stays.setdefault(commit.position, []).append(stay)
             for position in event.step.remasked:
                 stays.setdefault(position, []).append(_Stay(number, None, True))
         return stays
+
+    def _all_passing(self) -> dict[int, set[int]]:
+        """By the step in which something came that did not stay, the steps in which it went."""
+        found: dict[int, set[int]] = {}
+        for stays in self.stays.values():
+            for stay, following in pairwise(stays):
+                found.setdefault(stay.begin, set()).add(following.begin)
+        return found
 
     # ------------------------------------------------------------------------- the parts
 
@@ -186,7 +198,7 @@ class _Picture:
         self.row += 1
         tallest = 1
         for number, event in enumerate(self.events):
-            facts = [[(fact, "ink")] for fact in progress_facts(event)[: self._facts_kept(event)]]
+            facts = [[(fact, "ink")] for fact in self._facts(event)]
             lines = pack(facts, self.columns, GAP, "ink")
             tallest = max(tallest, len(lines))
             last = " last" if number == len(self.events) - 1 else ""
@@ -199,9 +211,10 @@ class _Picture:
         if self.events:
             yield from self._still(pack(legend(self.view, self.events[-1]), self.columns, "  ", ""))
 
-    def _facts_kept(self, event: TextEvent) -> int:
+    def _facts(self, event: TextEvent) -> list[str]:
         # The time left is of no interest where time runs at another pace.
-        return len(progress_facts(event)) - (share_done(event) > 0)
+        facts = progress_facts(event)
+        return facts[: len(facts) - (share_done(event) > 0)]
 
     def _progress(self) -> Iterator[str]:
         width = min(self.columns, BAR_WIDTH) * CELL
@@ -283,14 +296,13 @@ class _Picture:
 
     def _motion_of_passing(self, begin: int, at: str, play: str) -> Iterator[str]:
         """What comes in one step and goes in a later one."""
-        for end in range(begin + 1, len(self.times)):
+        for end in sorted(self.passing.get(begin, ())):
             name = f"s{begin}t{end}"
-            if name in self.moving:
-                until = _percent(self.times[end] / self.length)
-                yield (
-                    f"@keyframes {name}{{0%,{at}{{opacity:0}}{_next(at)},{until}{{opacity:1}}"
-                    f"{_next(until)},to{{opacity:0}}}}.{name}{{animation:{name} {play}}}"
-                )
+            until = _percent(self.times[end] / self.length)
+            yield (
+                f"@keyframes {name}{{0%,{at}{{opacity:0}}{_next(at)},{until}{{opacity:1}}"
+                f"{_next(until)},to{{opacity:0}}}}.{name}{{animation:{name} {play}}}"
+            )
 
     def _motion_of_facts(self, number: int, at: str, play: str) -> str:
         begin = f"0%,{at}{{opacity:0}}{_next(at)}" if number else "0%"
