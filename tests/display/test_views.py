@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -62,7 +63,7 @@ def event(answer=ANSWER, prompt="What is it?\n", index=3, total=8, block=None, e
         seed=7,
         settings={"algorithm": "confidence", "schedule": "block"},
         has_masks=True,
-        revises=False,
+        revisions=(),
         model={"name": "hoshi-tiny"},
     )
     text = "".join(text for text, state in answer if state != "end")
@@ -376,7 +377,7 @@ def revised(view, **facts):
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_what_is_replaced_or_taken_back_has_a_look_and_a_legend_of_its_own(view):
-    runs = [run for line in revised(view, revises=True) for run in line.runs]
+    runs = [run for line in revised(view, revisions=("remasked", "replaced")) for run in line.runs]
     assert runs.count((MASK_CELL, "remasked")) == 2
     assert ("city", "replaced") in runs
     assert ("replaced", "replaced") in runs
@@ -422,3 +423,25 @@ def test_without_colours_the_text_is_whole():
     plain = coloured(force_terminal=False, no_color=True)
     assert plain.startswith("Mia saw\n·[31m🌠[b]\n")
     assert "\x1b" not in plain
+
+
+def test_a_model_that_edits_has_a_legend_for_that_alone():
+    runs = [run for line in revised("tokens", revisions=("replaced",)) for run in line.runs]
+    assert ("replaced", "replaced") in runs
+    assert (" taken back", "dim") not in runs
+
+
+def test_blocks_are_named_in_place_of_the_schedule():
+    facts = {"settings": {"algorithm": "confidence", "block_length": 8}, "model": {"name": "m"}}
+    facts["model"]["kind"] = "block"
+    words = "".join(text for line in revised("tokens", **facts) for text, _ in line.runs)
+    assert "confidence · blocks of 8" in words
+
+
+def test_a_finished_block_is_settled_and_the_one_under_way_lives():
+    cell = Cell(5, 7, "kite", "settled", 0.5, 3)
+    assert shade(replace(cell, live=False), "tokens", 3, 9) == "settled"
+    assert shade(replace(cell, live=True), "tokens", 30, 90) == "recent"
+    assert shade(replace(cell, live=True, step=None), "tokens", 3, 9) == "settled"
+    assert shade(replace(cell, live=True, state="replaced"), "tokens", 3, 9) == "replaced"
+    assert shade(replace(cell, live=True), "confidence", 3, 9) == "confidence 2"

@@ -108,6 +108,18 @@ def test_a_stream_ends_in_front_of_a_stop(generator):
         assert run.result().text == whole.text[: whole.text.index(stop)]
 
 
+def test_edits_are_announced_and_blocks_settle(generator):
+    """In the legend from the first step, so that nothing moves when one comes."""
+    edits = PROFILES[generator.model.family.name].edit_threshold is not None
+    run = generator.stream(PROMPTS[0], max_tokens=40)
+    assert run.revisions == (("replaced",) if edits else ())
+    for event in run:
+        for cell in event.cells:
+            assert cell.live == (cell.position >= event.step.block[0])
+            assert cell.state in ("prompt", "end") or cell.live or cell.state == "settled"
+    assert run.revisions == (("replaced",) if edits else ())
+
+
 def test_log_probabilities_and_proposals_are_told(generator):
     plain = generator.generate(PROMPTS[0])
     run = generator.stream(PROMPTS[0], logprobs=3, trace_proposals=4)

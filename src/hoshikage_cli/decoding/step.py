@@ -72,4 +72,11 @@ class Step:
     @property
     def revises(self) -> bool:
         """Whether it changed what was committed already."""
-        return bool(self.remasked) or any(c.replaced is not None for c in self.commits)
+        return bool(self.revisions)
+
+    @property
+    def revisions(self) -> set[str]:
+        """How: tokens were `remasked`, or `replaced`."""
+        replaced = any(commit.replaced is not None for commit in self.commits)
+        made = {"remasked": bool(self.remasked), "replaced": replaced}
+        return {name for name in made if made[name]}

@@ -48,8 +48,15 @@ def header_facts(run: Run) -> list[str]:
     if run.has_masks:
         # A step function stands in the place of the algorithm.
         algorithm = run.settings.get("step") or run.settings.get("algorithm", "?")
-        facts += [str(algorithm), str(run.settings.get("schedule", "?"))]
+        facts += [str(algorithm), schedule_of(run)]
     return [*facts, f"seed {run.seed}"]
+
+
+def schedule_of(run: Run) -> str:
+    """Of a model that writes in blocks how long these are."""
+    if run.model.get("kind") == "block":
+        return f"blocks of {run.settings.get('block_length', '?')}"
+    return str(run.settings.get("schedule", "?"))
 
 
 def fact_lines(event: TextEvent, width: int) -> list[Line]:

@@ -37,8 +37,11 @@ def shade(cell: Cell, view: str, index: int, total: int | None) -> str:
 
 
 def _by_age(cell: Cell, index: int) -> str:
-    old = cell.step is None or index - cell.step > RECENT_STEPS
-    return "recent" if cell.state == "settled" and not old else cell.state
+    """Of a text in blocks all of the block under way is recent, and nothing else."""
+    recent = cell.step is not None and index - cell.step <= RECENT_STEPS
+    if cell.live is not None:
+        recent = cell.live and cell.step is not None
+    return "recent" if cell.state == "settled" and recent else cell.state
 
 
 def _level(cell: Cell, view: str, total: int | None) -> int | None:
@@ -61,12 +64,17 @@ def order_level(step: int, total: int | None) -> int:
     return min(LEVELS - 1, LEVELS * step // max(total or 1, 1))
 
 
+REVISED: dict[str, Runs] = {
+    "remasked": [(MASK_CELL, "remasked"), (" taken back", "dim")],
+    "replaced": [("replaced", "replaced")],
+}
+
+
 def legend(view: str, event: TextEvent) -> list[Runs]:
     """What is to be seen in a view: items of (text, look)."""
     diffusion = event.run.has_masks
     masked: list[Runs] = [[(MASK_CELL, "masked"), (" masked", "dim")]] if diffusion else []
-    if event.run.revises:
-        masked += [[(MASK_CELL, "remasked"), (" taken back", "dim")], [("replaced", "replaced")]]
+    masked += [REVISED[state] for state in event.run.revisions]
     if view == TOKENS:
         end = [(END_CELL, "end"), (" end", "dim")]
         return [*masked, [("new", "fresh")], [("text", "settled")], end]

@@ -297,11 +297,12 @@
   const legend = () => {
     const box = find("legend");
     box.replaceChildren();
-    if (run.revises) {
+    if (run.revisions.includes("remasked")) {
       const mask = make("span");
       mask.append(make("span", "masked back", MASK), "taken back");
-      box.append(mask, make("span", "replaced", "replaced"));
+      box.append(mask);
     }
+    if (run.revisions.includes("replaced")) box.append(make("span", "replaced", "replaced"));
     if (view === "tokens" || view === "proposals") return;
     const total = Math.max(run.total || last, 1);
     for (let i = 0; i < 5; i++) {

@@ -94,7 +94,7 @@ def _data(recording: Recording, view: str | None, seconds: float | None) -> dict
     return {
         "diffusion": recording.has_masks,
         "surely": name_of_confidence(recording.has_masks),
-        "revises": any(step.revises for step in recording.steps),
+        "revisions": sorted(set().union(*(step.revisions for step in recording.steps))),
         "view": view_of(view, recording.has_masks),
         "edges": CONFIDENCE_EDGES,
         "prompt": recording.prompt_length,

@@ -152,7 +152,7 @@ class Run:
         self._settled = job.prompt_length
         self._history: dict[int, tuple[float, int]] = {}
         self._logprobs = Logprobs(words.piece, words.text)
-        self._revised = False
+        self._revisions = self._expected_revisions()
 
     @property
     def prompt_length(self) -> int:
@@ -168,9 +168,15 @@ class Run:
         return self.job.mask_token is not None
 
     @property
-    def revises(self) -> bool:
-        """Whether tokens may be replaced or taken back, or have been."""
-        return self._revised or self.settings.get("step") is not None
+    def revisions(self) -> tuple[str, ...]:
+        """States that a step may bring what was committed before, or has brought."""
+        return tuple(sorted(self._revisions))
+
+    def _expected_revisions(self) -> set[str]:
+        if self.settings.get("step") is not None:
+            return {"remasked", "replaced"}
+        edits = self.settings.get("edit_threshold") is not None
+        return {"replaced"} if edits and self.model["kind"] == "block" else set()
 
     @property
     def seed(self) -> int:
@@ -199,7 +205,7 @@ class Run:
             self._history[commit.position] = (commit.confidence, step.index)
         for position in step.remasked:
             self._history.pop(position, None)
-        self._revised = self._revised or step.revises
+        self._revisions |= step.revisions
         self._logprobs.note(step.commits, step.index)
         return TextEvent(step, self, self.nfe, self._text_added(step), self._history)
 
@@ -245,6 +251,8 @@ class Run:
         texts = piece_texts(tokens, self.mask_token, self.words.piece)
         stop = self._stop(step.canvas)
         end = len(tokens) if stop is None else self.prompt_length + stop.tokens
+        # Where all is final that has passed, the block under way is what lives.
+        block = step.block if step.settled is not None else None
         cells, ended = [], False
         for position, token in enumerate(tokens):
             answered = position >= self.prompt_length
@@ -252,7 +260,8 @@ class Run:
             there = token != self.mask_token
             confidence, index = history.get(position, NEVER) if there else NEVER
             state = self._state(position, token, news.get(position), ended)
-            cells.append(Cell(position, token, texts[position], state, confidence, index))
+            live = None if block is None else position >= block[0]
+            cells.append(Cell(position, token, texts[position], state, confidence, index, live))
         return cells
 
     def tokens_done(self, step: Step) -> int:

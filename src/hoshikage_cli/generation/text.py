@@ -26,6 +26,8 @@ class Cell:
     state: str
     confidence: float | None = None
     step: int | None = None
+    live: bool | None = None
+    """Of a text in blocks, whether its block is under way or to come; else None."""
 
 
 class IncrementalText:
