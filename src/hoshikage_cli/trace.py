@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from . import __version__
 from .decoding.step import Candidates, Commit, Step
 from .engines.job import Job
 from .errors import RunError, UsageError
+from .files import expanded, open_held, read_bounded
 from .generation.filled import Holes, InfillRun
 from .generation.run import Result, Run, TextEvent
 from .generation.text import CanvasTexts
@@ -29,6 +31,8 @@ FORMAT = "hoshikage-trace"
 VERSION = 1
 LARGEST = 2**31 - 1
 LONGEST_CANVAS = 2**22
+LONGEST_TRACE = 2**30
+"""Bytes."""
 
 
 class TraceError(RunError):
@@ -45,11 +49,12 @@ class TraceWriter:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path).expanduser()
+        self.path = expanded(path)
         self._spelled: set[int] = set()
         try:
-            self._file: TextIO = self.path.open("w", encoding="utf-8", newline="\n")
-        except (OSError, ValueError) as error:
+            handle = open_held(self.path, anew=True)
+            self._file: TextIO = os.fdopen(handle, "w", encoding="utf-8", newline="\n")
+        except OSError as error:
             raise self._failed(error) from None
 
     def __enter__(self) -> TraceWriter:
@@ -197,7 +202,7 @@ def _infill(run: Run) -> dict[str, Any]:
 
 def numbered(path: str | Path, number: int) -> Path:
     """The file of one of several runs: `run.jsonl` is `run-3.jsonl` for the third."""
-    path = Path(path).expanduser()
+    path = expanded(path)
     return path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 
@@ -316,9 +321,10 @@ def read_trace(path: str | Path) -> Recording:
     Raises TraceError for a file that is no trace, or is damaged before its end; UsageError for one
     that cannot be opened.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     try:
-        lines = path.read_bytes().split(b"\n")
+        with path.open("rb") as file:
+            lines = read_bounded(file, str(path), LONGEST_TRACE).split(b"\n")
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
     return _Reader(str(path)).read(lines)

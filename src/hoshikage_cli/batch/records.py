@@ -7,13 +7,15 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import SettingsError, UsageError, did_you_mean, quoted, shortened
 from ..settings.overlay import by_field, changeable
 
+LONGEST_LINE = 16 << 20
+"""Bytes of a record; no context holds as much."""
 CSV_ADVICE = "give --format lines"
 FORMATS = ("auto", "jsonl", "lines", "csv")
 SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "csv"}
@@ -59,7 +61,7 @@ def read_records(source: BinaryIO, form: str, name: str = "-") -> Iterator[Recor
 
     Raises UsageError for a CSV without a column `prompt`.
     """
-    lines: Iterator[tuple[int, bytes]] = enumerate(source, 1)
+    lines: Iterator[tuple[int, bytes]] = enumerate(_lines(source, name), 1)
     if form == "auto":
         form, lines = _recognised(lines, name)
     readers = {"jsonl": _from_json, "lines": _from_lines}
@@ -68,6 +70,18 @@ def read_records(source: BinaryIO, form: str, name: str = "-") -> Iterator[Recor
     else:
         found = (readers[form](line, text) for line, text in _texts(lines))
     return _unique(found)
+
+
+def _lines(source: BinaryIO, name: str) -> Iterator[bytes]:
+    """Lines as they come. Raises UsageError for one that may have no end."""
+    for number in count(1):
+        line = source.readline(LONGEST_LINE + 1)
+        if len(line) > LONGEST_LINE:
+            where = f"line {number} of {'stdin' if name == '-' else name}"
+            raise UsageError(f"{where} is longer than {LONGEST_LINE >> 20} MiB: make it shorter")
+        if not line:
+            return
+        yield line
 
 
 def _recognised(
@@ -192,7 +206,7 @@ def _from_csv(lines: Iterable[bytes], delimiter: str) -> Iterator[Record | BadRe
     # A lone surrogate stands for a byte that is not UTF-8, so that the row can be told.
     texts = (data.decode("utf-8", "surrogateescape") for data in lines)
     texts = (t.removeprefix("\ufeff") if i == 0 else t for i, t in enumerate(texts))
-    csv.field_size_limit(2**31 - 1)
+    csv.field_size_limit(LONGEST_LINE)
     rows = csv.reader(texts, delimiter=delimiter, strict=True)
     try:
         header = next(rows, None)

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..errors import RunError, UsageError
+from ..errors import UsageError
+from ..files import cannot_write, hold, open_held, replacing
 from .records import key_of
 
 FIRST_BYTES = b'{"line": '
@@ -65,13 +65,14 @@ class ResultsFile:
         self._places: list[tuple[int, int, int]] = []
         self._end = 0
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            self._file = open_held(path, anew=overwrite)
         except OSError as error:
             raise UsageError(f"cannot write {path}: {error.strerror}") from None
-        _lock(self._file, path)
-        if overwrite:
-            os.ftruncate(self._file, 0)
-        self._recover()
+        try:
+            self._recover()
+        except BaseException:
+            os.close(self._file)
+            raise
 
     def __enter__(self) -> ResultsFile:
         return self
@@ -86,7 +87,7 @@ class ResultsFile:
             _write_all(self._file, data)
             os.fsync(self._file)
         except OSError as error:
-            raise RunError(f"cannot write {self.path}: {error.strerror}") from None
+            raise cannot_write(self.path, error) from None
         self._note(result, len(data))
 
     def finish(self) -> None:
@@ -149,47 +150,22 @@ class ResultsFile:
 
     def _rewrite(self, places: Iterable[tuple[int, int, int]]) -> None:
         """Replace the file by these of its lines, at once."""
-        new = self.path.with_name(self.path.name + ".sorting")
-        try:
-            self._copy(places, new)
-            os.replace(new, self.path)
-        except OSError as error:
-            with suppress(OSError):
-                new.unlink()
-            raise RunError(f"cannot write {self.path}: {error.strerror}") from None
+        with replacing(self.path) as new:
+            # Ours before it takes the place of the old one, which is ours until then.
+            hold(new.fileno(), self.path)
+            for _, start, size in places:
+                new.write(os.pread(self._file, size, start))
+            new.flush()
+            fresh = os.dup(new.fileno())
         os.close(self._file)
-        self._file = os.open(self.path, os.O_RDWR | os.O_APPEND)
-        _lock(self._file, self.path)
+        self._file = fresh
         self.done, self.failed, self._places, self._end = {}, set(), [], 0
         self._recover()
-
-    def _copy(self, places: Iterable[tuple[int, int, int]], new: Path) -> None:
-        with open(new, "wb") as file:
-            os.fchmod(file.fileno(), os.fstat(self._file).st_mode & 0o777)
-            for _, start, size in places:
-                file.write(os.pread(self._file, size, start))
-            file.flush()
-            os.fsync(file.fileno())
 
 
 def _write_all(file: int, data: bytes) -> None:
     while data:
         data = data[os.write(file, data) :]
-
-
-def _lock(file: int, path: Path) -> None:
-    """Refuse a file that another program is writing; the lock goes with the program."""
-    try:
-        import fcntl
-    except ImportError:
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(file)
-        raise UsageError(f"another program is writing {path}: wait for it") from None
-    except OSError:
-        pass  # a file system without locks
 
 
 # ------------------------------------------------------------------------------ to a stream

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from ..errors import UsageError
+from ..files import expanded, read_bounded
 
 STDIN = "-"
 NO_PROMPT = (
@@ -60,9 +60,10 @@ def _material(file: str | None) -> str:
 
 
 def _from_file(file: str, what: str) -> str:
-    path = Path(file).expanduser()
+    path = expanded(file)
     try:
-        return _decoded(path.read_bytes(), str(path))
+        with path.open("rb") as opened:
+            return _decoded(read_bounded(opened, str(path)), str(path))
     except OSError as error:
         raise UsageError(f"cannot read the {what} from {path}: {error.strerror}") from None
 
@@ -72,7 +73,8 @@ def _from_stdin(asked: bool) -> str:
     if sys.stdin is None or sys.stdin.closed or (sys.stdin.isatty() and not asked):
         return ""
     try:
-        return _decoded(sys.stdin.buffer.read(), "what came through stdin")
+        name = "what came through stdin"
+        return _decoded(read_bounded(sys.stdin.buffer, name), name)
     except OSError as error:
         raise UsageError(f"cannot read stdin: {error.strerror}") from None
 

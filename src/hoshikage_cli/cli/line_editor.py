@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
     from prompt_toolkit.completion import CompleteEvent, Completer, Completion
     from prompt_toolkit.document import Document
+    from prompt_toolkit.history import History
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 PROMPT = "> "
 MORE = ". "
+LONGEST_MESSAGE = 16 << 20
+"""Characters of a line that is piped in; no context holds as much."""
 
 
 class Reader(Protocol):
@@ -36,11 +39,15 @@ class PipedLines:
 
     def __init__(self, source: TextIO) -> None:
         self._source = source
+        self._endless = False
 
     def read(self) -> str:
-        line = self._source.readline()
+        line = "" if self._endless else self._source.readline(LONGEST_MESSAGE)
         if not line:
             raise EOFError
+        if len(line) == LONGEST_MESSAGE:
+            self._endless = True
+            raise UsageError(f"a message of {len(line):,} characters is too long: make it shorter")
         return line.rstrip("\r\n")
 
 
@@ -59,7 +66,7 @@ class LineEditor:
 
     def __init__(self, words: Iterable[str], history: Path | None) -> None:
         from prompt_toolkit import PromptSession
-        from prompt_toolkit.history import FileHistory, InMemoryHistory
+        from prompt_toolkit.history import InMemoryHistory
         from prompt_toolkit.output import ColorDepth
         from prompt_toolkit.output.defaults import create_output
 
@@ -68,7 +75,7 @@ class LineEditor:
             multiline=True,
             prompt_continuation=MORE,
             key_bindings=_keys(),
-            history=FileHistory(str(history)) if history else InMemoryHistory(),
+            history=_history(history) if history else InMemoryHistory(),
             completer=_completer(list(words)),
             complete_while_typing=False,
             color_depth=ColorDepth.DEPTH_1_BIT if os.environ.get("NO_COLOR") else None,
@@ -98,6 +105,24 @@ def typing_kept_unseen() -> Iterator[None]:
         yield
     finally:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+def _history(path: Path) -> History:
+    """Earlier messages, kept in a file as far as it can be read and written: a disk that is full
+    ends no conversation."""
+    from prompt_toolkit.history import FileHistory
+
+    class Kept(FileHistory):
+        def load_history_strings(self) -> Iterable[str]:
+            with suppress(OSError):
+                return list(super().load_history_strings())
+            return []
+
+        def store_string(self, string: str) -> None:
+            with suppress(OSError):
+                super().store_string(string)
+
+    return Kept(str(path))
 
 
 def _completer(words: list[str]) -> Completer:
@@ -160,4 +185,4 @@ def history_path() -> Path | None:
         path.touch(mode=0o600)
     except OSError:
         return None
-    return path
+    return path if path.is_file() else None

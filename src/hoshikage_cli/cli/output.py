@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..display.figures import counted
+from ..files import expanded
 from .streams import Answer, is_terminal, note, write, write_bytes
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Traces:
         self.failed = False
         self._path = path
         self._under_way: dict[int, Tracing] = {}
-        if path is not None and not (folder := Path(path).expanduser().parent).is_dir():
+        if path is not None and not (folder := expanded(path).parent).is_dir():
             raise TraceError(f"cannot write traces to {path}: there is no folder {folder}")
 
     def event(self, number: int, event: TextEvent) -> None:

@@ -148,6 +148,14 @@ def forgive_encoding() -> None:
             stream.reconfigure(errors="replace" if stream is sys.stdout else "backslashreplace")
 
 
+def descriptor(stream: object) -> int:
+    """The open file behind a stream; -1 where there is none."""
+    try:
+        return stream.fileno()  # type: ignore[attr-defined]
+    except (AttributeError, OSError, ValueError):
+        return -1
+
+
 def is_terminal(stream: object) -> bool:
     """Whether `stream` is a terminal that understands control sequences."""
     try:

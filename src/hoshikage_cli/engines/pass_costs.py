@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import math
 import platform
 import time
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from ..decoding.denoiser import Query
+from ..errors import RunError, SettingsError
+from ..files import read_text, write_whole
 from ..llama.canvases import CanvasContext
 from ..llama.library import build_info
 
@@ -76,16 +79,18 @@ def _file_of(context: CanvasContext) -> Path:
 
 
 def _read(path: Path) -> Costs:
+    """What is kept; nothing where that is no curve."""
     try:
-        return tuple((int(size), float(cost)) for size, cost in json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError):
+        costs = tuple(
+            (int(size), float(cost)) for size, cost in json.loads(read_text(path) or "[]")
+        )
+    except (SettingsError, ValueError, TypeError, OverflowError, RecursionError):
         return ()
+    rising = all(one < other for (one, _), (other, _) in pairwise(costs))
+    return costs if rising and all(0 < cost < math.inf for _, cost in costs) else ()
 
 
 def _write(path: Path, costs: Costs) -> None:
     # A cache that cannot be written is measured again next time.
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(f".{os.getpid()}")
-        draft.write_text(json.dumps(costs))
-        draft.replace(path)
+    with suppress(RunError):
+        write_whole(path, json.dumps(costs))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RunError, UsageError, quoted
+from ..files import expanded
 from ..llama.families import BLOCK_LENGTH
 from . import registry
 from .catalogue import CATALOGUE, DEFAULT_MODEL, shipped_path
@@ -26,7 +27,7 @@ def find_model(name: str | Path | None) -> Path:
         if path is None:
             raise UsageError(f"the shipped model {wanted} is missing from this installation")
         return path
-    path = Path(wanted).expanduser()
+    path = expanded(wanted)
     if os.path.isfile(path) and path.suffix == ".gguf":
         return path
     if os.sep not in wanted:

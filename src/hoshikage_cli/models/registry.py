@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError, UsageError, did_you_mean, quoted
-from ..files import document_of, parse_toml, read_text, write_whole
+from ..files import change_toml, expanded, parse_toml, read_text
 from ..settings.declared import declarations
 from ..settings.values import parse
 from .catalogue import CATALOGUE, shipped_path
@@ -90,7 +90,7 @@ def folders(environ: Mapping[str, str]) -> list[Path]:
     """Where models are looked for."""
     given = environ.get(VARIABLE)
     if given:
-        return [Path(part).expanduser() for part in given.split(os.pathsep) if part]
+        return [expanded(part) for part in given.split(os.pathsep) if part]
     from platformdirs import user_data_path
 
     return [user_data_path("hoshikage") / "models"]
@@ -132,7 +132,7 @@ def _alias(name: str, value: Any) -> Alias:
             f'{aliases_path()}: {name} is not a path: write {name} = "/path/to/file.gguf"'
         )
     given = {key: value for key, value in table.items() if key != "path"}
-    return Alias(Path(table["path"]).expanduser(), _kept(given, f"{aliases_path()}: {name}"))
+    return Alias(expanded(table["path"]), _kept(given, f"{aliases_path()}: {name}"))
 
 
 def _kept(given: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -147,10 +147,15 @@ def add_alias(name: str, path: Path, kept: Mapping[str, Any] | None = None) -> P
     """Give a file a name, and settings of KEPT with it; the file that had it before. Raises
     UsageError for a name that cannot be told from a path or that is a shipped model's."""
     _check_name(name)
-    before = read_aliases({}).get(name)
-    document = _document()
-    document[name] = _written(str(path.expanduser().absolute()), kept or {})
-    write_whole(aliases_path(), document.as_string())
+    written = _written(str(expanded(path).absolute()), kept or {})
+    before = None
+
+    def put(document: TOMLDocument) -> None:
+        nonlocal before
+        before = read_aliases({}).get(name)
+        document[name] = written
+
+    change_toml(aliases_path(), put, WHAT)
     return before.path if before is not None else None
 
 
@@ -166,17 +171,15 @@ def _written(path: str, kept: Mapping[str, Any]) -> Any:
 
 def remove_alias(name: str) -> None:
     """Take a name away; the file stays. Raises UsageError for one that was never given."""
-    document = _document()
     if name in CATALOGUE:
         raise UsageError(f"{name} is shipped with the program: only names that were given can go")
-    if name not in document:
-        raise UsageError(f"no name {quoted(name)} was given{did_you_mean(name, document)}")
-    document.remove(name)
-    write_whole(aliases_path(), document.as_string())
 
+    def remove(document: TOMLDocument) -> None:
+        if name not in document:
+            raise UsageError(f"no name {quoted(name)} was given{did_you_mean(name, document)}")
+        document.remove(name)
 
-def _document() -> TOMLDocument:
-    return document_of(aliases_path(), WHAT)
+    change_toml(aliases_path(), remove, WHAT)
 
 
 def _check_name(name: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError, did_you_mean, quoted
-from ..files import parse_toml, read_text
+from ..files import expanded, parse_toml, read_text
 from .declared import by_any_name, declarations
 from .option import Declaration
 from .resolve import resolve
@@ -27,7 +27,7 @@ VARIABLE = "HOSHIKAGE_CONFIG"
 def config_path(environ: Mapping[str, str]) -> Path:
     """Where the config file is or would be."""
     if environ.get(VARIABLE):
-        return Path(environ[VARIABLE]).expanduser()
+        return expanded(environ[VARIABLE])
     from platformdirs import user_config_path
 
     return user_config_path("hoshikage") / "config.toml"

@@ -17,6 +17,7 @@ from ...batch.results import ResultsFile, ResultsStream
 from ...display.display import Display
 from ...display.figures import counted, share_done
 from ...errors import RunError, UsageError
+from ...files import expanded, refuse_input
 from ...generation.arrivals import AtHand, Live
 from ...settings.resolve import Resolved
 from ..exits import Exit
@@ -31,7 +32,7 @@ from ..setup import (
     refuse_untold,
     tell_setup,
 )
-from ..streams import is_terminal, note, write_bytes
+from ..streams import descriptor, is_terminal, note, write_bytes
 
 if TYPE_CHECKING:
     from ...batch.run import Batch, BatchProgress
@@ -110,7 +111,7 @@ class BatchFlags:
 
 
 def _path(name: str | None) -> Path | None:
-    return None if name is None or name == "-" else Path(name).expanduser()
+    return None if name is None or name == "-" else expanded(name)
 
 
 @with_options(BatchFlags)
@@ -136,7 +137,7 @@ def batch(asked: BatchFlags, **flags: Typed) -> int:
     with ExitStack() as stack:
         source = stack.enter_context(_source(asked))
         records, total = _records(source, asked, shard)
-        sink = stack.enter_context(_sink(asked, setup))
+        sink = stack.enter_context(_sink(asked, source, setup))
         tell_setup(setup)
         # Results that go to the same terminal would be written into a bar.
         apart = not (asked.target is None and is_terminal(sys.stdout))
@@ -253,9 +254,12 @@ def _as_they_come(
 
 
 @contextmanager
-def _sink(asked: BatchFlags, setup: Setup) -> Iterator[ResultsFile | ResultsStream]:
+def _sink(
+    asked: BatchFlags, source: BinaryIO, setup: Setup
+) -> Iterator[ResultsFile | ResultsStream]:
     in_order = asked.order == "input"
     path = asked.target
+    refuse_input(descriptor(sys.stdout) if path is None else path, source.fileno())
     if path is None:
         yield ResultsStream(write_bytes, in_order=in_order)
         return
@@ -263,7 +267,6 @@ def _sink(asked: BatchFlags, setup: Setup) -> Iterator[ResultsFile | ResultsStre
         with path.open("wb", buffering=0) as stream:
             yield ResultsStream(partial(_write, stream, path), in_order=in_order)
         return
-    _refuse_same(asked, path)
     with ResultsFile(path, in_order=in_order, overwrite=asked.overwrite) as results:
         _tell_recovery(results, asked, setup)
         yield results
@@ -276,11 +279,6 @@ def _write(stream: RawIOBase, path: Path, line: bytes) -> None:
             line = line[stream.write(line) :]
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror}") from None
-
-
-def _refuse_same(asked: BatchFlags, path: Path) -> None:
-    if asked.source is not None and path.exists() and path.samefile(asked.source):
-        raise UsageError(f"{path} is the input: give another file with -o")
 
 
 def _tell_recovery(results: ResultsFile, asked: BatchFlags, setup: Setup) -> None:

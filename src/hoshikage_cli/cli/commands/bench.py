@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...display.display import Display
-from ...errors import RunError, SettingsError, UsageError, did_you_mean, quoted
+from ...errors import SettingsError, UsageError, did_you_mean, quoted
+from ...files import expanded, write_whole
 from ...settings.declared import declarations, declared_in
 from ...settings.effect import without_effect
 from ...settings.option import Declaration
@@ -197,7 +198,7 @@ def peer_for(setup: Setup, path: str) -> Peer:
     """The program to compare with, on the same model. Raises UsageError for what is no program."""
     from ...bench.timing import Peer
 
-    program = Path(path).expanduser()
+    program = expanded(path)
     if not program.is_file() or not os.access(program, os.X_OK):
         raise UsageError(f"--compare: {path} is no program: give the path of llama-diffusion-cli")
     return Peer(program, setup.header.path)
@@ -231,7 +232,7 @@ def on_tasks(asked: BenchFlags, grid: Grid, flags: Mapping[str, Typed]) -> int:
     drawn = plot_file(asked.plot) if asked.plot else None
     if asked.details and not setup.output.json:
         raise UsageError("--details belongs to --json: give both")
-    path = Path(str(asked.tasks)).expanduser()
+    path = expanded(str(asked.tasks))
     items, unchecked = read_items(path)
     settings = {name: settle(setup, flags, each) for name, each in grid.items()}
     refuse_unsettled(path, items, grid, settings)
@@ -339,7 +340,7 @@ def plot_file(name: str) -> Path:
     """Where the plot goes. Raises UsageError or RunError now for what would be found out later."""
     from ...export.plot import KINDS, require_matplotlib
 
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.suffix.lower() not in KINDS:
         raise UsageError(f"--plot {name}: the name must end in {' or '.join(KINDS)}")
     if not path.parent.is_dir():
@@ -353,7 +354,4 @@ def draw(scores: list[Score], path: Path) -> None:
 
     points = [Point(s.name, s.tokens_per_second, 100 * s.tally.share) for s in scores]
     picture = plot(points, "tokens of answers a second", "right answers (%)", path.suffix.lower())
-    try:
-        path.write_bytes(picture)
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror}") from None
+    write_whole(path, picture)

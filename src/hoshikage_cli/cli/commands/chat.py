@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...chat.conversation import Conversation, Message
 from ...display.display import Display
 from ...errors import HoshikageError, UsageError, did_you_mean
-from ...files import write_whole
+from ...files import expanded, read_bounded, write_whole
 from ...settings.declared import VIEWS, declarations
 from ...settings.overlay import by_field, changeable
 from ...settings.values import parse, show
@@ -287,12 +287,13 @@ ALIASES = {"bye": "quit", "exit": "quit", "?": "help", "clear": "reset"}
 def _path(rest: str, command: str) -> Path:
     if not rest:
         raise UsageError(f"{command} needs a file, as in {command} talk.json")
-    return Path(rest).expanduser()
+    return expanded(rest)
 
 
 def _load(path: Path) -> Conversation:
     try:
-        return Conversation.from_json(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            return Conversation.from_json(read_bounded(file, str(path)).decode("utf-8"))
     except UnicodeDecodeError:
         raise UsageError(f"{path} is no conversation: it is not UTF-8 text") from None
     except OSError as error:

@@ -67,10 +67,10 @@ def set_value(
     context: typer.Context, key: Key, value: Annotated[str, typer.Argument(metavar="VALUE")]
 ) -> int:
     """Write a setting into the config file; comments and order stay."""
-    from ...files import document_of, write_whole
+    from ...files import change_toml
     from ...settings.file import with_setting
 
-    write_whole(_path(), with_setting(document_of(_path()), key, value).as_string())
+    change_toml(_path(), lambda document: with_setting(document, key, value))
     _tell(context, f"{key} is {value} in {_path()}")
     return 0
 
@@ -78,10 +78,10 @@ def set_value(
 @app.command("unset")
 def unset(context: typer.Context, key: Key) -> int:
     """Take a setting out of the config file."""
-    from ...files import document_of, write_whole
+    from ...files import change_toml
     from ...settings.file import without_setting
 
-    write_whole(_path(), without_setting(document_of(_path()), key).as_string())
+    change_toml(_path(), lambda document: without_setting(document, key))
     _tell(context, f"{key} is no longer in {_path()}")
     return 0
 

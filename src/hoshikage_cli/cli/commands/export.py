@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import RunError, UsageError
+from ...files import expanded, refuse_input, write_whole
 from ...settings.declared import VIEWS
 from ..exits import Exit
 from ..options import REQUIRED, argument, flag, with_options
@@ -82,13 +83,14 @@ def export(asked: ExportFlags) -> int:
         raise UsageError(
             f"-o {asked.output}: the name must end in {', '.join(KINDS[:-1])} or {KINDS[-1]}"
         )
+    refuse_input(expanded(asked.output), expanded(asked.file))
     recording = read_trace(asked.file)
     if not recording.steps:
         raise RunError(
             f"{asked.file}: the run ended before its first step: there is nothing to show"
         )
     tell_flaw(recording)
-    _write(asked.output, document(recording, asked))
+    write_whole(expanded(asked.output), document(recording, asked))
     return Exit.OK
 
 
@@ -104,10 +106,3 @@ def document(recording: Recording, asked: ExportFlags) -> str:
     from ...export.cast import cast
 
     return cast(recording, asked.visual, asked.columns, asked.seconds)
-
-
-def _write(output: str, document: str) -> None:
-    try:
-        Path(output).expanduser().write_text(document, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise RunError(f"cannot write {output}: {error.strerror}") from None

@@ -86,8 +86,7 @@ class AddFlags(KeptFlags):
 @with_options(AddFlags)
 def add(asked: AddFlags, *, context: typer.Context) -> int:
     """Give a file a name, and settings that go with it; what had that name is forgotten."""
-    from pathlib import Path
-
+    from ...files import expanded
     from ...models.check import check
     from ...models.find import find_model
     from ...models.header import read_header
@@ -95,7 +94,7 @@ def add(asked: AddFlags, *, context: typer.Context) -> int:
     from ..exits import Exit
     from ..streams import note
 
-    file = find_model(Path(asked.path).expanduser())
+    file = find_model(expanded(asked.path))
     check(read_header(file).as_family(asked.family))
     before = add_alias(asked.name, file, asked.given)
     if not _typed_before(context, "quiet"):
@@ -146,16 +145,15 @@ def label(asked: LabelFlags, *, context: typer.Context) -> int:
 
 def _target(asked: LabelFlags, file: Path) -> Path:
     """Where a labelled file goes. Raises UsageError where something else is already."""
-    from pathlib import Path
-
     from ...errors import UsageError
+    from ...files import expanded
 
     if asked.in_place and asked.output:
         raise UsageError("--in-place and --output exclude each other: give one of them")
     if asked.in_place:
         return file
     beside = file.with_name(f"{file.stem}-{asked.family or 'labelled'}.gguf")
-    target = Path(asked.output).expanduser() if asked.output else beside
+    target = expanded(asked.output) if asked.output else beside
     if target.exists():
         raise UsageError(f"{target} is there already: give another --output, or --in-place")
     return target
