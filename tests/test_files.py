@@ -1,4 +1,4 @@
-"""Files are written in one way: whole or not at all, by one program at a time, where a link leads."""
+"""One way to write files: whole or not at all, by one program at a time, where a link leads."""
 
 from __future__ import annotations
 
@@ -38,6 +38,12 @@ def placed(folder: Path, place: str) -> tuple[Path, Path]:
     return path, path
 
 
+def write_and_fail(path: Path, content: bytes) -> None:
+    with files.replacing(path) as file:
+        file.write(content)
+        raise ZeroDivisionError
+
+
 def everything(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.is_symlink() or path.is_file()}
 
@@ -50,9 +56,8 @@ def test_a_file_is_written_whole_or_not_at_all(place, content, fails):
         before = everything(folder)
         old = real.read_bytes() if real.exists() else None
         if fails:
-            with pytest.raises(ZeroDivisionError), files.replacing(path) as file:
-                file.write(content)
-                raise ZeroDivisionError
+            with pytest.raises(ZeroDivisionError):
+                write_and_fail(path, content)
             assert everything(folder) == before
             assert (real.read_bytes() if real.exists() else None) == old
             return

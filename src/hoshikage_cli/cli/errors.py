@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -66,7 +67,7 @@ def _described(error: BaseException) -> tuple[str, int]:
         return str(error), Exit.USAGE
     if isinstance(error, HoshikageError):
         return str(error), Exit.FAILED
-    if isinstance(error, MemoryError):
+    if _is_lack_of_memory(error):
         return "not enough memory", Exit.FAILED
     if isinstance(error, ImportError) and (error.name or "").rpartition(".")[2] in BUILT:
         from .commands.version import NOT_BUILT
@@ -78,6 +79,13 @@ def _described(error: BaseException) -> tuple[str, int]:
         return _os_error(error), Exit.FAILED
     words = f"{type(error).__name__}: {error}"
     return f"internal error, {words} (--debug shows where)", Exit.FAILED
+
+
+def _is_lack_of_memory(error: BaseException) -> bool:
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    # Of a thread, whose stack there was no room for.
+    return isinstance(error, MemoryError) or "can't start new thread" in str(error)
 
 
 def _os_error(error: OSError) -> str:
