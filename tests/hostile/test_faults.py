@@ -213,6 +213,7 @@ def test_a_batch_is_not_fed_with_its_results(environment, tmp_path):
         f"{program} batch p.txt >> p.txt",
         f"{program} generate -f p.txt --trace link",
         f"{program} generate --trace p.txt < p.txt",
+        f"{program} infill -f p.txt --trace link",
     ):
         run = subprocess.run(
             shell, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True,
@@ -266,7 +267,7 @@ def test_names_that_are_given_at_once_are_all_kept(environment, hoshikage):
 
 
 def test_settings_that_are_made_at_once_are_all_kept(environment, hoshikage):
-    wanted = {"steps": "4", "seed": "3", "max-tokens": "9", "temp": "0.5"}
+    wanted = {"steps": "4", "seed": "3", "max-tokens": "9", "temperature": "0.5"}
     together(environment, [["config", "set", key, value] for key, value in wanted.items()])
     assert json.loads(hoshikage("config", "show", "--json").stdout) == {
         key: json.loads(value) for key, value in wanted.items()

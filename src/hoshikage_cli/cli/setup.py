@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..display.display import Display
 from ..errors import UsageError
+from ..files import expanded, refuse_input
 from ..llama.families import NONE
 from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
 from ..models.find import advice, find_model, kept_with
@@ -20,8 +21,9 @@ from ..settings.effect import without_effect
 from ..settings.layers import Layers
 from ..settings.resolve import Resolved
 from ..settings.variables import unknown_variables, variable_of
+from .input import STDIN
 from .options import Typed
-from .streams import is_terminal, note
+from .streams import descriptor, is_terminal, note
 
 if TYPE_CHECKING:
     from ..display.batch import BatchDisplay
@@ -90,6 +92,14 @@ def refuse_untold(setup: Setup, json: bool | None = None) -> None:
         raise UsageError("--trace-proposals adds to a trace: give --trace FILE as well")
     if typed("logprobs") and not (output.json if json is None else json):
         raise UsageError("--logprobs is told in JSON: give --json as well")
+
+
+def refuse_trace(setup: Setup, text: str | None) -> None:
+    """Raises UsageError for a trace that would take the place of what it is made from. text: the
+    file that the prompt is in, if any."""
+    if setup.output.trace is not None:
+        file = None if text is None or text == STDIN else expanded(text)
+        refuse_input(expanded(setup.output.trace), setup.header.path, file, descriptor(sys.stdin))
 
 
 def choose_output(flags: Mapping[str, Typed]) -> OutputSettings:

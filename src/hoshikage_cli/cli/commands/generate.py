@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 from ...display.display import Display
 from ...display.figures import counted
 from ...errors import HoshikageError, UsageError
-from ...files import expanded, refuse_input
 from ...settings.declared import declarations
 from ...settings.resolve import Resolved
 from ..exits import Exit
-from ..input import STDIN, read_prompt
+from ..input import read_prompt
 from ..interrupts import run_through
 from ..options import HIDDEN, RUN, Typed, argument, flag, with_options, with_settings
 from ..output import Traces, Tracing, print_result, write_json
@@ -26,10 +25,11 @@ from ..setup import (
     delay_of,
     display_for,
     load_model,
+    refuse_trace,
     refuse_untold,
     tell_setup,
 )
-from ..streams import Answer, descriptor, is_terminal, note, write
+from ..streams import Answer, is_terminal, note, write
 
 if TYPE_CHECKING:
     from ...generation.run import Result, Run, TextEvent
@@ -87,7 +87,7 @@ def generate(asked: GenerateFlags, **flags: Typed) -> int:
     if asked.show_settings:
         return show_settings(setup.resolved)
     refuse_untold(setup)
-    _refuse_trace(setup, asked.file)
+    refuse_trace(setup, asked.file)
     prompt = read_prompt(asked.prompt, asked.prompt_option, asked.file)
     if setup.output.verbose:
         logging.basicConfig(level=logging.DEBUG, format="%(name)s: %(message)s")
@@ -97,13 +97,6 @@ def generate(asked: GenerateFlags, **flags: Typed) -> int:
         if setup.settings.sampling.samples == 1
         else answers(setup, prompt)
     )
-
-
-def _refuse_trace(setup: Setup, prompt: str | None) -> None:
-    """Raises UsageError for a trace that would take the place of what it is made from."""
-    if setup.output.trace is not None:
-        file = None if prompt is None or prompt == STDIN else expanded(prompt)
-        refuse_input(expanded(setup.output.trace), setup.header.path, file, descriptor(sys.stdin))
 
 
 def one_answer(setup: Setup, prompt: str) -> int:

@@ -18,6 +18,7 @@ from ..setup import (
     delay_of,
     display_for,
     load_model,
+    refuse_trace,
     refuse_untold,
     tell_setup,
 )
@@ -77,6 +78,7 @@ def infill(asked: InfillFlags, **flags: Typed) -> int:
 
     setup = choose(flags)
     refuse_untold(setup)
+    refuse_trace(setup, asked.file)
     if setup.resolved.typed("logprobs") and asked.show == "holes":
         raise UsageError("--logprobs is told with the whole text: leave out --show holes")
     refuse_causal(setup.header.family, setup.title)
