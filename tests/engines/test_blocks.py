@@ -7,6 +7,8 @@ import pytest
 
 import hoshikage_cli as hk
 from hoshikage_cli.decoding.profile import PROFILES
+from hoshikage_cli.errors import PromptTooLong
+from hoshikage_cli.llama.block_context import BlockContext
 
 FAMILIES = {
     "sdar": "qwen3",
@@ -55,6 +57,52 @@ def test_runs_do_not_disturb_each_other(generator):
     jobs = [(prompt, generator.resolve()) for prompt in PROMPTS]
     many = [result for _, result in sorted(generator.generate_many(jobs))]
     assert [result.tokens for result in many] == alone
+
+
+MANY = ("the kite is red", "red, then", "x", "What is seven and eight?", "a " * 40, "the kite")
+
+
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_side_by_side_the_answers_are_the_same(generator, at_once):
+    settings = ({}, {"temperature": 0.8, "seed": 5}, {"max_tokens": 7})
+    jobs = [(p, generator.resolve(**s)) for s in settings for p in MANY]
+    alone = [generator.generate(p, **s).tokens for s in settings for p in MANY]
+    # As they come, so that they join others in the middle of their answers.
+    many = sorted(generator.generate_many(iter(jobs), at_once))
+    assert [result.tokens for _, result in many] == alone
+
+
+def test_several_answers_share_each_pass(generator):
+    passes = 0
+
+    def counted(logits):
+        def call(self, queries):
+            nonlocal passes
+            passes += 1
+            return logits(self, queries)
+
+        return call
+
+    jobs = [(PROMPTS[0], generator.resolve(seed=seed)) for seed in range(3)]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(BlockContext, "logits", counted(BlockContext.logits))
+        many = [result for _, result in generator.generate_many(jobs)]
+    assert passes == max(result.steps for result in many) < sum(result.steps for result in many)
+
+
+REFUSED = (
+    ("red, then", {}),
+    ("red, then", {"block_length": 1, "sub_block": 2}),
+    ("x" * 60, {"ctx_size": 64}),
+    ("red, then", {}),
+)
+
+
+def test_a_job_that_cannot_be_run_leaves_the_others_alone(generator):
+    many = dict(generator.generate_many([(p, generator.resolve(**s)) for p, s in REFUSED]))
+    assert isinstance(many[1], hk.UsageError)
+    assert isinstance(many[2], PromptTooLong)
+    assert many[0].tokens == many[3].tokens == generator.generate("red, then").tokens
 
 
 def test_a_trace_gives_the_same_canvases(generator, tmp_path):

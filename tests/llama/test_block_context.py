@@ -352,6 +352,25 @@ def test_sequences_share_a_pass(context):
     assert (opened.passes, opened.positions_decoded) == (1, 3 * 44)
 
 
+def test_a_commit_shares_a_pass_with_blocks_that_are_denoised(context):
+    """One sequence has finished a block; the others are in the middle of theirs."""
+    opened, alone = context(sequences=3), context()
+    needs_patches(opened)
+    texts = [text(48, seed) for seed in range(3)]
+    opened.logits([Query(t[:40], np.arange(36, 40), sequence=i) for i, t in enumerate(texts)])
+    for each in texts:
+        each[38:40] = 7
+    ends = (40, 44, 40)
+    queries = [
+        Query(each[:end], np.arange(end - 4, end), sequence=i)
+        for i, (each, end) in enumerate(zip(texts, ends, strict=True))
+    ]
+    found = [rows.copy() for rows in opened.logits(queries)]
+    assert (opened.passes, opened.positions_decoded) == (2, 3 * 40 + 4 + 8 + 4)
+    for query, rows in zip(queries, found, strict=True):
+        same(rows, ask(alone, query.tokens, query.positions))
+
+
 def test_one_sequence_cannot_be_asked_twice_at_once(context):
     query = Query(text(8), np.arange(4, 8))
     with pytest.raises(ValueError, match="same sequence"):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -12,38 +13,39 @@ from ..decoding.blocks import BlockPlan, Blocks
 from ..decoding.profile import PROFILES, Profile
 from ..decoding.proposal import ProposalRule
 from ..decoding.step import Step
-from ..decoding.together import all_at_once, together
 from ..errors import UsageError
-from ..llama.block_attention import attention_of
+from ..llama.block_attention import BlockAttention, attention_of
 from ..llama.block_context import BlockContext
 from ..llama.model import Model
 from ..settings.declared import Settings
 from .contexts import Contexts
-from .diffusion import (
-    TimedDenoiser,
-    canvas_length,
-    mask_token_of,
-    named,
-    parallel_rule_of,
-    proposer_of,
-    suppressed_by,
-)
-from .engine import Jobs, one_by_one
+from .diffusion import canvas_length, mask_token_of, named, parallel_rule_of, suppressed_by
+from .engine import Jobs
 from .job import Complete, Ended, Job, Tokens
+from .room import Room
+from .worker import Worker, proposer_of, side_by_side
 
 
 @dataclass(eq=False, kw_only=True)
 class BlockJob(Job):
-    """A text to be written in blocks."""
+    """A text to be written in blocks, and how."""
 
     mask_token: int
-    profile: Profile
-    """How the family writes, with what was changed of it."""
-    settings: Settings
+    plan: BlockPlan
+    threads: int | None
+
+    @property
+    def attention(self) -> BlockAttention:
+        return attention_of(self.plan.profile)
+
+    @property
+    def alike(self) -> tuple[Any, ...]:
+        """Jobs that agree in this can share a context."""
+        return self.attention, self.mask_token, self.threads
 
 
 class BlockEngine:
-    """The engine of models that write in blocks; one job at a time."""
+    """The engine of models that write in blocks."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -62,35 +64,39 @@ class BlockEngine:
             seed=seed,
             total_steps=None,
             complete=complete,
-            profile=profile_of(self.model.family.name, settings),
-            settings=settings,
+            plan=plan_of(self.model, settings, seed),
+            threads=settings.model.threads,
         )
 
     def steps(self, jobs: Jobs, at_once: int = 1) -> Iterator[tuple[Job, Step | Ended]]:
-        return one_by_one(jobs, self._written)
+        return side_by_side(Room(jobs, lambda job: job.alike), self._worker, at_once)
 
-    def _written(self, job: BlockJob) -> Iterator[Step]:
-        began, profile = time.perf_counter(), job.profile
-        with self.contexts.lease(
-            BlockContext,
-            attention=attention_of(profile),
-            length=len(job.tokens) + profile.block_length,
-            threads=job.settings.model.threads,
-            mask_token=job.mask_token,
-        ) as context:
-            job.watch.opening = time.perf_counter() - began
-            denoiser, plan = TimedDenoiser(context), plan_of(self.model, job)
-            proposer = proposer_of(context.threads, job.watch)
-            run = Blocks(denoiser, job.tokens, job.prompt_length, plan, proposer)
-            for _, step in together(denoiser, all_at_once([run])):
-                job.watch.decode += denoiser.time_spent_on(run)
-                if step is None:
-                    return
-                yield step
-                # What may still be edited ends nothing.
-                answer = step.canvas[job.prompt_length : run.settled].tolist()
-                if job.complete is not None and job.complete(answer):
-                    run.end()
+    def _worker(self, stack: ExitStack, first: BlockJob, length: int, at_once: int) -> _BlockWorker:
+        shape = {
+            "attention": first.attention,
+            "length": length + first.attention.length,  # the last block may be whole
+            "sequences": at_once,
+            "threads": first.threads,
+            "mask_token": first.mask_token,
+        }
+        context = stack.enter_context(self.contexts.lease(BlockContext, **shape))
+        return _BlockWorker(context, length)
+
+
+class _BlockWorker(Worker[BlockJob, Blocks]):
+    def __init__(self, context: BlockContext, longest: int) -> None:
+        super().__init__(context, longest)
+        self._context = context
+
+    def begun(self, job: BlockJob) -> Blocks:
+        proposer = proposer_of(self._context.threads, job.watch)
+        return Blocks(self._context, job.tokens, job.prompt_length, job.plan, proposer)
+
+    def after(self, job: BlockJob, run: Blocks, step: Step) -> None:
+        # What may still be edited ends nothing.
+        answer = step.canvas[job.prompt_length : run.settled].tolist()
+        if job.complete is not None and job.complete(answer):
+            run.end()
 
 
 def profile_of(family: str, settings: Settings) -> Profile:
@@ -110,13 +116,13 @@ def profile_of(family: str, settings: Settings) -> Profile:
         raise UsageError(f"family {family}: {error}") from None
 
 
-def plan_of(model: Model, job: BlockJob) -> BlockPlan:
-    """The pure plan of a run."""
-    settings, profile = job.settings, job.profile
+def plan_of(model: Model, settings: Settings, seed: int) -> BlockPlan:
+    """The pure plan of a run. Raises UsageError for settings that do not go together."""
+    profile = profile_of(model.family.name, settings)
     rule = named(ProposalRule, settings.diffusion, settings.sampling) | {
         "confidence": profile.confidence,
         "banned": suppressed_by(model, settings),
-        "seed": job.seed,
+        "seed": seed,
     }
     plan = named(BlockPlan, settings.diffusion, settings.output) | {
         "profile": profile,

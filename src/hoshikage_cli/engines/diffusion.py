@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..decoding.cache import CachePlan, cheapest_window
-from ..decoding.denoiser import Denoiser, Query
+from ..decoding.denoiser import Query
 from ..decoding.diffusion import Diffusion, DiffusionPlan
 from ..decoding.parallel import ParallelRule
-from ..decoding.proposal import Proposal, ProposalRule, Proposer
+from ..decoding.proposal import ProposalRule
 from ..decoding.step import Step
-from ..decoding.together import Decoding, together
 from ..decoding.view import Flags, View
-from ..errors import HoshikageError, PromptTooLong, RunError, UsageError
+from ..errors import PromptTooLong, RunError, UsageError
 from ..llama.canvases import CanvasContext
 from ..llama.model import Model
-from ..llama.rows import reduce_rows
 from ..settings.declared import Settings, SpeedSettings, alternatives
 from ..settings.function import Function
 from .contexts import Contexts
 from .engine import Jobs
 from .functions import checked
-from .job import Complete, Ended, Job, Stopwatch, Tokens
+from .job import Complete, Ended, Job, Tokens
 from .pass_costs import Costs, costs_of
 from .room import Room
-
-Rows = NDArray[np.float32]
-Positions = NDArray[np.int64]
-
-LENGTHS = 64
-"""While more jobs may come, a context is made for canvases of a multiple of so many positions."""
+from .worker import Worker, proposer_of, side_by_side
 
 
 @dataclass(eq=False, kw_only=True)
@@ -121,16 +111,7 @@ class DiffusionEngine:
     # ------------------------------------------------------------------------------ steps
 
     def steps(self, jobs: Jobs, at_once: int = 1) -> Iterator[tuple[Job, Step | Ended]]:
-        room: Room[CanvasJob] = Room(jobs, lambda job: job.alike)
-        while (first := room.first()) is not None:
-            with ExitStack() as stack:
-                try:
-                    bench = self._worker(stack, first, room, at_once)
-                except HoshikageError as error:
-                    room.discard(first)
-                    yield first, Ended(error)
-                else:
-                    yield from bench.run(room, first)
+        return side_by_side(Room(jobs, lambda job: job.alike), self._worker, at_once)
 
     def likeliest(self, job: CanvasJob, positions: Sequence[int]) -> list[int]:
         """What the model would put at masked positions, were it to unmask them first."""
@@ -142,59 +123,36 @@ class DiffusionEngine:
         return rows.argmax(axis=1).tolist()
 
     def _worker(
-        self, stack: ExitStack, first: CanvasJob, room: Room[CanvasJob], at_once: int
-    ) -> _Worker:
-        began, alike = time.perf_counter(), room.like(first)
-        length = max(len(job.tokens) for job in alike)
-        if room.last:
-            at_once = min(at_once, len(alike))
-        else:
-            length = -(-length // LENGTHS) * LENGTHS
+        self, stack: ExitStack, first: CanvasJob, length: int, at_once: int
+    ) -> _CanvasWorker:
         shape = shape_of(first, length, at_once)
         context = stack.enter_context(self.contexts.lease(CanvasContext, **shape))
         # Measured before anything else is in the context.
         costs = costs_of(context) if first.asks_costs and context.has_cache else ()
-        first.watch.opening = time.perf_counter() - began
-        return _Worker(self.model, context, costs)
+        return _CanvasWorker(self.model, context, first.sequences, costs)
 
 
-class _Worker:
-    """A context at work: jobs come in from the room and run side by side."""
-
-    def __init__(self, model: Model, context: CanvasContext, costs: Costs) -> None:
+class _CanvasWorker(Worker[CanvasJob, Diffusion]):
+    def __init__(self, model: Model, context: CanvasContext, needed: int, costs: Costs) -> None:
+        super().__init__(context, context.length, needed)
         self._model = model
         self._context = context
-        self._denoiser = TimedDenoiser(context)
         self._costs = costs
-        self._jobs: dict[Diffusion, CanvasJob] = {}
 
-    def run(self, room: Room[CanvasJob], first: CanvasJob) -> Iterator[tuple[Job, Step | Ended]]:
-        """Steps of the jobs like `first`, until none of them is left."""
-
-        def arrivals(free: int, idle: bool) -> list[Diffusion]:
-            admitted = room.admit(free, first, self._context.length, wait=idle)
-            return [self._begun(job) for job in admitted]
-
-        for run, step in together(self._denoiser, arrivals, first.sequences):
-            job = self._jobs[run]
-            job.watch.decode += self._denoiser.time_spent_on(run)
-            if step is not None:
-                yield job, step
-                if not job.revises and job.is_complete(step.canvas):
-                    run.end()
-            else:
-                del self._jobs[run]
-                yield job, Ended(_unfinished(job, run))
-
-    def _begun(self, job: CanvasJob) -> Diffusion:
+    def begun(self, job: CanvasJob) -> Diffusion:
         cache = cache_plan_of(job, self._costs)
         if cache.mode == "dual":
             job.chosen["cache_window"] = cache.window
         plan = plan_of(self._model, job, cache)
         proposer = proposer_of(self._context.threads, job.watch)
-        run = Diffusion(self._denoiser, job.tokens, job.prompt_length, plan, proposer)
-        self._jobs[run] = job
-        return run
+        return Diffusion(self._context, job.tokens, job.prompt_length, plan, proposer)
+
+    def after(self, job: CanvasJob, run: Diffusion, step: Step) -> None:
+        if not job.revises and job.is_complete(step.canvas):
+            run.end()
+
+    def unfinished(self, job: CanvasJob, run: Diffusion) -> RunError | None:
+        return _unfinished(job, run)
 
 
 def _unfinished(job: CanvasJob, run: Diffusion) -> RunError | None:
@@ -204,46 +162,6 @@ def _unfinished(job: CanvasJob, run: Diffusion) -> RunError | None:
     if not left or answered or job.is_complete(canvas.tokens):
         return None
     return RunError(f"{left} positions were left masked: the algorithm or schedule is at fault")
-
-
-class TimedDenoiser:
-    """A context as the decoding loop sees it, with the time of its forward passes noted."""
-
-    def __init__(self, context: Denoiser) -> None:
-        self.mask_token = context.mask_token
-        self.has_cache = context.has_cache
-        self.max_sequences = context.max_sequences
-        self._context = context
-        self._seconds: defaultdict[int, float] = defaultdict(float)
-
-    def logits(self, queries: Sequence[Query]) -> list[NDArray[np.float32]]:
-        began = time.perf_counter()
-        rows = self._context.logits(queries)
-        share = (time.perf_counter() - began) / len(queries)
-        for query in queries:
-            self._seconds[query.sequence] += share
-        return rows
-
-    def time_spent_on(self, run: Decoding) -> float:
-        """Seconds of passes since this was last asked of the canvas: an equal share of each."""
-        mine = range(run.sequence, run.sequence + run.sequences_needed)
-        return sum(self._seconds.pop(sequence, 0.0) for sequence in mine)
-
-
-def proposer_of(threads: int, watch: Stopwatch) -> Proposer:
-    def native(
-        logits: Rows,
-        unconditional: Rows | None,
-        positions: Positions,
-        step: int,
-        rule: ProposalRule,
-    ) -> Proposal:
-        began = time.perf_counter()
-        proposal = reduce_rows(logits, unconditional, positions, step, rule, threads)
-        watch.reduce += time.perf_counter() - began
-        return proposal
-
-    return native
 
 
 # ------------------------------------------------------------------ from settings to plans

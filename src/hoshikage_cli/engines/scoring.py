@@ -22,17 +22,16 @@ from ..llama.score import log_probabilities
 from ..llama.text_context import TextContext
 from ..settings.declared import Settings
 from .diffusion import (
-    LENGTHS,
     CanvasJob,
     DiffusionEngine,
     cache_plan_of,
     plan_of,
-    proposer_of,
     shape_of,
 )
 from .engine import Engine
 from .job import Tokens
 from .pass_costs import costs_of
+from .worker import LENGTHS, proposer_of
 
 Heard = Callable[[float], object]
 

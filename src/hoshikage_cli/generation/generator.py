@@ -55,7 +55,7 @@ AnyRun = TypeVar("AnyRun", bound=Run)
 OnStep = Callable[[int, TextEvent], None]
 
 AT_ONCE = 8
-"""Canvases side by side: enough rows for a matrix product to be worth its start."""
+"""Answers side by side: enough rows for a matrix product to be worth its start."""
 
 
 def seed_of(settings: Settings) -> int:
@@ -284,7 +284,8 @@ class Generator:
         at_once: int = AT_ONCE,
         on_step: OnStep | None = None,
     ) -> Iterator[tuple[int, Result | HoshikageError]]:
-        """Answer (prompt, settings) pairs, a diffusion model `at_once` of them side by side.
+        """Answer (prompt, settings) pairs, `at_once` of them side by side; an autoregressive model
+        one after the other.
 
         Yields (index, result) as they are finished; in place of a result the error of a job that
         cannot be run, such as PromptTooLong. Each answer is the one that `generate` gives, but for

@@ -114,7 +114,7 @@ class BlockContext(Context):
         for work in works:
             self._begin(work)
         # The library evaluates sequences together that follow each other.
-        passes = _passes(sorted(works, key=lambda work: work.query.sequence))
+        passes = _passes(sorted(works, key=lambda work: work.query.sequence), self.attention.length)
         for i, shares in enumerate(passes):
             self._pass(shares, last=i == len(passes) - 1)
         return [work.answer() if len(work.rows) else self._outputs(0) for work in works]
@@ -147,7 +147,7 @@ class BlockContext(Context):
             raise ContextError(f"the memory of {self.model.architecture} cannot go back in a text")
 
     def _pass(self, shares: list[Share], last: bool) -> None:
-        """Decode one piece each of several works: equally many positions, in the same mode."""
+        """Decode one piece each of several works, in the same mode."""
         self._attend(shares[0][1].mode)
         self._batch.clear()
         for work, piece in shares:
@@ -173,16 +173,24 @@ class BlockContext(Context):
         self._mode = mode
 
 
-def _passes(works: list[Work]) -> list[list[Share]]:
+def _passes(works: list[Work], size: int) -> list[list[Share]]:
     """Which pieces are decoded together. Each work's come in their order, and the last pieces of
-    all come last, so that one pass can give all rows. The library cuts a batch of unequal shares,
-    perhaps within a block: those of one pass are of one size."""
+    all come last, so that one pass can give all rows."""
     rounds = max((len(work.pieces) for work in works), default=0)
     passes: list[list[Share]] = []
     for left in range(rounds, 0, -1):
         due = [(work, work.pieces[-left]) for work in works if len(work.pieces) >= left]
         alike: dict[tuple[str, int], list[Share]] = {}
         for work, piece in due:
-            alike.setdefault((piece.mode, len(piece.window)), []).append((work, piece))
+            alike.setdefault((piece.mode, _share_of(work, piece, size)), []).append((work, piece))
         passes += alike.values()
     return passes
+
+
+def _share_of(work: Work, piece: Piece, size: int) -> int:
+    """How many positions the others of a pass must have as well; 0: as many as they like. The
+    library cuts a batch of unequal shares where the shorter ones end, which is to be no place
+    within a block. What is read causally can be cut anywhere."""
+    begins, count = int(piece.window[0]) + work.kept.offset, len(piece.window)
+    whole = piece.mode == "block" and begins % size == 0 and count % size == 0
+    return 0 if whole or piece.mode == "causal" else count

@@ -52,6 +52,22 @@ def test_a_record_is_answered_as_generate_answers_it(hoshikage, prompts):
     assert parsed(together.stdout)[0]["text"] == alone.stdout.removesuffix("\n")
 
 
+def test_a_model_that_writes_in_blocks_answers_alike_one_by_one_and_side_by_side(
+    hoshikage, prompts, model_file
+):
+    path = model_file("qwen3", name="qwen3-peaked", logit_scale=4.0)
+    family = ("-m", path, "--family", "sdar", "--mask-token", "261", "--temp", "0", "-n", "12")
+    words = "the kite is red and seven and eight are not".split()
+    records = [{"prompt": " ".join(words[i % 7 :] * (1 + i % 3)) + f" {i}"} for i in range(100)]
+    many = prompts("\n".join(map(json.dumps, records)))
+    runs = [hoshikage("batch", many, *family, "--at-once", count) for count in (1, 8)]
+    one_by_one, side_by_side = (parsed(run.stdout) for run in runs)
+    assert len(side_by_side) == 100
+    assert len({told["text"] for told in side_by_side}) > 20
+    texts = [[told["text"] for told in results] for results in (one_by_one, side_by_side)]
+    assert texts[0] == texts[1]
+
+
 def test_log_probabilities_of_each_answer(hoshikage):
     results = parsed(hoshikage("batch", "-", *SHORT, "--logprobs", "2", stdin=PROMPTS).stdout)
     for told in results:

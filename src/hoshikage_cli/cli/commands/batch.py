@@ -83,7 +83,7 @@ class BatchFlags:
         None,
         "--at-once",
         minimum=1,
-        help="Canvases decoded side by side (diffusion models).",
+        help="Answers decoded side by side (not of autoregressive models).",
         panel="Batch",
     )
     strict: bool = flag(

@@ -82,7 +82,7 @@ class BenchFlags:
         None,
         "--at-once",
         minimum=1,
-        help="Canvases decoded side by side (diffusion models).",
+        help="Answers decoded side by side (not of autoregressive models).",
         panel="Tasks",
     )
     plot: str | None = flag(
