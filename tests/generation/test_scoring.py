@@ -73,7 +73,7 @@ def test_the_chain_rule(writer, text, prompt):
     vocabulary, settings = writer.model.vocabulary, writer.resolve().settings
     before = writer.tokenize(prompt, settings).tolist() if prompt else [vocabulary.bos]
     tokens = np.array([*before, *[token.token for token in score.tokens]], np.int32)
-    found = [token.log_probability for token in score.tokens]
+    found = [token.logprob for token in score.tokens]
     at_once = links(rows_at_once(writer, tokens), tokens, len(before))
     np.testing.assert_allclose(found, at_once, atol=0.01)
     one_by_one = links(rows_one_by_one(writer, tokens), tokens, len(before))
@@ -189,7 +189,7 @@ def test_along_the_order_the_generated_text_is_as_sure_as_when_it_was_generated(
     assert [t.token for t in score.tokens] == [commits[p].token for p in sorted(commits)]
     confidences = [math.log(commits[p].confidence) for p in sorted(commits)]
     # End tokens and masks, which may not be proposed, have their share here.
-    found = [token.log_probability for token in score.tokens]
+    found = [token.logprob for token in score.tokens]
     assert all(f <= c + 1e-4 for f, c in zip(found, confidences, strict=True))
     assert score.nfe == len(commits)
 
@@ -210,7 +210,7 @@ def test_every_setting_counts_along_the_order(tiny, options):
     first, second = (tiny.score(STRANGE, QUESTION, method="order", **options) for _ in range(2))
     assert first.log_likelihood == second.log_likelihood
     assert math.isfinite(first.log_likelihood)
-    assert all(token.log_probability is not None for token in first.tokens)
+    assert all(token.logprob is not None for token in first.tokens)
 
 
 # ------------------------------------------------------------------------------- refusals

@@ -46,13 +46,13 @@ def show_lines(scores: Sequence[Score]) -> None:
 
 
 def _nats(token: ScoredToken) -> str:
-    return "?" if token.log_probability is None else f"{token.log_probability:.4f}"
+    return "?" if token.logprob is None else f"{token.logprob:.4f}"
 
 
 def _look(token: ScoredToken) -> str:
-    if token.log_probability is None:
+    if token.logprob is None:
         return "dim"
-    return f"{CONFIDENCE} {bisect.bisect_right(EDGES, math.exp(token.log_probability))}"
+    return f"{CONFIDENCE} {bisect.bisect_right(EDGES, math.exp(token.logprob))}"
 
 
 def _shown(text: str) -> str:

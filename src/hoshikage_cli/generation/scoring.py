@@ -26,7 +26,7 @@ class ScoredToken:
     """What it adds; a character is shown where its last byte stands."""
     token: int
     """Its id."""
-    log_probability: float | None
+    logprob: float | None
     """In nats; of an estimate the mean over the draws that masked it. None: not known."""
     likeliest: str | None
     """What the model would have put there; None for an estimate, where it varies."""
@@ -34,7 +34,7 @@ class ScoredToken:
     @property
     def surprise(self) -> float:
         """Nats; 0 where nothing is known."""
-        return -(self.log_probability or 0.0)
+        return -(self.logprob or 0.0)
 
 
 @dataclass(frozen=True)

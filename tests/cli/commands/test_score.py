@@ -62,7 +62,7 @@ def test_json_is_the_text_token_by_token(hoshikage, prompt):
     assert told["settings"]["seed"] == 3
     assert told["standard_error"] > 0
     exact = json.loads(hoshikage("score", *AR, "-p", prompt, "--json", "東京 🗼").stdout)
-    total = sum(token["log_probability"] for token in exact["tokens"])
+    total = sum(token["logprob"] for token in exact["tokens"])
     assert exact["log_likelihood"] == pytest.approx(total)
 
 

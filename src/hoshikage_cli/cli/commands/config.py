@@ -47,12 +47,13 @@ def show(
     from ...files import parse_toml, read_text
     from ...settings.file import check
     from ..output import write_json
+    from ..setup import choose_output
     from ..streams import note, write
 
     text = read_text(_path())
     settings = parse_toml(text or "", _path())
     check(settings)
-    if json:
+    if json or choose_output({}).json:
         write_json(settings)
     elif text is None:
         note(f"there is no {_path()}: hoshikage config set KEY VALUE makes it")

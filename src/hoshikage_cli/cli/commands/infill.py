@@ -33,7 +33,7 @@ Examples:
   hoshikage infill "Mia found a [MASK:2]. Ben loved the red kite too."
   hoshikage infill -f draft.txt --visual > whole.txt
   hoshikage infill --show holes --json -f form.py | jq '.[].text'
-  hoshikage infill --mask-marker _ -p "Solve this." "1_34"
+  hoshikage infill --marker _ -p "Solve this." "1_34"
 """
 
 
@@ -45,8 +45,12 @@ class InfillFlags:
     file: str | None = flag(
         None, "-f", "--file", metavar="FILE", help="Read the text from a file.", panel="Text"
     )
-    mask_marker: str | None = flag(
-        None, "--mask-marker", help="What stands for a hole, instead of [MASK].", panel="Text"
+    marker: str | None = flag(
+        None,
+        "--marker",
+        "--mask-marker",
+        help="What stands for a hole, instead of [MASK].",
+        panel="Text",
     )
     prompt: str | None = flag(
         None, "-p", "--prompt", help="What the text is the answer to.", panel="Prompt"
@@ -83,7 +87,7 @@ def infill(asked: InfillFlags, **flags: Typed) -> int:
         raise UsageError("--logprobs is told with the whole text: leave out --show holes")
     refuse_causal(setup.header.family, setup.title)
     text = read_text(asked.text, asked.file)
-    marker = MARKER if asked.mask_marker is None else asked.mask_marker
+    marker = MARKER if asked.marker is None else asked.marker
     parse(text, marker)
     tell_setup(setup)
     trace = Tracing(setup.output.trace)

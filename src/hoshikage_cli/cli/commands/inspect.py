@@ -12,8 +12,9 @@ from ...models.header import ArrayLength, Header
 from ...settings.layers import Layers
 from ..exits import Exit
 from ..help import OTHERS
-from ..options import REQUIRED, argument, flag, with_options
+from ..options import REQUIRED, Typed, argument, with_options, with_settings
 from ..output import write_json
+from ..setup import choose_output
 from ..streams import write
 
 ADVICE_PREFIXES = ("hoshikage.", "general.sampling.", "diffusion.")
@@ -27,14 +28,14 @@ class InspectFlags:
         help="GGUF file, or a name that hoshikage models lists.",
         panel=OTHERS,
     )
-    json: bool = flag(False, "--json", help="Print one JSON object.", panel=OTHERS)
 
 
 @with_options(InspectFlags)
-def inspect(asked: InspectFlags) -> int:
+@with_settings("json")
+def inspect(asked: InspectFlags, **flags: Typed) -> int:
     """Show what a user needs to know of a model file."""
     facts = model_facts(header_of(asked.model), kept_with(asked.model))
-    if asked.json:
+    if choose_output(flags).json:
         write_json(facts)
         return Exit.OK
     rows = [(label(name), in_words(name, value)) for name, value in facts.items()]
@@ -52,7 +53,7 @@ def model_facts(header: Header, kept: Mapping[str, Any]) -> dict[str, Any]:
     metadata = header.metadata
     check_whole(header)
     return {
-        "file": str(header.path),
+        "path": str(header.path),
         "name": metadata.get("general.name"),
         "architecture": header.architecture,
         "kind": header.kind,
@@ -79,7 +80,7 @@ def vocabulary_facts(header: Header) -> dict[str, Any]:
     names = ("bos", "eos", "eot", "padding", "mask")
     ids = {name: metadata.get(f"tokenizer.ggml.{name}_token_id") for name in names}
     return {
-        "vocabulary": tokens.length if isinstance(tokens, ArrayLength) else None,
+        "n_vocab": tokens.length if isinstance(tokens, ArrayLength) else None,
         "tokenizer": metadata.get("tokenizer.ggml.pre") or metadata.get("tokenizer.ggml.model"),
         "mask_token": ids["mask"],
         "end_tokens": sorted({ids[n] for n in ("eos", "eot") if ids[n] is not None}),
@@ -125,7 +126,7 @@ def quantisation(header: Header) -> str:
 
 
 def label(name: str) -> str:
-    return name.removesuffix("_bytes").replace("_", " ")
+    return {"n_vocab": "vocabulary"}.get(name, name.removesuffix("_bytes").replace("_", " "))
 
 
 def in_words(name: str, value: Any) -> str:

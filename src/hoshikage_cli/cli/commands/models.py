@@ -184,10 +184,11 @@ def print_models(as_json: bool) -> int:
     from ...models.registry import known_models
     from ..exits import Exit
     from ..output import write_json
+    from ..setup import choose_output
     from ..streams import write
 
     found = [facts(model) for model in known_models(os.environ)]
-    if as_json:
+    if as_json or choose_output({}).json:
         write_json(found)
         return Exit.OK
     rows = [(m["name"], m["kind"] or m["problem"], _size(m), _place(m)) for m in found]
