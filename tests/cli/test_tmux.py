@@ -97,17 +97,17 @@ def joined(text):
 def test_the_view_leaves_the_summary_and_the_text(tmux, hoshikage):
     tmux.start("generate", "Tell a story.", *SLOW, "--visual", "--visual-delay", "20")
     view = tmux.wait(step_shown(5))
-    for words in ("hoshi-tiny · confidence · timestep · seed 1", "▁", "masked", "NFE"):
+    for words in ("hoshi-tiny · confidence · timestep · seed 1", "▂", "masked", "NFE"):
         assert words in view
     screen, code = tmux.ended()
     assert code == 0
     assert tmux.cursor_is_shown()
     assert joined(generated(hoshikage)) in joined(left(screen))
-    assert "▁" not in screen
+    assert "▂" not in screen
     assert screen.count("tokens/s") == 1
 
 
-@pytest.mark.parametrize("size", [("40", "12"), ("120", "40")])
+@pytest.mark.parametrize("size", [("56", "24"), ("40", "12"), ("120", "40")])
 def test_a_resize_leaves_nothing_behind(tmux, hoshikage, size):
     tmux.start("generate", "Tell a story.", *SLOW, "--visual=order", "--visual-delay", "40")
     tmux.wait(step_shown(5))
@@ -119,8 +119,11 @@ def test_a_resize_leaves_nothing_behind(tmux, hoshikage, size):
     screen, code = tmux.ended()
     assert code == 0
     assert tmux.cursor_is_shown()
-    assert "▁" not in screen
+    # Nor in what has been scrolled away.
+    screen = tmux("capture-pane", "-p", "-S", "-")
+    assert "▂" not in screen
     assert "━" not in screen
+    assert "hoshi-tiny · " not in screen
     assert joined(generated(hoshikage))[-40:] in joined(left(screen))
 
 
@@ -132,7 +135,7 @@ def test_ctrl_c_gives_the_terminal_back(tmux):
     assert code == 130
     assert tmux.cursor_is_shown()
     assert "interrupted after" in screen
-    assert "▁" not in screen
+    assert "▂" not in screen
     # What is typed next has no colour of the run.
     tmux.type("echo plain", "Enter")
     tmux.wait(lambda shown: "\nplain" in shown)
@@ -149,7 +152,7 @@ def test_the_text_goes_to_a_pipe_while_the_view_shows(tmux, hoshikage, tmp_path)
     assert file.read_text(encoding="utf-8") == generated(hoshikage)
     assert tmux.cursor_is_shown()
     assert "60 tokens" in screen
-    assert "▁" not in screen
+    assert "▂" not in screen
 
 
 def test_a_replay_looks_like_the_run(tmux, hoshikage, tmp_path):

@@ -111,6 +111,19 @@ def test_a_window_stays_while_something_active_is_in_sight():
     assert names(window.rows(numbered(2, active=0), 3)) == ["0", "1"]
 
 
+def test_a_window_goes_far_only_after_a_while():
+    window = Window()
+    assert names(window.rows(numbered(60, active=1), 3)) == ["0", "1", "2"]
+    for _ in range(Window.PATIENCE):
+        assert names(window.rows(numbered(60, active=40), 3)) == ["0", "1", "2"]
+    assert (window.above, window.below) == (0, 57)
+    assert "40" in names(window.rows(numbered(60, active=40), 3))
+    assert window.above + window.below == 57
+    # What is near is followed at once.
+    assert "42" in names(window.rows(numbered(60, active=42), 3))
+    assert "39" in names(window.rows(numbered(60, active=39), 3))
+
+
 def packed(width, *items):
     lines = pack([[(item, "")] for item in items], width, " · ", "dim")
     return ["".join(text for text, _ in line.runs) for line in lines]

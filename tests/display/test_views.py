@@ -16,14 +16,23 @@ from rich.console import Console
 from rich.text import Text
 
 from hoshikage_cli.decoding.step import Commit, Step
+from hoshikage_cli.display.batch import BatchBar
 from hoshikage_cli.display.figures import duration, progress_facts, seconds_left, speed, summary
-from hoshikage_cli.display.frame import canvas_lines, frame
-from hoshikage_cli.display.layout import Line, Window
+from hoshikage_cli.display.frame import Memory, canvas_lines, frame
+from hoshikage_cli.display.layout import Line
 from hoshikage_cli.display.likelihood import show_coloured
 from hoshikage_cli.display.palette import DOUBT, GROUNDS, RAMP, SCALES, palette
 from hoshikage_cli.display.plain import PlainLines
+from hoshikage_cli.display.progress import Bar
 from hoshikage_cli.display.region import Region
-from hoshikage_cli.display.shades import confidence_level, order_level, shade, view_of
+from hoshikage_cli.display.shades import (
+    MASK_KEY,
+    confidence_level,
+    order_level,
+    shade,
+    view_of,
+)
+from hoshikage_cli.display.sheet import Sheet
 from hoshikage_cli.display.visual import LiveView
 from hoshikage_cli.generation.scoring import ScoredToken
 from hoshikage_cli.generation.text import MASK_CELL, Cell
@@ -79,13 +88,13 @@ def drawn(shown, width=80, height=24, view="tokens", **options):
     """What a terminal is sent for one frame."""
     screen = console(width, height, **options)
     region = Region(screen, palette(screen))
-    region.draw(frame(shown, view, width, height, Window()))
+    region.draw(frame(shown, view, width, height, Memory()))
     return screen.file.getvalue()
 
 
 def plain(shown, width=80, height=24, view="tokens"):
     """The rows of a frame, without their looks."""
-    lines = frame(shown, view, width, height, Window())
+    lines = frame(shown, view, width, height, Memory())
     return ["".join(text for text, _ in line.runs) for line in lines]
 
 
@@ -110,11 +119,11 @@ def test_a_frame_says_what_runs_and_how_far_it_is(width):
 
 
 def test_each_view_has_its_legend():
-    assert plain(event(), view="tokens")[-1] == "▁ masked  new  text  · end"
-    scale = "▁ masked  confidence   <0.3  ≥0.3  ≥0.5  ≥0.7  ≥0.9 "
+    assert plain(event(), view="tokens")[-1] == "▂▂▂ masked  new  text  · end"
+    scale = "▂▂▂ masked  confidence   <0.3  ≥0.3  ≥0.5  ≥0.7  ≥0.9 "
     assert plain(event(), view="confidence")[-1] == scale
     assert plain(event(), 40, view="confidence")[-1] == scale[-30:]
-    assert plain(event(), view="order")[-1] == "▁ masked  step   1  3  5  6  8 "
+    assert plain(event(), view="order")[-1] == "▂▂▂ masked  step   1  3  5  6  8 "
 
 
 def test_text_of_the_model_is_neither_markup_nor_control():
@@ -247,16 +256,29 @@ def test_a_frame_costs_next_to_nothing():
     region = Region(screen, palette(screen))
     began = time.thread_time()
     for _ in range(50):
-        region.draw(frame(shown, "confidence", 80, 24, Window()))
+        region.draw(frame(shown, "confidence", 80, 24, Memory()))
     # A step of a model of half a billion weights takes a quarter of a second on a fast processor.
     assert (time.thread_time() - began) / 50 < 0.02 * 0.25
 
 
 def test_a_long_prompt_is_shortened_in_the_middle():
-    lines = canvas_lines(event(prompt="x" * 2000), "tokens", 40)
+    lines = canvas_lines(event(prompt="x" * 2000), "tokens", 40, Sheet())
     shown = ["".join(text for text, _ in line.runs) for line in lines]
     assert shown[2] == "…"
     assert len(shown) < 10
+
+
+def test_a_frame_says_how_much_there_is_beyond():
+    settled = [("word ", "settled")] * 400
+    shown = plain(event(answer=[*settled, ("HERE", "fresh"), *settled]), 40, 20)
+    above, below = (re.search(rf"⋯ (\d+) lines {where}", "\n".join(shown)) for where in WHERE)
+    canvas = len(canvas_lines(event(answer=[*settled, *settled]), "tokens", 39, Sheet()))
+    first, last = (next(i for i, row in enumerate(shown) if f" {w}" in row) for w in WHERE)
+    assert int(above[1]) + int(below[1]) + last - first - 1 == pytest.approx(canvas, abs=1)
+    assert not [row for row in plain(event()) if "⋯" in row]
+
+
+WHERE = ("above", "below")
 
 
 def test_the_view_follows_the_newest_token():
@@ -268,11 +290,30 @@ def test_the_view_follows_the_newest_token():
 # ------------------------------------------------------------------------- on a terminal
 
 
+class TwoScreens(pyte.Screen):
+    """A terminal with a second screen, which programs may have to themselves."""
+
+    def set_mode(self, *modes, **options):
+        if 1049 in modes and options.get("private"):
+            self.save_cursor()
+            self.kept = [dict(self.buffer[row]) for row in range(self.lines)]
+            self.buffer.clear()
+        super().set_mode(*modes, **options)
+
+    def reset_mode(self, *modes, **options):
+        if 1049 in modes and options.get("private"):
+            self.buffer.clear()
+            for row, cells in enumerate(self.kept):
+                self.buffer[row].update(cells)
+            self.restore_cursor()
+        super().reset_mode(*modes, **options)
+
+
 class Screen:
     """A terminal that draws regions, and its console."""
 
     def __init__(self, width=40, height=10):
-        self.screen = pyte.Screen(width, height)
+        self.screen = TwoScreens(width, height)
         self.stream = pyte.Stream(self.screen)
         self.console = console(width, height)
         self.console.file.write = self.stream.feed
@@ -305,8 +346,11 @@ def test_a_line_that_is_wider_than_believed_stays_one_line():
     assert shown.rows()[1] == "next"
 
 
-def test_after_a_resize_nothing_old_is_left():
+def test_after_a_resize_nothing_old_is_left(monkeypatch):
+    # A terminal that cuts lines, as this one does.
+    monkeypatch.setenv("XTERM_VERSION", "XTerm(390)")
     shown = Screen()
+    shown.stream.feed("$ before\r\n")
     shown.screen.set_mode(pyte.modes.LNM)
     shown.region.draw(lines("a" * 30, "b" * 30))
     shown.screen.resize(10, 20)
@@ -315,7 +359,88 @@ def test_after_a_resize_nothing_old_is_left():
     shown.region.draw(lines("new"))
     assert [row for row in shown.rows() if row] == ["new"]
     shown.region.close()
-    assert not any(shown.rows())
+    assert [row for row in shown.rows() if row] == ["$ before"]
+
+
+def test_after_a_resize_lines_are_where_they_were_wrapped_anew(monkeypatch):
+    monkeypatch.delenv("XTERM_VERSION", raising=False)
+    monkeypatch.delenv("STY", raising=False)
+    shown = Screen()
+    shown.region.draw(lines("a" * 30, "b" * 30, "c"))
+    shown.console.size = (20, 10)
+    shown.console.file.write = (sent := []).append
+    shown.region.close()
+    # Two rows, two rows and one: up by four.
+    assert sent[0].startswith("\r\x1b[4A\x1b[J")
+
+
+def test_what_fills_the_screen_has_one_of_its_own():
+    shown = Screen()
+    shown.stream.feed("$ before\r\n")
+    shown.screen.set_mode(pyte.modes.LNM)
+    shown.region.draw(lines("loading"))
+    assert shown.rows()[:2] == ["$ before", "loading"]
+    shown.region.draw(lines(*"abcdefghi"))
+    assert shown.rows() == [*"abcdefghi", ""]
+    shown.region.draw(lines("x"))
+    assert shown.rows()[:2] == ["x", ""]
+    shown.region.close()
+    assert shown.rows() == ["$ before", *[""] * 9]
+    assert (shown.screen.cursor.y, shown.screen.cursor.x) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("alone", "gone", "again"),
+    [(True, "\x1b[J\x1b[?1049l", "\r\x1b[J\x1b[?1049h\x1b[H"), (False, "\x1b[J", "\r")],
+)
+def test_a_view_gives_the_terminal_away_and_takes_it_back(alone, gone, again):
+    screen = console()
+    with LiveView("tokens", screen, alone=alone) as view:
+        view.event(event())
+        wait_for(lambda: "step 4/8" in screen.file.getvalue())
+        view.pause()
+        view.pause()
+        paused = screen.file.getvalue()
+        assert paused.endswith(f"{gone}\x1b[?25h")
+        view.event(event(index=5))
+        time.sleep(0.3)
+        assert screen.file.getvalue() == paused
+        view.redraw()
+        view.redraw()
+        wait_for(lambda: "step 6/8" in screen.file.getvalue())
+        # From where the cursor is, and not from above.
+        begun = screen.file.getvalue()[len(paused) :].partition("hoshi-tiny")[0]
+        assert begun.removesuffix("\x1b[2m") == f"\x1b[?25l\x1b[?2026h\x1b[?7l{again}"
+    ended = screen.file.getvalue()
+    view.pause()
+    view.redraw()
+    assert screen.file.getvalue() == ended
+
+
+@pytest.mark.parametrize("bar", [Bar, BatchBar])
+def test_a_bar_gives_the_terminal_away_and_takes_it_back(bar):
+    screen = console()
+    shown = bar(screen)
+    shown.pause()
+    shown.redraw()
+    assert screen.file.getvalue() == ""
+    with shown:
+        wait_for(lambda: "━" in screen.file.getvalue())
+        shown.pause()
+        shown.pause()
+        paused = screen.file.getvalue()
+        assert "\x1b[?25h" in paused[-20:]
+        shown.redraw()
+        wait_for(lambda: "━" in screen.file.getvalue()[len(paused) :])
+    assert "\x1b[?25h" in screen.file.getvalue()[-20:]
+
+
+def wait_for(true):
+    for _ in range(200):
+        if true():
+            return
+        time.sleep(0.02)
+    raise AssertionError
 
 
 def test_a_view_shows_its_last_frame_and_at_most_thirty_a_second():
@@ -372,13 +497,14 @@ def revised(view, **facts):
     answer = [("The", "settled"), (" city", "replaced"), (MASK_CELL, "remasked"), ("x", "fresh")]
     shown = event(answer)
     vars(shown.run).update(facts)
-    return frame(shown, view, 80, 24, Window())
+    return frame(shown, view, 80, 24, Memory())
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_what_is_replaced_or_taken_back_has_a_look_and_a_legend_of_its_own(view):
     runs = [run for line in revised(view, revisions=("remasked", "replaced")) for run in line.runs]
-    assert runs.count((MASK_CELL, "remasked")) == 2
+    assert [text.strip("▂ ") for text, look in runs if look == "remasked"] == ["", ""]
+    assert (MASK_KEY, "remasked") in runs
     assert ("city", "replaced") in runs
     assert ("replaced", "replaced") in runs
     looks = palette(Console(no_color=True))

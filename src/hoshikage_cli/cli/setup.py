@@ -175,16 +175,16 @@ def display_for(setup: Setup) -> Display:
     return Summary() if answers_stream(setup) and is_terminal(sys.stdout) else Bar()
 
 
-def view(colours: str | None, plain: bool, prompt: bool = True) -> Display:
+def view(colours: str | None, plain: bool, alone: bool = True) -> Display:
     """Every step: as a line each, or drawn in place; colours: one of VIEWS, None for what suits.
-    prompt: whether what the answer follows is drawn as well."""
+    alone: whether it has the screen to itself."""
     if plain:
         from ..display.plain import PlainLines
 
         return PlainLines()
     from ..display.visual import LiveView
 
-    return LiveView(colours, prompt=prompt)
+    return LiveView(colours, alone=alone)
 
 
 def display_of_many(setup: Setup, apart: bool = True) -> BatchDisplay:

@@ -6,11 +6,10 @@ import time
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 
 from .figures import duration, speed
 from .plain import _line
-from .progress import say
+from .progress import BarLine, say
 
 if TYPE_CHECKING:
     from ..batch.run import BatchProgress
@@ -58,6 +57,12 @@ class BatchDisplay:
     def finish(self, progress: BatchProgress) -> None:
         """It is over."""
 
+    def pause(self) -> None:
+        """Leave the terminal to others for a while, as `Display.pause`."""
+
+    def redraw(self) -> None:
+        """Take it back."""
+
 
 class BatchLines(BatchDisplay):
     """A whole line now and then, for a stderr that is no terminal."""
@@ -79,14 +84,7 @@ class BatchBar(BatchDisplay):
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False)
-        self._progress = Progress(
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[facts]}", markup=False),
-            console=self.console,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
+        self._progress = BarLine(self.console)
         self._task = self._progress.add_task("batch", total=None, facts="")
 
     def __enter__(self) -> BatchBar:
@@ -95,6 +93,12 @@ class BatchBar(BatchDisplay):
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
+
+    def pause(self) -> None:
+        self._progress.pause()
+
+    def redraw(self) -> None:
+        self._progress.redraw()
 
     def update(self, progress: BatchProgress) -> None:
         self._progress.update(

@@ -42,5 +42,12 @@ class Display:
     def finish(self, result: Result) -> None:
         """The run is over."""
 
+    def pause(self) -> None:
+        """Leave the terminal to others for a while, as when the program is stopped. May be called
+        by a signal handler, at any moment and any number of times, as may `redraw`."""
+
+    def redraw(self) -> None:
+        """Take the terminal back, wherever its cursor is by now."""
+
     def close(self) -> None:
         """Leave the terminal to what comes next."""

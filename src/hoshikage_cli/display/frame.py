@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import replace
 
+from rich.cells import cell_len
+
 from ..generation.run import Run, TextEvent
-from .figures import progress_facts, share_done
+from ..generation.text import Cell
+from .figures import counted, progress_facts, share_done
 from .layout import Line, Window, pack, printable, shorten, wrap
 from .shades import END_CELL, legend, shade
+from .sheet import Piece, Sheet
 
 PROMPT_LINES = 4
-BAR_WIDTH = 48
 BAR_FULL, BAR_EMPTY = "━", "─"
 FEWEST_ROWS = 3
 GAP = " · "
@@ -19,24 +22,46 @@ NO_TEXT = ("masked", "remasked", "end")
 """States of a position that has no part in the text of the answer."""
 CHANGED = ("fresh", "replaced", "remasked")
 """States that a step has brought about, which the window follows."""
+MASKED = ("masked", "remasked")
+NARROWEST, WIDEST, USUAL = 2, 8, 5
+"""Cells of a mask: at the least, at the most, and where nothing is known of the text."""
+PRIOR = 4
+"""How many tokens of the usual width are believed to have been seen."""
+
+
+class Memory:
+    """What a frame needs to know of the one before, so that what is read stays where it is."""
+
+    def __init__(self) -> None:
+        self.sheet = Sheet()
+        self.window = Window()
 
 
 def frame(
-    event: TextEvent, view: str, width: int, height: int, window: Window, prompt: bool = True
+    event: TextEvent, view: str, width: int, height: int, memory: Memory, prompt: bool = True
 ) -> list[Line]:
     """Fewer than `height` lines of fewer than `width` cells; on a small screen the canvas stays
     and the rest gives way. prompt: whether it is shown in front of the answer."""
     # A line that fills the last column makes some terminals wrap on their own.
     room = max(width - 1, 2)
     above = [*header_lines(event.run, room), Line()]
-    below = [Line(), bar_line(share_done(event), min(room, BAR_WIDTH)), *fact_lines(event, room)]
+    below = [Line(), bar_line(share_done(event), room), *fact_lines(event, room)]
     key = legend_lines(event, view, room)
     for part in (key, above, below):
         if len(above) + len(below) + len(key) + FEWEST_ROWS >= height:
             part.clear()
     space = max(height - 1 - len(above) - len(below) - len(key), 1)
-    rows = window.rows(canvas_lines(event, view, room, prompt), space)
+    window = memory.window
+    rows = window.rows(canvas_lines(event, view, room, memory.sheet, prompt), space)
+    # The empty lines around the canvas say how much there is beyond.
+    above[-1:] = [more_line(window.above, "above")][: len(above)]
+    below[:1] = [more_line(window.below, "below")][: len(below)]
     return [*above, *rows, *below, *key]
+
+
+def more_line(count: int, where: str) -> Line:
+    text = f"⋯ {counted(count, 'line')} {where}" if count else ""
+    return Line([(text, "dim")], len(text)) if text else Line()
 
 
 def header_lines(run: Run, width: int) -> list[Line]:
@@ -72,14 +97,26 @@ def bar_line(share: float, width: int) -> Line:
     return Line([(BAR_FULL * full, "done"), (BAR_EMPTY * (width - full), "dim")], width)
 
 
-def canvas_lines(event: TextEvent, view: str, width: int, prompt: bool = True) -> list[Line]:
+def canvas_lines(
+    event: TextEvent, view: str, width: int, sheet: Sheet, prompt: bool = True
+) -> list[Line]:
     """The prompt, dimmed and shortened, if it is wanted; then the answer with its masks."""
-    pieces, split = list(_pieces(event, view)), event.run.prompt_length
-    answer = wrap(pieces[split:], width)
-    return [*_prompt_lines(pieces[:split], width), *answer] if prompt else answer
+    cells, split = event.cells, event.run.prompt_length
+    pieces = [_piece(cell, event, view) for cell in cells[split:]]
+    answer = sheet.lines(pieces, width, expected_cells(cells))
+    return [*prompt_lines(cells[:split], width), *answer] if prompt else answer
 
 
-def _prompt_lines(pieces: list[tuple[str, str, bool]], width: int) -> list[Line]:
+def expected_cells(cells: Sequence[Cell]) -> int:
+    """How wide a mask is, as long as nobody knows: as the tokens that are there are on average."""
+    texts = (cell.text for cell in cells if cell.state not in NO_TEXT and cell.text.strip())
+    widths = [cell_len(text) for text in texts]
+    mean = round((sum(widths) + PRIOR * USUAL) / (len(widths) + PRIOR))
+    return min(max(mean, NARROWEST), WIDEST)
+
+
+def prompt_lines(cells: Sequence[Cell], width: int) -> list[Line]:
+    pieces = [(cell.text, "prompt", False) for cell in cells]
     lines = shorten(wrap(pieces, width), PROMPT_LINES, "prompt")
     while lines and not lines[-1].runs:
         lines.pop()
@@ -89,29 +126,17 @@ def _prompt_lines(pieces: list[tuple[str, str, bool]], width: int) -> list[Line]
 def answer_lines(event: TextEvent, view: str, width: int, length: int) -> list[Line]:
     """The first `length` characters of the answer as a view shows them when it is over: nothing is
     new any more, and what is no text is left out."""
-    cells = event.cells[event.run.prompt_length :]
-    pieces: list[tuple[str, str, bool]] = []
-    for cell in cells:
+    pieces: list[Piece] = []
+    for cell in event.cells[event.run.prompt_length :]:
         if cell.state not in NO_TEXT and length > 0:
-            settled = replace(cell, state="settled")
-            look = shade(settled, view, event.step.index, event.step.total)
-            pieces += _in_look(cell.text[:length], look, False)
+            shown = replace(cell, state="settled", text=cell.text[:length])
+            pieces.append(_piece(shown, event, view))
             length -= len(cell.text)
-    return wrap(pieces, max(width - 1, 2))
+    return Sheet().lines(pieces, max(width - 1, 2), USUAL)
 
 
-def _pieces(event: TextEvent, view: str) -> Iterator[tuple[str, str, bool]]:
-    step = event.step
-    for cell in event.cells:
-        text = (cell.text.strip() or END_CELL) if cell.state == "end" else cell.text
-        look = shade(cell, view, step.index, step.total)
-        yield from _in_look(text, look, cell.state in CHANGED)
-
-
-def _in_look(text: str, look: str, active: bool) -> Iterator[tuple[str, str, bool]]:
-    """A token's text as pieces: the blanks in front of a word are neither underlined nor on the
-    paper of its level."""
-    word = text.lstrip(" ")
-    if word and word != text:
-        yield text[: -len(word)], "", active
-    yield word or text, look, active
+def _piece(cell: Cell, event: TextEvent, view: str) -> Piece:
+    step, masked = event.step, cell.state in MASKED
+    text = (cell.text.strip() or END_CELL) if cell.state == "end" else cell.text
+    look = shade(cell, view, step.index, step.total)
+    return Piece(cell.position, "" if masked else text, look, masked, cell.state in CHANGED)

@@ -49,28 +49,38 @@ def wrap(pieces: Iterable[tuple[str, str, bool]], width: int) -> list[Line]:
     Lines are broken behind spaces and around wide characters, else where they are full; newlines
     break, tabs go to the next stop, marks of no width stay with what they belong to.
     """
-    wrapper = _Wrapper(width)
+    wrapper = Wrapper(width)
     for text, style, active in pieces:
-        for atom in ATOMS.findall(text):
-            wrapper.add(atom, style, active)
-    return wrapper.lines()
+        wrapper.feed(text, style, active)
+    return [line_of(row) for row in wrapper.rows]
 
 
-class _Wrapper:
-    """Fills rows with atoms (text, style, cells, active); a break may come behind `breakable`."""
+Atom = tuple[str, str, int, bool]
+"""Text that is not broken, its style, its cells, and whether it is active."""
+
+
+class Wrapper:
+    """Fills rows with atoms; a break may come behind `breakable`."""
 
     def __init__(self, width: int) -> None:
         self.width = width
-        self.rows: list[list[tuple[str, str, int, bool]]] = [[]]
+        self.rows: list[list[Atom]] = [[]]
         self.used = 0
         self.breakable = 0
 
-    def lines(self) -> list[Line]:
-        return [_line(row) for row in self.rows]
+    def feed(self, text: str, style: str, active: bool) -> None:
+        """Text, broken where it has to be."""
+        for atom in ATOMS.findall(text):
+            self._add(atom, style, active)
 
-    def add(self, atom: str, style: str, active: bool) -> None:
+    def put_whole(self, text: str, style: str, cells: int, active: bool) -> None:
+        """What fits, is not broken, and may have a break on either side."""
+        self._put(text, style, cells, active)
+        self.breakable = len(self.rows[-1])
+
+    def _add(self, atom: str, style: str, active: bool) -> None:
         if atom == "\n":
-            self._next_row()
+            self.next_row()
         elif atom == "\t":
             self._add_space(TAB - self.used % TAB, style, active)
         elif atom[0] == " ":
@@ -93,14 +103,14 @@ class _Wrapper:
         if alone:
             self.breakable = len(self.rows[-1])
         if self.used + cells > self.width:
-            self._next_row(self.breakable)
+            self.next_row(self.breakable)
         if self.used + cells > self.width:
-            self._next_row()
+            self.next_row()
         self._put(text, style, cells, active)
         if alone:
             self.breakable = len(self.rows[-1])
 
-    def _next_row(self, kept: int = 0) -> None:
+    def next_row(self, kept: int = 0) -> None:
         """Begin a row, with what stands behind the first `kept` atoms of the one before."""
         row = self.rows[-1]
         tail = row[kept:] if kept else []
@@ -114,7 +124,7 @@ class _Wrapper:
         self.used += cells
 
 
-def _line(row: list[tuple[str, str, int, bool]]) -> Line:
+def line_of(row: Iterable[Atom]) -> Line:
     line = Line()
     for text, style, cells, active in row:
         line.add(text, style, cells)
@@ -154,16 +164,39 @@ def shorten(lines: list[Line], limit: int, style: str) -> list[Line]:
 
 
 class Window:
-    """Which rows of a text that is taller than the screen are shown: it stays where it is as long
-    as something active is in sight, and else goes to where that is."""
+    """Which rows of a text that is taller than the screen are shown. It stays as long as something
+    active is in sight; it moves on to what is near, and goes to what is far away only if nothing
+    was in sight for a while, so that one can read."""
+
+    PATIENCE = 8
+    """How often nothing may be in sight."""
 
     def __init__(self) -> None:
         self.top = 0
+        self.above = 0
+        """How many lines there are above those that were shown last."""
+        self.below = 0
+        self._missed = self.PATIENCE
 
     def rows(self, lines: list[Line], height: int) -> list[Line]:
         """At most `height` of the lines."""
         active = [number for number, line in enumerate(lines) if line.active]
-        if active and not any(self.top <= number < self.top + height for number in active):
-            self.top = active[0] - height // 3
+        if active:
+            self._follow(active, height)
         self.top = max(0, min(self.top, len(lines) - height))
-        return lines[self.top : self.top + height]
+        shown = lines[self.top : self.top + height]
+        self.above, self.below = self.top, len(lines) - self.top - len(shown)
+        return shown
+
+    def _follow(self, active: list[int], height: int) -> None:
+        bottom, margin = self.top + height, height // 3
+        if any(self.top <= number < bottom for number in active):
+            self._missed = 0
+            return
+        self._missed += 1
+        nearest = min(active, key=lambda number: max(self.top - number, number - bottom))
+        near = self.top - height <= nearest < bottom + height
+        if near or self._missed > self.PATIENCE:
+            self._missed = 0
+            above = nearest < self.top or not near
+            self.top = nearest - (margin if above else height - 1 - margin)

@@ -3,11 +3,38 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
 
 from ..generation.run import Result, TextEvent
 from .display import Display
 from .figures import progress_facts, share_done, summary
+
+
+class BarLine(Progress):
+    """A bar in place, with words beside it; gone when it is stopped."""
+
+    def __init__(self, console: Console, *before: ProgressColumn) -> None:
+        super().__init__(
+            *before,
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[facts]}", markup=False),
+            console=console,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._paused = False
+
+    def pause(self) -> None:
+        """Take it away for a while, if it is there."""
+        self._paused = self._paused or self.live.is_started
+        self.stop()
+
+    def redraw(self) -> None:
+        """Put it back, if it was taken away."""
+        if self._paused:
+            self._paused = False
+            self.start()
 
 
 class Bar(Display):
@@ -15,15 +42,7 @@ class Bar(Display):
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False)
-        self._progress = Progress(
-            TextColumn("{task.description}", style="dim"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[facts]}", markup=False),
-            console=self.console,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
+        self._progress = BarLine(self.console, TextColumn("{task.description}", style="dim"))
         self._task = self._progress.add_task("loading", total=1.0, facts="")
 
     def __enter__(self) -> Bar:
@@ -32,6 +51,12 @@ class Bar(Display):
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
+
+    def pause(self) -> None:
+        self._progress.pause()
+
+    def redraw(self) -> None:
+        self._progress.redraw()
 
     def loading(self, share: float) -> None:
         self._progress.update(self._task, completed=share)

@@ -6,7 +6,7 @@ import bisect
 import math
 
 from ..generation.run import TextEvent
-from ..generation.text import MASK_CELL, Cell
+from ..generation.text import Cell
 from ..settings.declared import VIEWS
 
 TOKENS, CONFIDENCE, ORDER = VIEWS
@@ -14,6 +14,9 @@ LEVELS = 5
 CONFIDENCE_EDGES = (0.3, 0.5, 0.7, 0.9)
 RECENT_STEPS = 2
 END_CELL = "·"
+MASK_BLOCK = "▂"
+MASK_KEY = MASK_BLOCK * 3
+"""A mask in a legend."""
 
 Runs = list[tuple[str, str]]
 
@@ -65,7 +68,7 @@ def order_level(step: int, total: int | None) -> int:
 
 
 REVISED: dict[str, Runs] = {
-    "remasked": [(MASK_CELL, "remasked"), (" taken back", "dim")],
+    "remasked": [(MASK_KEY, "remasked"), (" taken back", "dim")],
     "replaced": [("replaced", "replaced")],
 }
 
@@ -73,7 +76,7 @@ REVISED: dict[str, Runs] = {
 def legend(view: str, event: TextEvent) -> list[Runs]:
     """What is to be seen in a view: items of (text, look)."""
     diffusion = event.run.has_masks
-    masked: list[Runs] = [[(MASK_CELL, "masked"), (" masked", "dim")]] if diffusion else []
+    masked: list[Runs] = [[(MASK_KEY, "masked"), (" masked", "dim")]] if diffusion else []
     masked += [REVISED[state] for state in event.run.revisions]
     if view == TOKENS:
         end = [(END_CELL, "end"), (" end", "dim")]

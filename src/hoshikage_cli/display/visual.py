@@ -11,8 +11,8 @@ from rich.console import Console
 from ..generation.run import Result, TextEvent
 from .display import Display
 from .figures import summary
-from .frame import answer_lines, frame
-from .layout import Line, Window, pack
+from .frame import Memory, answer_lines, frame
+from .layout import Line, pack
 from .palette import palette
 from .progress import say
 from .region import Region
@@ -35,18 +35,23 @@ class LiveView(Display):
     watched = True
 
     def __init__(
-        self, view: str | None = None, console: Console | None = None, *, prompt: bool = True
+        self, view: str | None = None, console: Console | None = None, *, alone: bool = True
     ) -> None:
+        """alone: whether it has the screen to itself, and shows what the answer follows; else it
+        stands below a conversation."""
         self.view = view
-        self.prompt = prompt
+        self.alone = alone
         self.console = console or Console(stderr=True, highlight=False)
         self._region = Region(self.console, palette(self.console))
-        self._window = Window()
+        self._memory = Memory()
         self._picture: Callable[[], list[Line]] | None = None
         self._event: TextEvent | None = None
         self._news = threading.Event()
         self._over = threading.Event()
         self._painter = threading.Thread(target=self._paint, daemon=True)
+        # One that a signal handler may take in the middle of what it interrupts.
+        self._terminal = threading.RLock()
+        self._paused = False
 
     def __enter__(self) -> LiveView:
         self._region.open()
@@ -61,8 +66,9 @@ class LiveView(Display):
 
     def event(self, event: TextEvent) -> None:
         self._event = event
+        self._region.alone = self.alone
         view = self._view_of(event)
-        self._show(lambda: frame(event, view, *self.console.size, self._window, self.prompt))
+        self._show(lambda: frame(event, view, *self.console.size, self._memory, self.alone))
 
     def kept(self, result: Result) -> str | None:
         event = self._event
@@ -78,6 +84,19 @@ class LiveView(Display):
 
     def _view_of(self, event: TextEvent) -> str:
         return view_of(self.view, event.run.has_masks)
+
+    def pause(self) -> None:
+        with self._terminal:
+            if self._painter.is_alive() and not self._paused:
+                self._paused = True
+                self._region.close()
+
+    def redraw(self) -> None:
+        with self._terminal:
+            if self._paused:
+                self._paused = False
+                self._region.open()
+                self._news.set()
 
     def finish(self, result: Result) -> None:
         self._close()
@@ -96,9 +115,10 @@ class LiveView(Display):
             self._over.wait(max(1 / FRAMES_PER_SECOND, cost / SHARE_OF_TIME))
 
     def _draw(self) -> None:
-        if self._picture and (self._news.is_set() or self._region.resized):
-            self._news.clear()
-            self._region.draw(self._picture())
+        with self._terminal:
+            if self._picture and not self._paused and (self._news.is_set() or self._region.resized):
+                self._news.clear()
+                self._region.draw(self._picture())
 
     def _close(self) -> None:
         if self._over.is_set():
@@ -106,6 +126,7 @@ class LiveView(Display):
         self._over.set()
         self._news.set()
         self._painter.join()
+        self.redraw()
         # However short a run was, its last step was shown.
         self._draw()
         self._region.close()

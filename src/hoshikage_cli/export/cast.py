@@ -10,8 +10,8 @@ from typing import Any
 from rich.console import Console
 
 from ..display.figures import summary
-from ..display.frame import frame
-from ..display.layout import Line, Window, wrap
+from ..display.frame import Memory, frame
+from ..display.layout import Line, wrap
 from ..display.palette import palette
 from ..display.region import Region
 from ..display.shades import view_of
@@ -67,14 +67,14 @@ class _Screen:
             _environ={},
         )
         self._region = Region(self._console, palette(self._console))
-        self._window = Window()
+        self._memory = Memory()
 
     def opened(self) -> str:
         self._region.open()
         return self._sent()
 
     def drawn(self, event: TextEvent, view: str) -> str:
-        self._region.draw(frame(event, view, *self._console.size, self._window))
+        self._region.draw(frame(event, view, *self._console.size, self._memory))
         return self._sent()
 
     def closed(self, result: Result) -> str:

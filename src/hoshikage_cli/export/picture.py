@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape, quoteattr
 from rich.cells import cell_len, set_cell_size
 
 from ..display.figures import progress_facts, share_done
-from ..display.frame import BAR_WIDTH, GAP, PROMPT_LINES, header_facts
+from ..display.frame import GAP, PROMPT_LINES, header_facts
 from ..display.layout import Line, pack, printable, shorten, wrap
 from ..display.palette import GROUNDS, SCALES, Tone
 from ..display.shades import END_CELL, legend, shade, view_of
@@ -217,7 +217,7 @@ class _Picture:
         return facts[: len(facts) - (share_done(event) > 0)]
 
     def _progress(self) -> Iterator[str]:
-        width = min(self.columns, BAR_WIDTH) * CELL
+        width = self.columns * CELL
         y = _y(self.row) - 5
         yield f'<rect class="track" x="{MARGIN}" y="{y}" width="{width:.1f}" height="3" rx="1"/>'
         yield f'<rect class="done" x="{MARGIN}" y="{y}" width="{width:.1f}" height="3" rx="1"/>'

@@ -180,7 +180,7 @@ class Session:
         unmasks = not self.generator.model.family.in_order
         if unmasks and self.visual != "no" and is_terminal(sys.stderr):
             # What the canvas begins with is the conversation, which stands above already.
-            return view(self.visual, plain=False, prompt=False)
+            return view(self.visual, plain=False, alone=False)
         return Display()
 
     def fits(self, messages: list[Message]) -> bool:
