@@ -36,6 +36,13 @@ CONFIG = "the config file"
 """What a file is called in messages, unless whoever reads it says otherwise."""
 
 
+def cache_folder() -> Path:
+    """Where what can be found out again is kept."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("hoshikage")
+
+
 def open_regular(path: Path) -> BinaryIO:
     """A file to be read, or /dev/null. Raises RunError for a pipe, a socket or a device, which
     could keep us waiting for ever; OSError as `open` does."""

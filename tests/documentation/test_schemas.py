@@ -30,7 +30,7 @@ def strict(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     found = {key: strict(each) for key, each in schema.items()}
-    if isinstance(found.get("properties"), dict) and found.get("type") == "object":
+    if isinstance(found.get("properties"), dict) and "object" in found.get("type", ()):
         found.setdefault("additionalProperties", False)
     return found
 
@@ -98,6 +98,9 @@ PRINTED = [
     ("inspect.json", ("inspect", "hoshi-tiny-ar", "--json")),
     ("models.json", ("models", "--json")),
     ("config.json", ("config", "show", "--json")),
+    ("doctor.json", ("doctor", "--json")),
+    ("doctor.json", ("doctor", "--json", "-m", "hoshi-tiny-ar")),
+    ("doctor.json", ("doctor", "--json", "-m", "nothing")),
 ]
 RECORDS = '{"prompt": "Hello!", "id": 7, "author": "Mia"}\nWhat is 1 + 2?\n{"prompt": 3}\n"Hi"\n'
 TASKS = (

@@ -26,6 +26,7 @@ COMMANDS = (
     "inspect",
     "models",
     "config",
+    "doctor",
 )
 """In the order of help; each is a module of `commands` of its own."""
 
@@ -43,6 +44,7 @@ Examples:
   hoshikage chat -m dream.gguf
   hoshikage inspect dream.gguf
   hoshikage bench -m dream.gguf --block-length 32 --vary cache=none,dual
+  hoshikage doctor -m dream.gguf
 """
 
 

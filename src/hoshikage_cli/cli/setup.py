@@ -148,11 +148,23 @@ def recognition(header: Header) -> str:
     return f"{found.family.name}, {by[found.by]}{otherwise if found.by == 'mask token' else ''}"
 
 
+GPU_BUILD = "make CMAKE_ARGS=-DGGML_CUDA=ON builds for one, docs/models.md tells for which"
+
+
+def gpus() -> list[str]:
+    """Devices that layers can be kept on besides the processor."""
+    from ..llama.library import devices
+
+    return [name for name in devices() if not name.startswith(("CPU", "BLAS"))]
+
+
 def load_model(setup: Setup, display: Display) -> Generator:
     """The chosen model; the display shows how far it is."""
     from ..generation.generator import load_file
 
     layers = setup.settings.model.gpu_layers
+    if layers != 0 and setup.resolved.typed("gpu_layers") and not gpus():
+        note(f"--gpu-layers has no effect, there is no GPU that this build can use: {GPU_BUILD}")
     name = setup.name if setup.name in CATALOGUE else setup.header.path.name
     title = name if setup.name else DEFAULT_MODEL
     return load_file(setup.header, title, gpu_layers=layers, on_progress=display.loading)

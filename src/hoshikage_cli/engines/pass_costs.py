@@ -20,7 +20,7 @@ import numpy as np
 
 from ..decoding.denoiser import Query
 from ..errors import RunError, SettingsError
-from ..files import read_text, write_whole
+from ..files import cache_folder, read_text, write_whole
 from ..llama.canvases import CanvasContext
 from ..llama.library import build_info
 
@@ -68,14 +68,12 @@ def _seconds(context: CanvasContext, tokens: np.ndarray, size: int) -> float:
 
 
 def _file_of(context: CanvasContext) -> Path:
-    import platformdirs
-
     path = context.model.path
     facts = path.stat()
     key = [str(path.resolve()), facts.st_size, facts.st_mtime_ns, context.threads]
     key += [len(_sizes(context)), platform.node(), str(build_info())]
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]
-    return Path(platformdirs.user_cache_dir("hoshikage")) / "costs" / f"{digest}.json"
+    return cache_folder() / "costs" / f"{digest}.json"
 
 
 def _read(path: Path) -> Costs:

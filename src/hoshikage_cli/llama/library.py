@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -145,10 +146,39 @@ def initialise() -> None:
 def build_info() -> BuildInfo:
     initialise()
     registered = (lib.ggml_backend_reg_get(i) for i in range(lib.ggml_backend_reg_count()))
-    names = tuple(ffi.string(lib.ggml_backend_reg_name(reg)).decode() for reg in registered)
-    version = ffi.string(lib.llama_version()).decode()
+    names = tuple(_text(lib.ggml_backend_reg_name(reg)) for reg in registered)
+    version = _text(lib.llama_version())
     stock = os.environ.get("HOSHIKAGE_STOCK_KERNELS", "") not in ("", "0")
     return BuildInfo(LLAMA_COMMIT, version, names, VENDORED, LIBRARIES, stock)
+
+
+def devices() -> dict[str, str]:
+    """What the backends can compute on: a description by name, as `CPU` or `CUDA0`."""
+    initialise()
+    handles = [lib.ggml_backend_dev_get(i) for i in range(lib.ggml_backend_dev_count())]
+    return {
+        _text(lib.ggml_backend_dev_name(h)): _text(lib.ggml_backend_dev_description(h))
+        for h in handles
+    }
+
+
+def features() -> frozenset[str]:
+    """What the backends were compiled to use, as `AVX512_VNNI` or `OPENMP`."""
+    initialise()
+    told = _text(lib.llama_print_system_info())
+    return frozenset(re.findall(r"(\w+) = [1-9]", told))
+
+
+def _text(text: Text) -> str:
+    return ffi.string(text).decode("utf-8", "replace")
+
+
+def kernels(info: BuildInfo, has: frozenset[str]) -> str:
+    """Who multiplies matrices, in words."""
+    wanted = {"AVX512", "AVX512_VNNI", "F16C"} <= has and "AMX_INT8" not in has
+    if info.vendored and wanted and not info.stock_kernels:
+        return "our own for Q8_0, ggml's for the others"
+    return "ggml's own"
 
 
 def abort_on_interrupt() -> None:
