@@ -62,7 +62,7 @@ lint: $(CHECKABLE) ## check the style and the types of the sources
 
 peer: $(PEER) ## build llama-diffusion-cli and llama-bench, unpatched, for comparisons
 
-docs: build ## write docs/reference.md from the program's help (RUNS=--runs: run the examples anew)
+docs: build ## write docs/reference.md and the man page from the program's help (RUNS=--runs: run the examples anew)
 	$(BIN)/python tools/write_keywords.py
 	$(BIN)/python tools/write_schemas.py
 	$(BIN)/python tools/write_docs.py $(RUNS)

@@ -12,7 +12,9 @@ from hoshikage_cli import __version__
 from hoshikage_cli.llama.library import build_info
 from hoshikage_cli.settings.declared import declarations
 
-COMMANDS = "generate infill score chat batch bench replay export inspect models config doctor".split()
+COMMANDS = (
+    "generate infill score chat batch bench replay export inspect models config doctor"
+).split()
 
 
 def test_version_names_llama_cpp_and_its_backends(hoshikage):

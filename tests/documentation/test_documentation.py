@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+import manual
 import write_docs as docs
+from hoshikage_cli.settings.declared import declarations
 
 ROOT = Path(__file__).parents[2]
 COOKBOOK = (ROOT / "docs" / "cookbook.md").read_text(encoding="utf-8")
@@ -19,26 +21,40 @@ RECIPES = re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", COOKBOOK, re.MULTILINE | re
 
 
 def test_the_reference_is_current():
-    assert docs.REFERENCE.read_text(encoding="utf-8") == docs.reference(), "make docs"
+    for path, made in docs.MADE.items():
+        assert path.read_text(encoding="utf-8") == made(), "make docs"
 
 
-def test_the_reference_has_every_command_and_setting():
-    from hoshikage_cli.settings.declared import declarations
+@pytest.mark.parametrize("text", [manual.reference(), manual.man_page()], ids=["page", "man"])
+def test_the_reference_has_every_command_and_setting(text):
+    from hoshikage_cli.cli.app import COMMANDS
 
-    text = docs.reference()
-    for command in (
-        "generate",
-        "infill",
-        "score",
-        "batch",
-        "chat",
-        "inspect",
-        "models add",
-        "config set",
-    ):
-        assert f"\n## hoshikage {command}\n" in text
+    text = text.replace("\\-", "-")
+    for command in (*COMMANDS, "models add", "config set"):
+        assert f"hoshikage {command} [OPTIONS]" in text
     for known in declarations().values():
-        assert f"--{known.long_name}" in text
+        assert len(re.findall(rf"{known.flag}[ /\[=].*", text)) >= 1
+
+
+def test_the_reference_says_shared_settings_once():
+    page = manual.reference()
+    assert page.count("| `--steps N` |") == 1
+    assert len(page.splitlines()) < 300
+
+
+@pytest.mark.skipif(shutil.which("groff") is None, reason="needs groff")
+def test_the_man_page_is_one():
+    run = subprocess.run(
+        ["groff", "-man", "-ww", "-Kutf8", "-Tutf8", "-P-c"],
+        input=manual.man_page(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stderr == ""
+    shown = re.sub(".\b", "", run.stdout)  # bold letters are struck twice
+    assert "--visual[=tokens|confidence|order]" in shown
+    assert shown.count("\nSETTINGS\n") == 1
 
 
 def test_there_are_eleven_recipes():
