@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from hoshikage_cli.llama.families import NAMED
 from hoshikage_cli.settings.declared import declarations
 from hoshikage_cli.settings.effect import idle, without_effect
+from hoshikage_cli.settings.layers import Layers
 
 from .given import resolved
 
@@ -75,6 +77,26 @@ def test_what_both_kinds_read():
 )
 def test_a_line_for_each_reason(kind, flags, words):
     assert told(kind, flags) == [words]
+
+
+@pytest.mark.parametrize(
+    ("family", "flags", "words"),
+    [
+        (
+            "sdlm",
+            {"steps": "4", "algorithm": "entropy", "threshold": "0.7"},
+            ["--steps and --algorithm have no effect on a model of the family sdlm"],
+        ),
+        ("sdar", {"steps": "4", "algorithm": "entropy"}, []),
+        ("sdar", {"algorithm": "entropy", "step": len}, ["--step has no effect on a block model"]),
+        ("llada2.1", {"edit_threshold": "-1", "max_post_steps": "4"}, ["--max-post-steps has"]),
+    ],
+)
+def test_what_a_family_decides_by_itself(family, flags, words):
+    found = Layers().of_model({}, NAMED[family]).resolve(flags)
+    lines = list(without_effect(flags, found, "block", family))
+    assert len(lines) == len(words)
+    assert all(line.startswith(begin) for line, begin in zip(lines, words, strict=True))
 
 
 def test_several_reasons():

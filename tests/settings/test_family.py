@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hoshikage_cli.decoding.profile import PROFILES
+from hoshikage_cli.errors import SettingsError
 from hoshikage_cli.llama.families import FAMILIES, NAMED
 from hoshikage_cli.settings.declared import declarations
 from hoshikage_cli.settings.family import defaults_of
@@ -61,6 +62,31 @@ def test_another_rule_takes_the_place_of_the_familys():
     assert (found.value("threshold"), found.value("factor")) == (None, 1.0)
     found = of_family("sdar", {"algorithm": "origin"})
     assert (found.value("threshold"), found.value("algorithm")) == (None, "origin")
+
+
+def test_what_decides_by_itself_takes_the_place_of_editing_too():
+    found = of_family("llada2.1", {"algorithm": "origin"})
+    assert (found.value("threshold"), found.value("edit_threshold")) == (None, None)
+    with pytest.raises(SettingsError, match="leave out --edit-threshold, or choose another"):
+        of_family("llada2.1", {"algorithm": "origin", "edit_threshold": "0.4"})
+
+
+def test_editing_can_be_left_out():
+    found = of_family("llada2.1", {"edit_threshold": "-1"})
+    assert (found.value("edit_threshold"), found.sources["edit_threshold"]) == (None, "flag")
+
+
+def test_what_is_not_read_takes_nothing_away():
+    assert of_family("sdar", {"step": len}).value("threshold") == 0.85
+    assert of_family("sdlm", {"algorithm": "origin"}).value("threshold") == 0.5
+
+
+def test_guidance_for_blocks_is_refused_only_where_it_is_typed():
+    with pytest.raises(SettingsError, match="not defined for models that write in blocks: leave"):
+        of_family("sdar", {"cfg_scale": "1"})
+    assert of_family("sdar", {"cfg_scale": "0"}).value("cfg_scale") == 0
+    assert of_family("sdar", environ={"DIFFUSION_CFG_SCALE": "1"}).value("block_length") == 4
+    assert of_family("a2d-mdlm", {"cfg_scale": "1"}).value("cfg_scale") == 1
 
 
 def test_a_preset_that_is_not_read_sets_nothing():

@@ -81,7 +81,9 @@ def choose(flags: Mapping[str, Typed]) -> Setup:
     header = _header(asked, kept)
     layers = layers.of_model({**advice(header.metadata), **kept}, header.family)
     resolved = layers.resolve(flags)
-    return Setup(header, resolved, layers, tuple(without_effect(flags, resolved, header.kind)))
+    family = header.family
+    idle = without_effect(flags, resolved, family.kind, family.name)
+    return Setup(header, resolved, layers, tuple(idle))
 
 
 def refuse_untold(setup: Setup, json: bool | None = None) -> None:

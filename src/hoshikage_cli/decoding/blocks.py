@@ -50,7 +50,8 @@ class BlockPlan:
     """Between whole passes over a block evaluate only the part that is being filled: cheaper, and
     no longer exact. Where the profile has parts, and the denoiser can."""
     alg_temp: float = 0.0
-    """Above 0 the positions are drawn, at this temperature of their scores."""
+    """Above 0 the positions are drawn, at this temperature of their scores; those of text that is
+    filled left to right never are."""
     eos_policy: str = "natural"
     """`natural`; `suppress` (the proposal rule bans end tokens); `last`: proposed end tokens rank
     behind all others of the block, and no parallel rule accepts them."""
@@ -76,6 +77,8 @@ class BlockPlan:
         if self.algorithm.draw is not None and others != (None, None):
             name = profile.algorithm
             raise ValueError(f"{name} decides by itself: it takes no parallel rule, and no edits")
+        if profile.order == "left to right" and self.eos_policy == "last":
+            raise ValueError("end tokens cannot be last in text that is filled left to right")
 
     @property
     def telling_rule(self) -> ProposalRule:
@@ -92,8 +95,8 @@ class BlockPlan:
         """What decides which masks a step commits."""
         profile = self.profile
         rule = rule_of(profile.parallel) if profile.parallel is not None else None
-        if rule is not None and profile.order == "left to right":
-            rule = prefix_of(rule)
+        if profile.order == "left to right":
+            return Chooser(self.algorithm, prefix_of(rule) if rule else None)
         late = self.end_tokens if self.eos_policy == "last" else ()
         return Chooser(self.algorithm, rule, self.alg_temp, late)
 

@@ -18,6 +18,7 @@ from ..llama.block_attention import BlockAttention, attention_of
 from ..llama.block_context import BlockContext
 from ..llama.model import Model
 from ..settings.declared import Settings
+from ..settings.family import unread_by
 from .contexts import Contexts
 from .diffusion import canvas_length, mask_token_of, named, parallel_rule_of, suppressed_by
 from .engine import Jobs
@@ -105,11 +106,18 @@ def profile_of(family: str, settings: Settings) -> Profile:
     Raises UsageError for settings that do not go together.
     """
     diffusion, speed = settings.diffusion, settings.speed
+    if (diffusion.sub_block or 0) > diffusion.block_length:
+        raise UsageError(
+            f"--sub-block {diffusion.sub_block} exceeds --block-length {diffusion.block_length}: "
+            "give a smaller part, or 0 for none"
+        )
     changed = named(Profile, diffusion, settings.sampling) | {
         "parallel": parallel_rule_of(speed),
         "sub_block": diffusion.sub_block or 0,
         "confidence": diffusion.confidence or PROFILES[family].confidence,
     }
+    # What the family decides by itself stays as its profile has it.
+    changed = {name: value for name, value in changed.items() if name not in unread_by(family)}
     try:
         return replace(PROFILES[family], **changed)
     except ValueError as error:
@@ -118,13 +126,14 @@ def profile_of(family: str, settings: Settings) -> Profile:
 
 def plan_of(model: Model, settings: Settings, seed: int) -> BlockPlan:
     """The pure plan of a run. Raises UsageError for settings that do not go together."""
-    profile = profile_of(model.family.name, settings)
+    profile, unread = profile_of(model.family.name, settings), unread_by(model.family.name)
     rule = named(ProposalRule, settings.diffusion, settings.sampling) | {
         "confidence": profile.confidence,
         "banned": suppressed_by(model, settings),
         "seed": seed,
     }
-    plan = named(BlockPlan, settings.diffusion, settings.output) | {
+    plan = named(BlockPlan, settings.diffusion, settings.output)
+    plan = {name: value for name, value in plan.items() if name not in unread} | {
         "profile": profile,
         "end_tokens": model.vocabulary.end_tokens,
         "rule": ProposalRule(**rule),

@@ -209,8 +209,10 @@ class DiffusionSettings:
         "--edit-threshold",
         minimum=0,
         maximum=1,
+        unset=-1,
         kinds=BLOCK,
-        help="Replace tokens of the block by others that are at least so confident (LLaDA2.1).",
+        help="Replace tokens of the block by others that are at least so confident (LLaDA2.1); -1: "
+        "never.",
         panel="Diffusion",
     )
     max_post_steps: int = option(
@@ -230,6 +232,7 @@ class DiffusionSettings:
         minimum=0,
         maximum=1000,
         kinds=DIFFUSION,
+        undefined={"block": "guidance is not defined for models that write in blocks"},
         help="Classifier-free guidance; 0: none, more: closer to the prompt, at twice the cost.",
         panel="Diffusion",
     )
@@ -404,7 +407,7 @@ class SpeedSettings:
         config=False,
         takes=("view",),
         one_of="parallel rule",
-        kinds=DIFFUSION,
+        kinds=DENOISED,
         help="Unmask everything in the block that a function of your own accepts.",
         panel="Speed",
     )

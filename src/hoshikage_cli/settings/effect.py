@@ -6,31 +6,37 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from .declared import declarations
+from .family import unread_by
 from .resolve import Resolved
 from .values import plain_number
 
 
-def without_effect(flags: Mapping[str, Any], resolved: Resolved, kind: str | None) -> Iterator[str]:
+def without_effect(
+    flags: Mapping[str, Any], resolved: Resolved, kind: str | None, family: str | None = None
+) -> Iterator[str]:
     """A line for each reason, with the flags that it concerns: `--steps has no effect on an
     autoregressive model`. Variables and the config file serve all models, so they are not told.
+    kind, family: the model's.
     """
     reasons: dict[str, list[str]] = {}
     # A switch that is off is not there to have an effect.
     for name in [n for n, value in flags.items() if value is not None and value is not False]:
-        if reason := idle(name, resolved, kind):
+        if reason := idle(name, resolved, kind, family):
             reasons.setdefault(reason, []).append(declarations()[name].flag)
     for reason, found in reasons.items():
         verb = "has" if len(found) == 1 else "have"
         yield f"{listed(found)} {verb} no effect {reason}"
 
 
-def idle(name: str, resolved: Resolved, kind: str | None) -> str:
+def idle(name: str, resolved: Resolved, kind: str | None, family: str | None = None) -> str:
     """Why a setting has no effect; "" where it has one."""
     known = declarations()[name]
     if not known.read_by(kind):
         return f"on {_article(kind)} model"
+    if family is not None and name in unread_by(family):
+        return f"on a model of the family {family}"
     beside = known.option.idle_beside
-    if beside and resolved.value(beside) is not None:
+    if beside and resolved.value(beside) is not None and not idle(beside, resolved, kind, family):
         return f"with {declarations()[beside].flag}"
     target, needed = known.option.needs.get(resolved.value(name), (None, None))
     if target and resolved.value(target) != needed:
@@ -39,7 +45,7 @@ def idle(name: str, resolved: Resolved, kind: str | None) -> str:
         return ""
     other, values = known.option.idle_with
     # What has no effect itself takes none away.
-    if resolved.value(other) not in values or idle(other, resolved, kind):
+    if resolved.value(other) not in values or idle(other, resolved, kind, family):
         return ""
     return _beside(other, resolved.value(other))
 

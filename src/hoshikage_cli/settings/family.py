@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..llama.families import Family
+from ..llama.families import NAMED, Family
 
 if TYPE_CHECKING:
     from ..decoding.profile import Profile
@@ -20,6 +20,9 @@ SAME = (
 )
 """Options that are called as the field of a profile is."""
 
+IN_PLACE = ("algorithm", "alg_temp")
+"""What has no say where the most trusted is whatever stands first."""
+
 
 def defaults_of(family: Family) -> dict[str, Any]:
     """Values by option name; of a family that does not write in blocks none.
@@ -33,6 +36,17 @@ def defaults_of(family: Family) -> dict[str, Any]:
     profile = PROFILES[family.name]
     found = {name: getattr(profile, name) for name in SAME}
     return found | _extras_of(profile) | _rule_of(profile)
+
+
+def unread_by(family: str) -> tuple[str, ...]:
+    """Options of models that write in blocks that this family decides by itself."""
+    if family not in NAMED or NAMED[family].kind != "block":
+        return ()
+    from ..decoding.profile import PROFILES
+
+    profile = PROFILES[family]
+    moving = ("steps",) if profile.grid == "moving" else ()
+    return moving + (IN_PLACE if profile.order == "left to right" else ())
 
 
 def _extras_of(profile: Profile) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..llama.families import Family
-from .family import defaults_of
+from .family import defaults_of, unread_by
 from .file import read_config
 from .overlay import overlaid
 from .resolve import Resolved, resolve
@@ -25,6 +25,8 @@ class Layers:
     """What is advised for the model, by its file and with its name; by field name."""
     family: Mapping[str, Any] = field(default_factory=dict)
     """What models of its family do by default, by field name."""
+    unread: tuple[str, ...] = ()
+    """What these do not read of what their kind does."""
     kind: str | None = None
     """The model's kind, which has defaults of its own; None: not known yet."""
 
@@ -35,10 +37,13 @@ class Layers:
 
     def of_model(self, advice: Mapping[str, Any], family: Family) -> Layers:
         """The same, with what is known once a model is chosen."""
-        return replace(self, advice=advice, family=defaults_of(family), kind=family.kind)
+        unread = unread_by(family.name)
+        defaults = defaults_of(family)
+        return replace(self, advice=advice, family=defaults, unread=unread, kind=family.kind)
 
     def resolve(self, flags: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Resolved:
         """The settings of a run under these flags; `own`, by field name, are those of one record
         or turn, and go before the flags. Raises SettingsError."""
         merged = overlaid(flags, own or {})
-        return resolve(merged, self.environ, self.config, self.advice, self.kind, self.family)
+        model = (self.advice, self.kind, self.family, self.unread)
+        return resolve(merged, self.environ, self.config, *model)

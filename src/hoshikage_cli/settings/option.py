@@ -57,6 +57,8 @@ class Option:
     """Defaults of the kinds of model that have their own."""
     kinds: tuple[str, ...] | None = None
     """The kinds of model that read it; None: all."""
+    undefined: Mapping[str, str] = field(default_factory=dict)
+    """Kinds of model that it means nothing for, with the reason: typed for one, it is refused."""
     idle_with: tuple[str, tuple[Any, ...]] | None = None
     """Another setting, and the values of it that leave this one without effect."""
     idle_beside: str | None = None

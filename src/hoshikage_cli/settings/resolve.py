@@ -62,13 +62,14 @@ def resolve(
     advice: Mapping[str, Any],
     kind: str | None = None,
     family: Mapping[str, Any] | None = None,
+    unread: Iterable[str] = (),
 ) -> Resolved:
     """Settings from all layers; a value of None in `flags` counts as not given.
 
     flags: by field name (also the Python API's keywords). environ: an environment. config: a
     config file's keys. advice: what the model says, by field name. kind: the model's, since kinds
-    differ in defaults; family: those of its family. Raises SettingsError, one line that says what
-    was given, what is allowed and what to type.
+    differ in defaults; family: those of its family; unread: what that does not read. Raises
+    SettingsError, one line that says what was given, what is allowed and what to type.
     """
     layers = {
         "flag": _from_flags(flags),
@@ -77,15 +78,17 @@ def resolve(
         "model": {known.name: advice[known.name] for known in _known_in(advice)},
         "family": dict(family or {}),
     }
+    read = {name for name, known in declarations().items() if known.read_by(kind)} - set(unread)
+    _refuse_undefined(layers["flag"], kind)
     _refuse_two_schedules(layers["flag"])
     for layer in layers.values():
         _refuse_rivals(layer)
         _add_implied(layer)
         _add_needed(layer)
-        _add_presets(layer, kind)
+        _add_presets(layer, read)
     values, sources = _highest(layers, kind)
     _settle_rivals(values, sources)
-    _settle_unruled(values, sources)
+    _settle_unruled(values, sources, read)
     return Resolved(_grouped(values), sources)
 
 
@@ -145,6 +148,13 @@ def _refuse_rivals(layer: Mapping[str, Any]) -> None:
             raise SettingsError(f"{' and '.join(flags)} exclude each other: give one of them")
 
 
+def _refuse_undefined(given: Mapping[str, Any], kind: str | None) -> None:
+    """What is typed for a kind of model that it means nothing for; all that is off may be typed."""
+    for name in [name for name, value in given.items() if value]:
+        if why := declarations()[name].option.undefined.get(kind or ""):
+            raise SettingsError(f"{why}: leave out {_flag(name)}")
+
+
 def _refuse_two_schedules(given: Mapping[str, Any]) -> None:
     """Settings typed together that imply different values of a third, or contradict it."""
     implied = [(name, *found) for name in given if (found := _implied_by(name))]
@@ -180,11 +190,11 @@ def _add_needed(layer: dict[str, Any]) -> None:
             layer.setdefault(*needed)
 
 
-def _add_presets(layer: dict[str, Any], kind: str | None) -> None:
+def _add_presets(layer: dict[str, Any], read: set[str]) -> None:
     """A preset gives way to whatever else its own layer says; one that is not read sets nothing."""
-    takes_rules = _unruled(layer) is None
+    takes_rules = _unruled(layer, read) is None
     known = declarations()
-    for name in [n for n in layer if layer[n] is True and known[n].read_by(kind)]:
+    for name in [n for n in layer if layer[n] is True and n in read]:
         for target, value in known[name].option.preset:
             if not takes_rules and target in alternatives()["parallel rule"]:
                 continue
@@ -192,11 +202,11 @@ def _add_presets(layer: dict[str, Any], kind: str | None) -> None:
                 layer[target] = value
 
 
-def _unruled(values: Mapping[str, Any]) -> str | None:
-    """The setting that decides by itself what to unmask, if one does."""
-    if values.get("step") is not None:
+def _unruled(values: Mapping[str, Any], read: set[str]) -> str | None:
+    """The setting that decides by itself what to unmask, if one does of those that are read."""
+    if values.get("step") is not None and "step" in read:
         return "step"
-    return "algorithm" if values.get("algorithm") in UNRULED else None
+    return "algorithm" if values.get("algorithm") in UNRULED and "algorithm" in read else None
 
 
 def _rivals(name: str) -> tuple[str, ...]:
@@ -235,10 +245,11 @@ def _grouped(values: Mapping[str, Any]) -> Settings:
     return Settings(**groups)
 
 
-def _settle_unruled(values: dict[str, Any], sources: dict[str, str]) -> None:
-    """A rule from a layer below what takes none gives way to it; any other is refused."""
-    alone = _unruled(values)
-    for name in alternatives()["parallel rule"]:
+def _settle_unruled(values: dict[str, Any], sources: dict[str, str], read: set[str]) -> None:
+    """A rule, or editing, from a layer below what takes none gives way to it; any other is
+    refused."""
+    alone = _unruled(values, read)
+    for name in (*alternatives()["parallel rule"], "edit_threshold"):
         if alone is None or values[name] is None:
             continue
         if LAYERS.index(sources[name]) >= LAYERS.index(sources[alone]):

@@ -286,7 +286,9 @@ def tell_tasks(setup: Setup, grid: Grid, path: Path, unchecked: int) -> None:
 
 def tell_idle(setup: Setup, grid: Grid) -> None:
     """What is varied to no effect."""
-    lines = (without_effect(each, setup.resolve(each), setup.kind) for each in grid.values())
+    family = setup.header.family
+    asked = (family.kind, family.name)
+    lines = (without_effect(each, setup.resolve(each), *asked) for each in grid.values())
     for line in dict.fromkeys(line for found in lines for line in found):
         note(line)
 
