@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from manual import man_page, reference
@@ -29,19 +30,25 @@ def with_runs(text: str) -> str:
 
 
 def run_block(command: str) -> str:
-    environment = {**os.environ, "COLUMNS": "80", "OMP_WAIT_POLICY": "passive"}
     program = f'hoshikage() {{ "{sys.executable}" -m hoshikage_cli "$@"; }}; '
-    done = subprocess.run(
-        ["bash", "-c", program + command],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=environment,
-        text=True,
-        check=True,
-    )
+    with tempfile.TemporaryDirectory() as config:
+        done = subprocess.run(
+            ["bash", "-c", program + command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment(config),
+            text=True,
+            check=True,
+        )
     shown = f"$ {command}\n{done.stdout.rstrip()}"
     return f"<!-- run: {command} -->\n```console\n{shown}\n```\n<!-- end -->"
+
+
+def environment(config: str) -> dict[str, str]:
+    """This one without what a user has set: examples are of the defaults."""
+    kept = {n: v for n, v in os.environ.items() if not n.startswith(("HOSHIKAGE_", "DIFFUSION_"))}
+    return {**kept, "XDG_CONFIG_HOME": config, "COLUMNS": "80", "OMP_WAIT_POLICY": "passive"}
 
 
 def main() -> int:

@@ -154,3 +154,17 @@ def test_the_pictures_are_of_runs():
     blocks = docs.RUN.findall(text)
     assert len(blocks) >= 5
     assert text.count("```console") == len(blocks)
+
+
+SAMPLES = [
+    pytest.param(match[0], id=f"{page.name}: {match['command'][:60]}")
+    for page in docs.RUNS
+    for match in docs.RUN.finditer(page.read_text(encoding="utf-8"))
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_a_sample_prints_what_the_page_says(sample):
+    """To the byte; `make docs RUNS=--runs` writes them anew."""
+    assert docs.with_runs(sample) == sample

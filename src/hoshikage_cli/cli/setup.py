@@ -181,7 +181,7 @@ def display_for(setup: Setup) -> Display:
     # llama.cpp's log would be written into what is drawn in place.
     plain = output.verbose or not is_terminal(sys.stderr)
     if output.visual:
-        return view(output.visual, plain)
+        return view(output.visual, plain, figures=not output.quiet)
     if output.quiet or plain:
         return Display()
     from ..display.progress import Bar, Summary
@@ -189,13 +189,13 @@ def display_for(setup: Setup) -> Display:
     return Summary() if answers_stream(setup) and is_terminal(sys.stdout) else Bar()
 
 
-def view(colours: str | None, plain: bool, alone: bool = True) -> Display:
+def view(colours: str | None, plain: bool, alone: bool = True, figures: bool = True) -> Display:
     """Every step: as a line each, or drawn in place; colours: one of VIEWS, None for what suits.
-    alone: whether it has the screen to itself."""
+    alone: whether it has the screen to itself. figures: whether lines end with those of the run."""
     if plain:
         from ..display.plain import PlainLines
 
-        return PlainLines()
+        return PlainLines(figures)
     from ..display.visual import LiveView
 
     return LiveView(colours, alone=alone)

@@ -12,13 +12,20 @@ from .layout import printable
 
 
 class PlainLines(Display):
-    """One line a step: the step, how much is masked, what was taken back, the text so far."""
+    """One line a step: the step, how much is masked, what was taken back, the text so far.
+
+    figures: whether those of the run stand below.
+    """
+
+    def __init__(self, figures: bool = True) -> None:
+        self._figures = figures
 
     def event(self, event: TextEvent) -> None:
         _line(f"{', '.join(step_facts(event))}: {one_line(event.text)}")
 
     def finish(self, result: Result) -> None:
-        _line(summary(result))
+        if self._figures:
+            _line(summary(result))
 
 
 def one_line(text: str) -> str:
