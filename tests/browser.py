@@ -77,9 +77,10 @@ class Browser:
         self.process.wait(timeout=20)
         self.home.cleanup()
 
-    def open(self, path: Path) -> None:
+    def open(self, path: Path, behind: str = "") -> None:
+        """behind: what follows the name of the file in the address, as `#step=2`."""
         self.events.clear()
-        self._send("Page.navigate", url=path.as_uri())
+        self._send("Page.navigate", url=path.as_uri() + behind)
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self.events.append(self._message())
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -324,10 +324,18 @@ def read_trace(path: str | Path) -> Recording:
     path = expanded(path)
     try:
         with path.open("rb") as file:
-            lines = read_bounded(file, str(path), LONGEST_TRACE).split(b"\n")
+            return trace_from(file, str(path))
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    return _Reader(str(path)).read(lines)
+
+
+def trace_from(file: BinaryIO, name: str) -> Recording:
+    """The same of a file that is open, or a pipe, of which messages speak by this name."""
+    try:
+        data = read_bounded(file, name, LONGEST_TRACE)
+    except OSError as error:
+        raise UsageError(f"cannot read {name}: {error.strerror}") from None
+    return _Reader(name).read(data.split(b"\n"))
 
 
 class _Reader:

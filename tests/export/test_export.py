@@ -200,7 +200,7 @@ class Elements(HTMLParser):
 
 
 def test_a_page_needs_nothing_but_itself(recording):
-    found = Elements(page(recording, None, None)).found
+    found = Elements(page([recording], None, None)).found
     assert not {"link", "img", "iframe", "object", "embed"} & {tag for tag, _ in found}
     for _, attributes in found:
         assert not {"src", "href", "action"} & set(attributes)
@@ -208,7 +208,7 @@ def test_a_page_needs_nothing_but_itself(recording):
 
 
 def test_the_text_of_a_page_is_text(recording, kind):
-    elements = Elements(page(recording, None, None))
+    elements = Elements(page([recording], None, None))
     scripts = [attributes for tag, attributes in elements.found if tag == "script"]
     assert scripts == [{"id": "data", "type": "application/json"}, {}]
     assert EVIL in "".join(elements.text["pre"])
@@ -217,17 +217,18 @@ def test_the_text_of_a_page_is_text(recording, kind):
 
 
 def test_a_page_runs_its_own_script_and_no_other(recording):
-    document = page(recording, None, None)
+    document = page([recording], None, None)
     script = re.search(r"<script>(.*?)</script>", document, re.S)[1]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}'" in document
 
 
 def test_the_data_of_a_page_adds_up(recording, kind):
-    document = page(recording, "order", 9)
+    document = page([recording], "order", 9)
     embedded = re.search(r'type="application/json">(.*?)</script>', document, re.S)[1]
-    data = json.loads(embedded)
-    assert data["view"] == "order"
+    whole = json.loads(embedded)
+    assert whole["view"] == "order"
+    (data,) = whole["runs"]
     assert data["steps"][-1]["at"] == pytest.approx(9)
     texts = list(data["canvas"])
     for told in data["steps"]:
@@ -260,7 +261,7 @@ def test_the_work_for_a_page_grows_with_the_run_and_not_with_its_square(tmp_path
     for tokens in (200, 400):
         recording = read_trace(write(tmp_path / "run.jsonl", long_run(tokens, grows)))
         pieces = Counting(recording.pieces)
-        document = page(replace(recording, pieces=pieces), None, None)
+        document = page([replace(recording, pieces=pieces)], None, None)
         data = re.search(r'type="application/json">(.*?)</script>', document, re.S)[1]
         asked.append(pieces.asked)
         sizes.append(len(data))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
 from browser import CHROMIUM, Browser
-from export.recordings import EVIL, FINAL, RUNS, write
+from export.recordings import EVIL, FINAL, RUNS, commit, end, head, step, token, write
+from hoshikage_cli.display.palette import DOUBT, GROUNDS
 from hoshikage_cli.export.page import page
 from hoshikage_cli.export.picture import picture
 from hoshikage_cli.generation.text import MASK_CELL
@@ -38,7 +40,7 @@ def shown(browser, recording, tmp_path):
     """The page, open and paused before the first step."""
     browser.screen(900, 700)
     file = tmp_path / "run.html"
-    file.write_text(page(recording, "tokens", 1), encoding="utf-8")
+    file.write_text(page([recording], "tokens", 1), encoding="utf-8")
     browser.open(file)
     browser.ask("hoshikage.go(0)")
     return browser
@@ -71,8 +73,8 @@ def test_every_step_shows_its_text(shown, recording, kind):
 
 def test_what_is_seen_is_what_is_read(shown, recording):
     visible = (
-        "[...document.querySelectorAll('#canvas span')].filter(s => !s.hidden)"
-        f".map(s => s.matches('.masked') ? '{MASK_CELL}' : s.matches('.end') ? '' : s.textContent)"
+        "[...document.querySelectorAll('.canvas span')].map(s => s.matches('.masked')"
+        f" ? '{MASK_CELL}' : s.matches('.end') ? '' : s.previousSibling.data + s.textContent)"
         ".join('')"
     )
     for number, text in enumerate(texts(recording)):
@@ -128,13 +130,13 @@ def test_the_scrubber(shown, recording):
 
 def test_a_token_tells_its_step_and_its_rival(shown):
     shown.ask("hoshikage.go(2); document.querySelector('[data-position=\"1\"]').click()")
-    detail = shown.ask("document.getElementById('detail').textContent")
+    detail = shown.ask("document.querySelector('.detail').textContent")
     assert EVIL in detail
     assert "step 1 of" in detail
     assert "runner-up “ word”" in detail
-    shown.ask("document.querySelector('#tokens').open = true")
-    soon(shown, "document.querySelectorAll('#rows tr').length > 3")
-    assert EVIL in shown.ask("document.querySelector('#rows tr').textContent")
+    shown.ask("document.querySelector('details.tokens').open = true")
+    soon(shown, "document.querySelectorAll('.tokens tbody tr').length > 3")
+    assert EVIL in shown.ask("document.querySelector('.tokens tbody tr').textContent")
 
 
 def test_the_colours(shown, kind):
@@ -150,7 +152,7 @@ def test_the_colours(shown, kind):
 def test_a_masked_position_tells_what_the_next_step_sees_in_it(shown, kind):
     if kind != "proposed":
         pytest.skip("nothing is known of it")
-    detail = "document.getElementById('detail').textContent"
+    detail = "document.querySelector('.detail').textContent"
     shown.ask("hoshikage.go(0); document.querySelector('[data-position=\"2\"]').click()")
     told = shown.ask(detail)
     assert "still masked" in told
@@ -180,13 +182,13 @@ def test_ghosts_of_what_would_be_put(shown, kind):
     shown.press("4")
     assert shown.ask("document.querySelector('[name=view]:checked').value") == "proposals"
     shown.ask("hoshikage.go(1)")
-    assert shown.ask(cell.format(2) + ".textContent") == "⏎"
+    assert shown.ask(cell.format(2) + ".dataset.ghost") == "⏎"
     assert shown.ask(cell.format(2) + ".className") == "masked ghost"
     assert shown.ask(cell.format(6) + ".className") == "masked"
     assert shown.ask(cell.format(1) + ".className") == "fresh"
     shown.ask("hoshikage.show('tokens')")
     assert shown.ask(cell.format(2) + ".className") == "masked"
-    assert shown.ask(cell.format(2) + ".style.opacity") == ""
+    assert shown.ask(cell.format(2) + ".dataset.ghost") is None
     assert shown.complaints() == []
 
 
@@ -197,11 +199,11 @@ def test_what_is_replaced_or_taken_back(shown):
         shown.ask(f"hoshikage.show('{view}'); hoshikage.go(2)")
         assert shown.ask(look.format(2)) == "replaced"
         shown.ask("hoshikage.go(3)")
-        assert shown.ask("document.querySelectorAll('#canvas .masked.back').length") == 2
+        assert shown.ask("document.querySelectorAll('.canvas .masked.back').length") == 2
         shown.ask("hoshikage.go(4)")
-        assert shown.ask("document.querySelectorAll('#canvas .back').length") == 0
+        assert shown.ask("document.querySelectorAll('.canvas .back').length") == 0
         assert "taken back" in shown.ask("document.getElementById('legend').textContent")
-    detail = "document.getElementById('detail').textContent"
+    detail = "document.querySelector('.detail').textContent"
     shown.ask("hoshikage.go(3); document.querySelector('[data-position=\"4\"]').click()")
     assert shown.ask(detail) == "taken back in step 3 of 5"
     shown.ask("hoshikage.go(2); document.querySelector('[data-position=\"2\"]').click()")
@@ -213,7 +215,7 @@ def test_text_stays_text(shown):
     assert "img" in shown.ask("document.title")
     assert shown.ask("document.querySelectorAll('img').length") == 0
     assert shown.ask("document.querySelectorAll('script').length") == 2
-    assert "<img src=x" in shown.ask("document.getElementById('prompt').textContent")
+    assert "<img src=x" in shown.ask("document.querySelector('.prompt').textContent")
     assert "{{ 7*7 }}" in shown.ask("hoshikage.text()")
     assert shown.complaints() == []
 
@@ -226,19 +228,49 @@ def test_a_script_that_got_in_would_not_run(shown):
     assert shown.ask("window.stolen") is None
 
 
-@pytest.mark.parametrize(("width", "height"), [(320, 560), (390, 844), (1400, 900)])
+STICKS_OUT = (
+    "Math.max(0, ...[...document.querySelectorAll('.canvas')].flatMap(c => [...c.children]"
+    ".flatMap(s => [...s.getClientRects()].map(r => r.right - c.getBoundingClientRect().right))))"
+)
+LABELS = (
+    "[...document.querySelectorAll('main *')].filter(e => e.offsetParent && "
+    "[...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()))"
+    ".map(e => parseFloat(getComputedStyle(e).fontSize))"
+)
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 560), (390, 844), (768, 900), (1400, 900)])
 def test_nothing_sticks_out_on_any_screen(shown, width, height):
     shown.screen(width, height, phone=width < 500)
-    shown.ask("hoshikage.go(99)")
-    assert shown.ask("document.documentElement.scrollWidth") <= width
+    shown.ask("document.querySelectorAll('details').forEach(d => { d.open = true })")
+    for number in (0, 2, 99):
+        shown.ask(f"hoshikage.go({number}); hoshikage.show('confidence')")
+        assert shown.ask("document.documentElement.scrollWidth") <= width
+        assert shown.ask(STICKS_OUT) <= 0.5
     sizes = "[...document.querySelectorAll('button, select')].map(e => e.offsetHeight)"
     assert min(shown.ask(sizes)) >= 40
+    assert min(shown.ask(LABELS)) >= 12
+
+
+def test_a_long_line_of_words_ends_where_its_box_does(browser, tmp_path):
+    """The blank that a token begins with is no part of what is coloured: it may hang over."""
+    words = [step(i, 60, 0, commit(1 + i, 12, 0.1)) for i in range(60)]
+    recording = read_trace(
+        write(tmp_path / "run.jsonl", [head([token(2)], None, 60), *words, end()])
+    )
+    file = tmp_path / "run.html"
+    file.write_text(page([recording], None, None), encoding="utf-8")
+    for width in range(300, 400, 7):
+        browser.screen(width, 700, phone=True)
+        browser.open(file)
+        browser.ask("hoshikage.go(60)")
+        assert browser.ask(STICKS_OUT) <= 0.5
 
 
 def test_a_voice_hears_the_step_when_it_stands_still(shown):
     shown.ask("hoshikage.go(2)")
     assert shown.ask("document.getElementById('said').textContent").startswith("step 2 of")
-    assert shown.ask("document.getElementById('canvas').ariaHidden") == "true"
+    assert shown.ask("document.querySelector('.canvas').ariaHidden") == "true"
     unnamed = (
         "[...document.querySelectorAll('button, input, select')]"
         ".filter(e => !(e.labels && e.labels.length) && !e.ariaLabel && !e.textContent).length"
@@ -249,7 +281,7 @@ def test_a_voice_hears_the_step_when_it_stands_still(shown):
 def test_without_motion_it_begins_at_the_end(browser, recording, tmp_path, kind):
     browser.prefer_reduced_motion()
     file = tmp_path / "still.html"
-    file.write_text(page(recording, None, None), encoding="utf-8")
+    file.write_text(page([recording], None, None), encoding="utf-8")
     browser.open(file)
     assert browser.ask("hoshikage.text()") == FINAL[kind]
     assert browser.ask("document.getElementById('play').textContent") == "Play"
@@ -272,3 +304,219 @@ def test_the_picture_shows_each_token_from_its_step_on(browser, recording, tmp_p
     assert counts[0] == 0
     assert counts[1] < counts[-1]
     assert browser.complaints() == []
+
+
+# ------------------------------------------------------------------------------- the strip
+
+DOT = (
+    "(() => {{ const c = document.querySelector('.strip canvas');"
+    " const x = Math.floor(({column} + 0.4) * c.width / {columns});"
+    " const y = Math.floor(({row} + 0.5) * c.height / {rows});"
+    " return [...c.getContext('2d').getImageData(x, y, 1, 1).data]; }})()"
+)
+
+
+def rgb(colour):
+    return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+
+
+def test_the_strip_tells_when_and_how_surely(shown, kind):
+    """A column for each position, a row for each step."""
+    if kind != "diffusion":
+        pytest.skip("it is told of one")
+    shown.ask("hoshikage.show('confidence'); hoshikage.go(0)")
+    place = {"columns": 11, "rows": 4}
+    doubted = shown.ask(DOT.format(column=3, row=1, **place))
+    assert doubted == [*rgb(DOUBT[0].paper), 255]  # position 4, of which it was not sure at all
+    stays = shown.ask(DOT.format(column=3, row=3, **place))
+    assert stays[:3] == pytest.approx(doubted[:3], abs=3)
+    assert 0 < stays[3] < 255
+    assert shown.ask(DOT.format(column=3, row=0, **place))[3] == 0  # masked
+    sure = shown.ask(DOT.format(column=0, row=0, **place))
+    assert sure == [*rgb(GROUNDS["light"]["dim"]), 255]
+
+
+@pytest.mark.parametrize("kind", ["revised"], indirect=True)
+def test_the_strip_tells_of_edits(shown):
+    place = {"columns": 6, "rows": 5}
+    ground = GROUNDS["light"]
+    assert shown.ask(DOT.format(column=1, row=1, **place)) == [*rgb(ground["edit"]), 255]
+    assert shown.ask(DOT.format(column=3, row=2, **place)) == [*rgb(ground["back"]), 255]
+
+
+def test_the_strip_is_read_out_and_leads_to_its_steps(shown, recording):
+    told = shown.ask("document.querySelector('.strip canvas').ariaLabel")
+    assert "0." in told
+    click = (
+        "(() => { const b = document.querySelector('.strip').getBoundingClientRect();"
+        " document.querySelector('.strip').dispatchEvent(new PointerEvent('pointerdown',"
+        " {clientX: b.left + 2, clientY: b.bottom - 2})); })()"
+    )
+    shown.ask(click)
+    assert shown.ask("hoshikage.step()") == len(recording.steps)
+    assert "step" in shown.ask("document.querySelector('.detail').textContent")
+
+
+# ------------------------------------------------------------------- settings and figures
+
+
+def test_settings_and_figures_are_there(shown):
+    told = shown.ask("document.querySelector('.settings').textContent")
+    assert "algorithm" in told
+    assert "confidence" in told
+    assert "tokens/s" in shown.ask("document.querySelector('.run header').textContent")
+
+
+@pytest.mark.parametrize("kind", ["proposed"], indirect=True)
+def test_a_rival_whose_probability_is_known_is_told_with_it(browser, recording, tmp_path):
+    steps = [
+        replace(recording.steps[0], commits=(replace(recording.steps[0].commits[0], runner_up=2),))
+    ]
+    file = tmp_path / "run.html"
+    file.write_text(page([replace(recording, steps=tuple(steps))], None, 1), encoding="utf-8")
+    browser.open(file)
+    browser.ask("hoshikage.go(1); document.querySelector('[data-position=\"1\"]').click()")
+    detail = browser.ask("document.querySelector('.detail').textContent")
+    assert "\"quoted\" 'too'⏎” 0.13" in detail
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_dark_and_light_at_a_press(browser, recording, tmp_path, dark):
+    browser.screen(900, 700, dark=dark)
+    file = tmp_path / "run.html"
+    file.write_text(page([recording], None, 1), encoding="utf-8")
+    browser.open(file)
+    ground = "getComputedStyle(document.body).backgroundColor"
+    before = browser.ask(ground)
+    browser.ask("document.getElementById('theme').click()")
+    other = GROUNDS["light" if dark else "dark"]["paper"]
+    assert browser.ask(ground) == f"rgb({', '.join(map(str, rgb(other)))})" != before
+
+
+# ----------------------------------------------------------------------------- the address
+
+
+@pytest.fixture
+def file(recording, tmp_path):
+    made = tmp_path / "run.html"
+    made.write_text(page([recording], "tokens", 1), encoding="utf-8")
+    return made
+
+
+@pytest.mark.parametrize("kind", ["diffusion"], indirect=True)
+def test_an_address_opens_at_its_step_and_follows(browser, file, recording):
+    browser.screen(900, 700)
+    browser.open(file, "#step=2")
+    assert browser.ask("hoshikage.step()") == 2
+    assert browser.ask("document.getElementById('play').textContent") == "Play"
+    browser.press("ArrowRight")
+    soon(browser, "location.hash === '#step=3'")
+    browser.ask("location.hash = '#step=1'")
+    soon(browser, "hoshikage.step() === 1")
+    assert browser.complaints() == []
+
+
+@pytest.mark.parametrize("kind", ["diffusion"], indirect=True)
+@pytest.mark.parametrize("behind", ["#step=", "#step=-1", "#step=1e9", "#step=<img>", "#%00%ff=&&"])
+def test_an_address_that_says_nothing_plays(browser, file, recording, behind):
+    browser.open(file, behind)
+    soon(browser, f"hoshikage.step() === {len(recording.steps)}")
+    assert browser.complaints() == []
+
+
+@pytest.mark.parametrize("kind", ["diffusion"], indirect=True)
+def test_a_step_behind_the_last_is_the_last(browser, file, recording):
+    browser.open(file, "#step=999999999999")
+    assert browser.ask("hoshikage.step()") == len(recording.steps)
+
+
+@pytest.mark.parametrize("kind", ["diffusion"], indirect=True)
+@pytest.mark.parametrize("behind", ["#embed", "?embed", "#embed&step=2"])
+def test_in_a_frame_there_are_the_text_and_its_controls(browser, file, tmp_path, behind):
+    browser.screen(900, 700)
+    browser.open(file, behind)
+    seen = "e => e.offsetParent && !e.matches('.unseen') && !e.closest('.unseen')"
+    for gone in ("h1", ".prompt", ".strip", ".settings", "#keys", "#choices"):
+        assert browser.ask(f"[...document.querySelectorAll('{gone}')].filter({seen}).length") == 0
+    for there in (".canvas", "#play", "#scrub", "#legend"):
+        assert browser.ask(f"[...document.querySelectorAll('{there}')].filter({seen}).length") == 1
+    assert browser.ask("document.documentElement.scrollHeight") <= 700
+    browser.ask("hoshikage.go(1)")
+    soon(browser, "location.hash.includes('step=1')")
+    assert browser.ask("document.documentElement.matches('.embed')")
+    assert ("embed" in browser.ask("location.hash")) == behind.startswith("#")
+
+
+@pytest.mark.parametrize("kind", ["diffusion"], indirect=True)
+def test_a_page_plays_in_the_frame_of_another(browser, file, tmp_path):
+    around = tmp_path / "around.html"
+    frame = f'<iframe src="{file.name}#embed" width="100%" height="320" style="border: 0"></iframe>'
+    around.write_text(f"<!doctype html><p>before</p>{frame}<p>after</p>", encoding="utf-8")
+    browser.screen(900, 700)
+    browser.open(around)
+    time.sleep(0.5)
+    assert browser.complaints() == []
+
+
+# ---------------------------------------------------------------------------- side by side
+
+
+@pytest.fixture
+def pair(browser, tmp_path):
+    """A diffusion model beside an autoregressive one."""
+    browser.screen(1200, 800)
+    names = ("revised", "autoregressive")
+    runs = [read_trace(write(tmp_path / f"{name}.jsonl", RUNS[name])) for name in names]
+    runs[0] = replace(runs[0], steps=runs[0].steps[:4], settings={"algorithm": "entropy", "eps": 1})
+    file = tmp_path / "pair.html"
+    file.write_text(page(runs, None, 2), encoding="utf-8")
+    browser.open(file)
+    browser.ask("hoshikage.go(0)")
+    return browser
+
+
+BOTH = "[...document.querySelectorAll('.text')].map(p => p.textContent)"
+
+
+def test_two_runs_have_one_scrubber(pair):
+    assert pair.ask("document.querySelectorAll('#scrub, #play').length") == 2
+    assert pair.ask("document.getElementById('scrub').max") == "5"
+    tops = pair.ask(
+        "[...document.querySelectorAll('.canvas')].map(c => c.getBoundingClientRect().left)"
+    )
+    assert tops[0] + 300 < tops[1]
+    pair.ask("hoshikage.go(1)")
+    both = pair.ask(BOTH)
+    assert both[0].startswith(f"{EVIL} word{MASK_CELL}")
+    assert both[1] == EVIL
+    pair.ask("hoshikage.go(5)")
+    labels = pair.ask("[...document.querySelectorAll('.step-label')].map(l => l.textContent)")
+    assert labels == ["Step 4 of 4.", "Step 5 of 5."]
+    assert pair.ask(BOTH)[1] == FINAL["autoregressive"]
+    assert pair.complaints() == []
+
+
+def test_two_runs_go_step_by_step_or_second_by_second(pair):
+    pair.ask("document.querySelector('[name=pace][value=seconds]').click()")
+    assert pair.ask("document.getElementById('scrub').max") == "5"
+    pair.ask("hoshikage.go(2)")
+    labels = pair.ask("[...document.querySelectorAll('.step-label')].map(l => l.textContent)")
+    assert labels == ["Step 2 of 4.", "Step 2 of 5."]
+
+
+def test_what_differs_between_two_runs_stands_first(pair):
+    rows = pair.ask(
+        "[...document.querySelectorAll('.settings tr')].map(r => [r.className, r.textContent])"
+    )
+    assert ["differs", "algorithmentropyconfidence"] in [[a, b.replace("\n", "")] for a, b in rows]
+    assert [name for name, _ in rows] == sorted([name for name, _ in rows], reverse=True)
+    assert pair.ask("document.querySelectorAll('.prompt').length") == 1
+
+
+def test_two_runs_stand_below_each_other_on_a_phone(pair):
+    pair.screen(390, 844, phone=True)
+    tops = pair.ask(
+        "[...document.querySelectorAll('.canvas')].map(c => c.getBoundingClientRect().top)"
+    )
+    assert tops[0] < tops[1]
+    assert pair.ask("document.documentElement.scrollWidth") <= 390

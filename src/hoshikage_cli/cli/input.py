@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from ..files import expanded, read_bounded
+
+if TYPE_CHECKING:
+    from ..trace import Recording
 
 STDIN = "-"
 NO_PROMPT = (
@@ -49,6 +53,17 @@ def read_text(argument: str | None, file: str | None, missing: str = NO_TEXT) ->
     if not text:
         raise UsageError(missing)
     return text
+
+
+def read_recording(file: str) -> Recording:
+    """A trace of a file; of stdin, whole, for "-"."""
+    from ..trace import read_trace, trace_from
+
+    if file != STDIN:
+        return read_trace(file)
+    if sys.stdin is None or sys.stdin.closed:
+        raise UsageError("cannot read stdin: it is closed")
+    return trace_from(sys.stdin.buffer, "what came through stdin")
 
 
 def _material(file: str | None) -> str:

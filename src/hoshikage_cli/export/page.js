@@ -1,19 +1,16 @@
-
 "use strict";
-// Plays a run. `now` is how many steps have been made: 0 shows the canvas before the first.
+// Plays one run, or several beside each other. A moment is what the scrubber counts: one step of every
+// run at once, or, second by second, the next step of any. Moment 0 shows the canvases before the first.
 (() => {
   const find = (id) => document.getElementById(id);
-  const run = JSON.parse(find("data").textContent);
-  const steps = run.steps;
-  const last = steps.length;
+  const data = JSON.parse(find("data").textContent);
   const MASK = "▁";
   const END = "·";
-  const RECENT = 1;
-  let now = 0;
-  let view = run.view;
-  let speed = 1;
-  let timer = null;
-  let picked = null;
+  const LEVELS = 5;
+  const BLANKS = /^[ \t\n]+(?=[^ \t\n])/;
+  const HEIGHT = 200; // of a strip, at most
+  const LARGEST = 4096; // that every browser draws
+  let view = data.view;
 
   const make = (tag, name, text) => {
     const made = document.createElement(tag);
@@ -24,148 +21,402 @@
   const onLine = (text) => text.replaceAll("\n", "⏎").replaceAll("\t", "⇥");
   const quoted = (text) => `“${onLine(text)}”`;
   const surely = (value) => (value === null ? "not known" : value.toFixed(2));
-
-  // ------------------------------------------------------------------- the canvas at each step
-
-  // position → [step number from 1, commit, or null where the token was taken back], in order
-  const changes = new Map();
-  const note = (position, number, commit) => {
-    if (!changes.has(position)) changes.set(position, []);
-    changes.get(position).push([number, commit]);
+  const levelOf = (confidence) =>
+    confidence === null ? null : data.edges.filter((edge) => confidence >= edge).length;
+  const orderOf = (index, total) => Math.min(LEVELS - 1, Math.floor((LEVELS * index) / Math.max(total, 1)));
+  const write = (element, text) => {
+    if (element.textContent !== text) element.textContent = text;
   };
-  steps.forEach((step, i) => {
-    for (const commit of step.commits) note(commit.position, i + 1, commit);
-    for (const position of step.remasked) note(position, i + 1, null);
-  });
-  // What became of a position last; nothing, as long as it has not been changed.
-  const latest = (position, by = now) => (changes.get(position) || []).findLast(([made]) => made <= by) || [];
 
-  // What the model would have put where, by position, in each step's pass.
-  const looked = steps.map((step) => new Map((step.proposals || []).map(([position, entropy, top]) => [position, { entropy, top }])));
-  const most = Math.max(0, ...looked.flatMap((found) => [...found.values()].map(({ top }) => top.length)));
+  // ============================================================================== one run
 
-  const states = [run.canvas.slice()]; // texts after each step; null is a mask
-  for (const step of steps) {
-    const texts = states[states.length - 1].slice();
-    for (const [position, text] of step.texts) texts[position] = text;
-    states.push(texts);
-  }
+  const player = (run, place) => {
+    const part = (name) => place.querySelector(`.${name}`);
+    const steps = run.steps;
+    const last = steps.length;
+    const total = run.total || last;
+    let now = 0;
+    let picked = null;
 
-  const length = states[last].length;
-  const spans = [];
-  for (let p = run.prompt; p < length; p++) {
-    const span = make("span");
-    span.dataset.position = p;
-    spans.push(span);
-    find("canvas").append(span);
-  }
+    // What the model would have put where, by position, in each step's pass.
+    const looked = steps.map((step) => new Map((step.proposals || []).map(([position, entropy, top]) => [position, { entropy, top }])));
+    const most = Math.max(0, ...looked.map((found) => Math.max(0, ...[...found.values()].map(({ top }) => top.length))));
 
-  // Where an answer has ended by now: the first end token that is there.
-  const ending = () => {
+    // ------------------------------------------------------------ the canvas at each step
+
+    // Of each position: its text, null where it is masked, undefined where it is not there yet; and
+    // what was done there last, as [number of the step from 1, commit, or null: taken back].
+    const cells = run.canvas.map((text) => ({ text, made: [] }));
+    const NOWHERE = { text: undefined, made: [] };
+    // What a step changes, as [position, before, after], so that time runs both ways.
+    const moves = steps.map((step, i) => {
+      const changed = new Map();
+      const change = (position, facts) => changed.set(position, { ...(changed.get(position) || cells[position] || NOWHERE), ...facts });
+      for (const [position, text] of step.texts) change(position, { text });
+      for (const commit of step.commits) change(commit.position, { made: [i + 1, commit] });
+      for (const position of step.remasked) change(position, { made: [i + 1, null] });
+      return [...changed].sort(([a], [b]) => a - b).map(([position, after]) => {
+        const before = cells[position] || NOWHERE;
+        cells[position] = after;
+        return [position, before, after];
+      });
+    });
+    const ends = cells.slice();
+    const length = cells.length;
+    now = last;
+
+    const turn = (number) => {
+      while (now < last && now < number) for (const [position, , after] of moves[now++]) cells[position] = after;
+      while (now > number) for (const [position, before] of moves[--now]) cells[position] = before;
+    };
+    turn(0);
+
+    // Blanks in front of a word stand outside of it: they have no colour, and may hang over an edge.
+    const shown = [];
     for (let p = run.prompt; p < length; p++) {
-      const [, commit] = latest(p);
-      if (commit && commit.end) return p;
+      const blanks = document.createTextNode("");
+      const span = make("span");
+      span.dataset.position = p;
+      part("canvas").append(blanks, span);
+      shown.push({ p, blanks, span, before: shown.at(-1)?.span, name: "", text: "" });
     }
-    return length;
+
+    // Where an answer has ended by now: the first end token that is there.
+    const ending = () => {
+      if (run.ends) for (let p = run.prompt; p < length; p++) if (cells[p].made[1]?.end) return p;
+      return length;
+    };
+
+    const look = (p, end) => {
+      const { text, made: [made, commit] } = cells[p];
+      const recent = made !== undefined && made === now;
+      if (text === undefined) return "";
+      if (text === null) return recent ? "masked back" : "masked";
+      if (p >= end || commit?.end) return "end";
+      if (!commit) return "given";
+      if (recent && commit.before !== null) return "replaced";
+      const level = view === "order" ? orderOf(steps[made - 1].index, total) : view === "confidence" ? levelOf(commit.confidence) : null;
+      if (level !== null) return `${view}-${level}`;
+      return recent ? "fresh" : "settled";
+    };
+
+    // The likeliest proposal of the next step, for a masked position: [what is shown, probability].
+    const ghost = (p) => {
+      const found = view === "proposals" && cells[p].text === null && now < last && looked[now].get(p);
+      if (!found || !found.top.length) return null;
+      const [token, probability] = found.top[0];
+      return [onLine(run.pieces[token][0]).trim() || END, probability];
+    };
+
+    const drawOne = (place, end) => {
+      const { p, span, blanks } = place;
+      const { text } = cells[p];
+      const plain = look(p, end);
+      const fading = plain === "settled" && /^(fresh|settled fading)/.test(place.name);
+      const guess = ghost(p);
+      const name = [fading ? "settled fading" : plain, guess && "ghost", guess && guess[0].length > (run.final[p] || END).trim().length && "cut", p === picked && "picked"].filter(Boolean).join(" ");
+      // A mask is as wide as what will take its place, so that nothing moves but what is new.
+      const whole = text === undefined ? "" : text === null ? run.final[p] || END : plain === "end" ? text.trim() || END : text;
+      if (name !== place.name) span.className = place.name = name;
+      if (whole !== place.text) {
+        const lead = (whole.match(BLANKS) || [""])[0];
+        blanks.data = lead;
+        span.textContent = whole.slice(lead.length);
+        span.toggleAttribute("data-lead", lead !== "");
+        place.before?.toggleAttribute("data-tail", lead !== "");
+        place.text = whole;
+      }
+      if (guess) {
+        span.dataset.ghost = guess[0];
+        span.style.setProperty("--sure", 0.35 + 0.65 * guess[1]);
+      } else if (span.dataset.ghost) {
+        delete span.dataset.ghost;
+        span.style.removeProperty("--sure");
+      }
+    };
+
+    const draw = () => {
+      const end = ending();
+      for (const place of shown) drawOne(place, end);
+      write(part("text"), textAt(end));
+      write(part("figures"), figures());
+      write(part("step-label"), `Step ${now} of ${last}.`);
+      part("ahead").style.height = `${100 * (1 - now / Math.max(strip.rows, 1))}%`;
+      if (picked !== null) tell(picked);
+    };
+
+    const textAt = (end) =>
+      cells.slice(run.prompt, end).map(({ text, made }) => (text === null ? MASK : made[1]?.end ? "" : text ?? "")).join("");
+
+    const figures = () => {
+      if (now === 0) return "before the first step";
+      const step = steps[now - 1];
+      const facts = [`${step.elapsed.toFixed(2)} s`, `NFE ${step.nfe}`];
+      const replaced = step.commits.filter((commit) => commit.before !== null).length;
+      if (replaced) facts.unshift(`${replaced} replaced`);
+      if (step.remasked.length) facts.unshift(`${step.remasked.length} taken back`);
+      if (run.diffusion) facts.unshift(`${step.masked} masked`);
+      if (step.block) facts.push(`block ${step.block[0]}–${step.block[1] - 1}`);
+      return facts.join(" · ");
+    };
+
+    // ---------------------------------------------------------------------------- a token
+
+    const tell = (position) => {
+      const detail = part("detail");
+      const { text, made: [made, commit] } = cells[position] || NOWHERE;
+      const masked = (text ?? null) === null;
+      if (masked) {
+        detail.textContent = made === undefined ? `still masked · position ${position}` : `taken back in step ${made} of ${last}`;
+      } else if (!commit) {
+        detail.textContent = "given, not generated";
+      } else {
+        detail.replaceChildren(make("b", "", quoted(commit.piece)));
+        const facts = [` position ${position}`, `step ${made} of ${last}`, `${run.surely} ${surely(commit.confidence)}`];
+        detail.append(facts.join(" · "));
+        if (commit.other !== null) detail.append(" · runner-up ", make("b", "", quoted(commit.other)));
+        if (commit.chance !== null) detail.append(` ${surely(commit.chance)}`);
+        if (commit.before !== null) detail.append(" · in place of ", make("b", "", quoted(commit.before)));
+      }
+      // Of a masked position what the next step sees in it, of a token what its own step saw.
+      const found = (looked[masked ? now : made - 1] || new Map()).get(position);
+      if (found) detail.append(` · entropy ${surely(found.entropy)} nats`, bars(found.top));
+      else if (masked && most) detail.append(" · not looked at in the next step");
+    };
+
+    const bars = (top) => {
+      const list = make("ol", "bars");
+      for (const [token, probability] of top) {
+        const item = make("li");
+        const bar = make("i");
+        bar.style.width = `${Math.min(100, 100 * probability)}%`;
+        item.append(make("b", "", quoted(run.pieces[token][1])), make("span", "", probability === null ? "" : probability.toFixed(3)), bar);
+        list.append(item);
+      }
+      return list;
+    };
+
+    const pick = (position) => {
+      picked = position;
+      draw();
+    };
+
+    for (const name of ["pointerover", "click"]) {
+      part("canvas").addEventListener(name, (event) => {
+        const position = event.target.dataset.position;
+        if (position !== undefined) pick(Number(position));
+      });
+    }
+
+    // The table has the same for those who cannot point.
+    part("tokens").addEventListener("toggle", () => {
+      const rows = part("tokens").querySelector("tbody");
+      if (rows.children.length) return;
+      ends.forEach(({ made: [made, commit] }, position) => {
+        if (!commit) return;
+        const row = make("tr");
+        const other = commit.other === null ? "" : `${quoted(commit.other)}${commit.chance === null ? "" : ` ${surely(commit.chance)}`}`;
+        for (const text of [position, quoted(commit.piece), made, surely(commit.confidence), other]) {
+          row.append(make("td", "", String(text)));
+        }
+        rows.append(row);
+      });
+    });
+
+    // -------------------------------------------------------------------------- the strip
+
+    // Step × position: quiet where masked, bright where a token was put, calm where it stays.
+    const strip = {
+      box: part("strip"),
+      canvas: part("strip").querySelector("canvas"),
+      rows: last,
+      paint() {
+        const { canvas, rows } = this;
+        const density = globalThis.devicePixelRatio || 1;
+        const width = Math.max(1, Math.round(this.box.clientWidth * density));
+        const height = Math.round(Math.max(64, Math.min(HEIGHT, rows * 8)) * density);
+        const count = Math.max(length - run.prompt, 1);
+        Object.assign(canvas, { width, height });
+        if (count <= width && rows <= height) this.draw(canvas, Math.max(1, Math.round((2 * rows * density) / height)));
+        else {
+          // More than there are dots: drawn as large as it is, and made smaller.
+          const whole = Object.assign(make("canvas"), { width: Math.min(count, LARGEST), height: Math.min(rows, LARGEST) });
+          this.draw(whole, Math.ceil((3 * rows * density) / height));
+          const pen = canvas.getContext("2d");
+          pen.imageSmoothingQuality = "high";
+          pen.drawImage(whole, 0, 0, width, height);
+        }
+        canvas.setAttribute("aria-label", described());
+      },
+      // mark: how many rows are bright where a token was put.
+      draw(canvas, mark) {
+        const { rows } = this;
+        const { width, height } = canvas;
+        const ink = getComputedStyle(document.documentElement);
+        const colour = (name) => ink.getPropertyValue(`--${name}`).trim();
+        const pen = canvas.getContext("2d");
+        const count = Math.max(length - run.prompt, 1);
+        const x = (p) => Math.floor(((p - run.prompt) * width) / count);
+        const y = (row) => Math.floor((Math.min(row, rows) * height) / Math.max(rows, 1));
+        const fill = (p, from, to, style, alpha) => {
+          pen.fillStyle = style;
+          pen.globalAlpha = alpha;
+          const gap = width > 3 * count ? 1 : 0; // where there is room, between positions
+          pen.fillRect(x(p), y(from), Math.max(1, x(p + 1) - x(p) - gap), Math.max(1, y(to) - y(from)));
+        };
+        const scale = data.scales[view === "order" ? "order" : "confidence"];
+        const toned = (made, commit) => {
+          const level = view === "order" ? orderOf(steps[made - 1].index, total) : levelOf(commit.confidence);
+          const [own, paper] = level === null ? [null, null] : scale[level];
+          return paper || own;
+        };
+        // A stay: from the step that brought it about to the one that ended it.
+        const stay = (p, from, to, made, commit, text) => {
+          if (text === undefined) return;
+          if (text === null) {
+            if (made) fill(p, from, from + mark, colour("back"), 1);
+          } else if (!commit || commit.end) {
+            fill(p, from, to, colour("dim"), 0.22);
+            if (commit) fill(p, from, from + mark, colour("dim"), 0.4);
+          } else {
+            const tone = toned(made, commit) || colour("dim");
+            fill(p, from, to, tone, 0.45);
+            fill(p, from, from + mark, commit.before === null ? tone : colour("edit"), 1);
+          }
+        };
+        const since = ends.map(() => 0); // number of the step in which it came to be as it is
+        const stands = run.canvas.map((text) => ({ text, made: [] }));
+        const close = (p, to) => {
+          const { text, made } = stands[p] || NOWHERE;
+          stay(p, Math.max(since[p] - 1, 0), to, ...[made[0], made[1]], text);
+        };
+        moves.forEach((changed, i) => {
+          for (const [p, , after] of changed) {
+            if (p >= run.prompt) close(p, i);
+            since[p] = i + 1;
+            stands[p] = after;
+          }
+        });
+        for (let p = run.prompt; p < length; p++) close(p, last);
+        // How sure it would have been where nothing is put yet.
+        looked.forEach((found, i) => {
+          for (const [p, { top }] of found) if (top.length && top[0][1]) fill(p, i, i + 1, colour("dim"), 0.18 * top[0][1]);
+        });
+      },
+      at(event) {
+        const box = this.box.getBoundingClientRect();
+        const share = (value, size) => Math.max(0, Math.min(0.9999, value / size));
+        const p = run.prompt + Math.floor(share(event.clientX - box.left, box.width) * (length - run.prompt));
+        return [Math.floor(share(event.clientY - box.top, box.height) * this.rows) + 1, p];
+      },
+    };
+
+    const described = () => {
+      const known = steps.flatMap((step) => step.commits.map((c) => c.confidence)).filter((c) => c !== null);
+      const mean = known.length ? (known.reduce((a, b) => a + b, 0) / known.length).toFixed(2) : "not known";
+      const masks = run.canvas.filter((text) => text === null).length;
+      const fall = run.diffusion ? `Masked positions fall from ${masks} to ${last ? steps[last - 1].masked : masks} in ${last} steps; ` : "";
+      return `${fall}mean ${run.surely} ${mean}.`;
+    };
+
+    strip.box.addEventListener("pointerdown", (event) => {
+      const [step, position] = strip.at(event);
+      picked = position;
+      visit(me, step);
+    });
+    strip.box.addEventListener("pointermove", (event) => {
+      if (event.pointerType !== "mouse") return;
+      const [step, position] = strip.at(event);
+      picked = position;
+      if (event.buttons) visit(me, step);
+      else draw();
+    });
+
+    for (const name of ["aside", "tokens", "figures"]) part(name).hidden = false;
+    if (most) part("detail").style.minHeight = `${1.5 * most + 3}rem`; // so that what follows stays put
+
+    const me = {
+      run,
+      last,
+      strip,
+      draw,
+      at: (number) => (number > 0 ? steps[number - 1].at : 0),
+      go: (number) => {
+        turn(number);
+        draw();
+      },
+      step: () => now,
+      text: () => part("text").textContent,
+    };
+    return me;
   };
 
-  const level = (position) => {
-    const [made, commit] = latest(position);
-    if (view === "order") return Math.min(4, Math.floor((5 * steps[made - 1].index) / Math.max(run.total || last, 1)));
-    return commit.confidence === null ? null : run.edges.filter((edge) => commit.confidence >= edge).length;
-  };
+  // ========================================================================= all together
 
-  const look = (position, text, end) => {
-    const [made, commit] = latest(position);
-    const recent = made !== undefined && now - made < RECENT;
-    if (text === null) return recent ? "masked back" : "masked";
-    if (!commit) return "given";
-    if (position >= end) return "end";
-    if (recent && commit.before !== null) return "replaced";
-    if (view === "tokens" || view === "proposals") return recent ? "fresh" : "settled";
-    const rank = level(position);
-    return rank === null ? "settled" : `${view}-${rank}`;
-  };
+  const places = [...document.querySelectorAll(".run")];
+  const players = data.runs.map((run, i) => player(run, places[i]));
+  const longest = Math.max(...players.map((each) => each.last));
+  for (const each of players) each.strip.rows = longest;
 
-  // The likeliest proposal of the next step, for a masked position: [what is shown, probability].
-  const ghost = (position) => {
-    const found = now < last && looked[now].get(position);
-    if (view !== "proposals" || !found || !found.top.length) return null;
-    const [token, probability] = found.top[0];
-    return [onLine(run.pieces[token][0]) || END, probability];
+  // By pace: the moments, as [second, number of the step of each run].
+  const counted = (second) => players.map((each) => each.run.steps.filter((step) => step.at <= second).length);
+  const paces = {
+    steps: () =>
+      Array.from({ length: longest + 1 }, (_, number) => {
+        const numbers = players.map((each) => Math.min(number, each.last));
+        return [Math.max(...players.map((each, i) => each.at(numbers[i]))), numbers];
+      }),
+    seconds: () => {
+      const times = [...new Set(players.flatMap((each) => each.run.steps.map((step) => step.at)))].sort((a, b) => a - b);
+      return [[0, players.map(() => 0)], ...times.map((second) => [second, counted(second)])];
+    },
   };
+  let moments = paces.steps();
+  let last = moments.length - 1;
+  let now = 0;
+  let speed = 1;
+  let timer = null;
 
   const draw = () => {
-    const texts = states[now];
-    const end = ending();
-    for (const span of spans) {
-      const p = Number(span.dataset.position);
-      const there = p < texts.length;
-      const text = there ? texts[p] : null;
-      const was = span.className;
-      const plain = there ? look(p, text, end) : "";
-      const fading = plain === "settled" && (was.startsWith("fresh") || was.startsWith("settled fading"));
-      const name = fading ? "settled fading" : plain;
-      span.hidden = !there;
-      const guess = there && text === null ? ghost(p) : null;
-      span.className = [name, guess && "ghost", p === picked && "picked"].filter(Boolean).join(" ");
-      span.style.opacity = guess ? 0.35 + 0.65 * guess[1] : "";
-      // A mask is as wide as what will take its place, so that nothing moves but what is new.
-      const shown = guess ? guess[0] : text === null ? run.final[p] || END : name === "end" ? text.trim() || END : text;
-      if (span.textContent !== shown) span.textContent = shown;
-    }
-    find("text").textContent = textAt(texts, end);
+    players.forEach((each, i) => each.go(moments[now][1][i]));
     find("scrub").value = now;
     find("scrub").setAttribute("aria-valuetext", `step ${now} of ${last}`);
-    find("where").textContent = `step ${now} / ${last}`;
-    find("figures").textContent = figures();
-    if (picked !== null) tell(picked);
-    cursor();
+    write(find("where"), `step ${now} / ${last}`);
   };
 
-  const textAt = (texts, end) =>
-    texts.slice(run.prompt, end).map((text) => (text === null ? MASK : text)).join("");
-
-  const figures = () => {
-    if (now === 0) return "before the first step";
-    const step = steps[now - 1];
-    const facts = [`${step.elapsed.toFixed(2)} s`, `NFE ${step.nfe}`];
-    if (step.remasked.length) facts.unshift(`${step.remasked.length} taken back`);
-    if (run.diffusion) facts.unshift(`${step.masked} masked`);
-    if (step.block) facts.push(`block ${step.block[0]}–${step.block[1] - 1}`);
-    return facts.join(" · ");
-  };
-
-  // ------------------------------------------------------------------------------- playing
-
-  const timeAt = (number) => (number > 0 ? steps[number - 1].at : 0);
-
-  const pause = (tell = true) => {
+  const pause = (follow = true) => {
     if (timer !== null) clearTimeout(timer);
     timer = null;
-    find("play").textContent = "Play";
+    seen.disconnect();
+    write(find("play"), "Play");
     // Only when it stands still: a voice cannot follow thirty steps a second.
-    if (tell) find("said").textContent = `step ${now} of ${last}: ${find("text").textContent}`;
+    write(find("said"), `step ${now} of ${last}: ${players.map((each) => each.text()).join(" / ")}`);
+    if (follow) address.step(now);
   };
 
   const play = () => {
     if (now >= last) now = 0;
-    find("play").textContent = "Pause";
-    find("said").textContent = "";
-    let began = performance.now() - (timeAt(now) * 1000) / speed;
-    let pace = speed;
+    seen.disconnect();
+    write(find("play"), "Pause");
+    write(find("said"), "");
+    let began, pace;
+    const start = () => {
+      began = performance.now() - (moments[now][0] * 1000) / speed;
+      pace = speed;
+    };
     const tick = () => {
-      if (pace !== speed) {
-        began = performance.now() - (timeAt(now) * 1000) / speed;
-        pace = speed;
-      }
+      if (pace !== speed) start();
       const clock = ((performance.now() - began) / 1000) * speed;
       const before = now;
-      while (now < last && timeAt(now + 1) <= clock) now++;
+      while (now < last && moments[now + 1][0] <= clock) now++;
       if (now !== before) draw();
-      if (now >= last) pause();
-      else timer = setTimeout(tick, 33);
+      if (now < last) timer = setTimeout(tick, 33);
+      else {
+        pause(false);
+        address.step(null);
+      }
     };
+    start();
     draw();
     timer = setTimeout(tick, 33);
   };
@@ -178,143 +429,86 @@
     pause();
   };
 
-  // ------------------------------------------------------------------------------ a token
-
-  const pick = (position) => {
-    picked = position;
-    draw();
+  // The first moment at which a run stands at a step.
+  const visit = (one, number) => {
+    const i = players.indexOf(one);
+    go(moments.findIndex(([, numbers]) => numbers[i] >= Math.min(number, one.last)));
   };
 
-  const tell = (position) => {
-    const detail = find("detail");
-    const [made, commit] = latest(position);
-    const masked = (states[now][position] ?? null) === null;
-    if (masked) {
-      detail.textContent = made === undefined ? `still masked · position ${position}` : `taken back in step ${made} of ${last}`;
-    } else if (!commit) {
-      detail.textContent = "given, not generated";
-    } else {
-      detail.replaceChildren(make("b", "", quoted(commit.piece)));
-      const facts = [` position ${position}`, `step ${made} of ${last}`, `${run.surely} ${surely(commit.confidence)}`];
-      detail.append(facts.join(" · "));
-      if (commit.other !== null) detail.append(" · runner-up ", make("b", "", quoted(commit.other)));
-      if (commit.before !== null) detail.append(" · in place of ", make("b", "", quoted(commit.before)));
-    }
-    // Of a masked position what the next step sees in it, of a token what its own step saw.
-    const found = (looked[masked ? now : made - 1] || new Map()).get(position);
-    if (found) detail.append(` · entropy ${surely(found.entropy)} nats`, bars(found.top));
-    else if (masked && most) detail.append(" · not looked at in the next step");
+  const keep = (name) => {
+    const [, numbers] = moments[now];
+    moments = paces[name]();
+    last = moments.length - 1;
+    find("scrub").max = last;
+    now = Math.max(0, moments.findIndex(([, each]) => each[0] >= numbers[0]));
+    if (timer === null) go(now);
+    else draw();
   };
 
-  const bars = (top) => {
-    const list = make("ol", "bars");
-    for (const [token, probability] of top) {
-      const item = make("li");
-      const bar = make("i");
-      bar.style.width = `${Math.min(100, 100 * probability)}%`;
-      item.append(make("b", "", quoted(run.pieces[token][1])), make("span", "", probability === null ? "" : probability.toFixed(3)), bar);
-      list.append(item);
-    }
-    return list;
+  // -------------------------------------------------------------------------- the address
+
+  // `#step=12` opens at that step, and follows; `#embed` leaves the text and what plays it.
+  const address = {
+    read: () => new URLSearchParams(location.hash.slice(1)),
+    has: (name) => address.read().has(name) || new URLSearchParams(location.search).has(name),
+    step(number) {
+      clearTimeout(address.due);
+      address.due = setTimeout(() => {
+        const wanted = address.read();
+        if (number === null) wanted.delete("step");
+        else wanted.set("step", number);
+        const hash = wanted.toString().replace(/=(?=&|$)/g, "");
+        try {
+          history.replaceState(null, "", hash || location.hash ? `#${hash}` : location.href);
+        } catch {
+          // A frame that has no address of its own.
+        }
+      }, 200);
+    },
+    follow() {
+      const step = address.read().get("step");
+      if (step === null || !/^\d+$/.test(step)) return false;
+      go(Number(step));
+      return true;
+    },
   };
-
-  for (const name of ["pointerover", "click"]) {
-    find("canvas").addEventListener(name, (event) => {
-      const position = event.target.dataset.position;
-      if (position !== undefined) pick(Number(position));
-    });
-  }
-
-  // The table has the same for those who cannot point.
-  find("tokens").addEventListener("toggle", () => {
-    if (find("rows").children.length) return;
-    for (const position of [...changes.keys()].sort((a, b) => a - b)) {
-      const [made, commit] = latest(position, last);
-      if (!commit) continue;
-      const row = make("tr");
-      const other = commit.other === null ? "" : quoted(commit.other);
-      for (const text of [position, quoted(commit.piece), made, surely(commit.confidence), other]) {
-        row.append(make("td", "", String(text)));
-      }
-      find("rows").append(row);
-    }
-  });
-
-  // ------------------------------------------------------------------------------ the chart
-
-  const SVG = "http://www.w3.org/2000/svg";
-  const [left, right, top, bottom] = [34, 606, 10, 140];
-  const draft = (tag, attributes, text) => {
-    const made = document.createElementNS(SVG, tag);
-    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-    if (text !== undefined) made.textContent = text;
-    find("plot").append(made);
-    return made;
-  };
-  const across = (number) => left + ((right - left) * number) / Math.max(last, 1);
-  const up = (share) => bottom - (bottom - top) * share;
-
-  const chart = () => {
-    const most = Math.max(1, run.canvas.filter((text) => text === null).length);
-    const masked = [most, ...steps.map((step) => step.masked)];
-    const means = steps.map((step) => {
-      const known = step.commits.map((c) => c.confidence).filter((c) => c !== null);
-      return known.length ? known.reduce((a, b) => a + b, 0) / known.length : null;
-    });
-    if (run.diffusion) {
-      const points = masked.map((count, i) => `${across(i)},${up(count / most)}`);
-      draft("polygon", { class: "area", points: [`${left},${bottom}`, ...points, `${right},${bottom}`].join(" ") });
-      draft("text", { x: 2, y: top + 8 }, most);
-    }
-    const line = means.map((mean, i) => (mean === null ? "" : `${across(i + 1)},${up(mean)}`));
-    draft("polyline", { class: "sure", points: line.filter(Boolean).join(" ") });
-    draft("text", { x: 2, y: bottom }, "0");
-    draft("text", { x: right + 6, y: top + 8 }, "1.0");
-    draft("text", { x: right + 6, y: bottom }, "0.0");
-    draft("text", { x: left, y: bottom + 15 }, "0");
-    draft("text", { x: right, y: bottom + 15, "text-anchor": "end" }, `step ${last}`);
-    draft("line", { class: "now", id: "cursor", y1: top, y2: bottom });
-    const mean = means.filter((m) => m !== null);
-    const average = mean.length ? (mean.reduce((a, b) => a + b, 0) / mean.length).toFixed(2) : "not known";
-    const fall = run.diffusion ? `Masked positions fall from ${most} to ${masked[last]} in ${last} steps; ` : "";
-    find("chart-name").textContent = `${fall}mean ${run.surely} ${average}.`;
-    find("plot").addEventListener("click", (event) => {
-      const box = find("plot").getBoundingClientRect();
-      const x = ((event.clientX - box.left) / box.width) * 640;
-      go(((x - left) / (right - left)) * last);
-    });
-  };
-
-  const cursor = () => {
-    const line = find("cursor");
-    if (!line) return;
-    line.setAttribute("x1", across(now));
-    line.setAttribute("x2", across(now));
-  };
+  addEventListener("hashchange", address.follow);
+  if (address.has("embed")) document.documentElement.classList.add("embed");
 
   // ----------------------------------------------------------------------------- controls
 
   const legend = () => {
     const box = find("legend");
     box.replaceChildren();
-    if (run.revisions.includes("remasked")) {
-      const mask = make("span");
-      mask.append(make("span", "masked back", MASK), "taken back");
-      box.append(mask);
-    }
-    if (run.revisions.includes("replaced")) box.append(make("span", "replaced", "replaced"));
-    if (view === "tokens" || view === "proposals") return;
-    const total = Math.max(run.total || last, 1);
-    for (let i = 0; i < 5; i++) {
-      const word = view === "order" ? String(Math.ceil((i * total) / 5) + 1) : i ? `≥${run.edges[i - 1]}` : `<${run.edges[0]}`;
-      box.append(make("span", `${view}-${i}`, word));
+    const entry = (name, word, swatch) => {
+      const made = make("span", swatch ? "" : name);
+      if (swatch) made.append(make("i", `swatch ${name}`), word);
+      else made.textContent = word;
+      box.append(made);
+    };
+    const runs = data.runs;
+    if (runs.some((run) => run.diffusion)) entry("mask", "masked", true);
+    const revised = (how) => runs.some((run) => run.revisions.includes(how));
+    if (revised("remasked")) entry("back", "taken back", true);
+    if (revised("replaced")) entry("replaced", "replaced");
+    if (view === "tokens" || view === "proposals") entry("fresh", "new");
+    if (view === "proposals") box.append(make("em", "", "proposed"));
+    if (!Object.hasOwn(data.scales, view)) return;
+    const total = Math.max(...runs.map((run) => run.total || run.steps.length), 1);
+    box.append(make("em", "", view === "order" ? "step" : runs[0].surely));
+    for (let i = 0; i < LEVELS; i++) {
+      const word = view === "order" ? String(Math.ceil((i * total) / LEVELS) + 1) : i ? `≥${data.edges[i - 1]}` : `<${data.edges[0]}`;
+      entry(`${view}-${i}`, word);
     }
   };
+
+  const repaint = () => players.forEach((each) => each.strip.paint());
 
   const show = (name) => {
     view = name;
     for (const radio of document.getElementsByName("view")) radio.checked = radio.value === name;
     legend();
+    repaint();
     draw();
   };
 
@@ -324,12 +518,25 @@
     speed = Number(box.value);
   };
 
+  const darken = () => {
+    const root = document.documentElement;
+    const dark = root.dataset.theme === "auto" ? matchMedia("(prefers-color-scheme: dark)").matches : root.dataset.theme === "dark";
+    root.dataset.theme = dark ? "light" : "dark";
+    repaint();
+  };
+
   find("play").addEventListener("click", toggle);
+  find("theme").addEventListener("click", darken);
   find("scrub").addEventListener("input", (event) => go(Number(event.target.value)));
   find("speed").addEventListener("change", () => hasten(0));
   for (const radio of document.getElementsByName("view")) {
     radio.addEventListener("change", () => show(radio.value));
   }
+  for (const radio of document.getElementsByName("pace")) {
+    radio.addEventListener("change", () => keep(radio.value));
+  }
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+  new ResizeObserver(repaint).observe(document.body);
 
   const keys = {
     " ": toggle,
@@ -340,7 +547,7 @@
     1: () => show("tokens"),
     2: () => show("confidence"),
     3: () => show("order"),
-    4: () => run.ghosts && show("proposals"),
+    4: () => data.ghosts && show("proposals"),
     "+": () => hasten(1),
     "=": () => hasten(1),
     "-": () => hasten(-1),
@@ -353,14 +560,18 @@
     keys[event.key]();
   });
 
-  for (const id of ["controls", "chart", "tokens", "keys"]) find(id).hidden = false;
+  // In a frame it waits until somebody sees it.
+  const seen = new IntersectionObserver((found) => {
+    if (found.some((each) => each.isIntersecting)) play();
+  });
+
+  for (const id of ["controls", "choices", "keys"]) find(id).hidden = false;
   find("scrub").max = last;
-  if (most) find("detail").style.minHeight = `${1.5 * most + 3}rem`; // so that what follows stays put
-  chart();
   show(view);
   // Those who do not want things to move see the end, and may press play.
-  if (matchMedia("(prefers-reduced-motion: reduce)").matches) go(last);
-  else play();
+  if (address.follow()) pause();
+  else if (matchMedia("(prefers-reduced-motion: reduce)").matches) now = last, draw(), pause(false);
+  else seen.observe(document.querySelector(".canvas"));
 
-  globalThis.hoshikage = { play, pause, go, show, text: () => find("text").textContent, step: () => now };
+  globalThis.hoshikage = { play, pause, go, show, text: () => players[0].text(), step: () => now };
 })();

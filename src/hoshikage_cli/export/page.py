@@ -1,4 +1,4 @@
-"""A run as a web page that needs nothing but itself."""
+"""Runs as a web page that needs nothing but itself: one, or several beside each other."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,39 +15,40 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..decoding.step import Candidates, Commit, Step
+from ..display.figures import summary
 from ..display.frame import header_facts
-from ..display.palette import SCALES
-from ..display.shades import CONFIDENCE_EDGES, name_of_confidence, view_of
+from ..display.palette import GROUNDS, SCALES
+from ..display.shades import CONFIDENCE_EDGES, TOKENS, name_of_confidence, view_of
 from ..generation.text import CanvasTexts
 from ..trace import Recording
-from .timeline import timeline
+from .timeline import timelines
 
 HERE = Path(__file__).parent
 TITLE_LENGTH = 60
+PROPOSALS = "proposals"
 
 
-def page(recording: Recording, view: str | None, seconds: float | None, theme: str = "auto") -> str:
+def page(
+    recordings: Sequence[Recording], view: str | None, seconds: float | None, theme: str = "auto"
+) -> str:
     """The HTML document. Text of the model and the prompt is never anything but text in it."""
-    run = recording.play()
-    for _ in run:
-        pass
     script = _read("page.js")
-    prompt = _prompt(recording)
+    told = [_told(recording) for recording in recordings]
+    names = " and ".join(dict.fromkeys(each["name"] for each in told))
+    prompts = {each["prompt"] for each in told}
     return _template().render(
-        title=f"{_shortened(prompt)} – {recording.name}",
-        name=recording.name,
-        prompt=prompt,
-        text=run.result().text,
-        facts=header_facts(run)[1:],
+        title=f"{_shortened(told[0]['prompt'])} – {names}",
+        shared=len(told) > 1 and len(prompts) == 1,
+        runs=told,
+        ghosts=any(each["ghosts"] for each in told),
+        settings=[_row(name, recordings) for name in _settings(recordings)],
         theme=theme,
-        diffusion=recording.has_masks,
-        proposals=_has_ghosts(recording),
-        surely=name_of_confidence(recording.has_masks),
-        style=Markup(_read("page.css")),
+        grounds=GROUNDS,
         scales=SCALES,
+        style=Markup(_read("page.css")),
         script=Markup(script),
         script_hash=_hash(script),
-        data=_embedded(_data(recording, view, seconds)),
+        data=_embedded(_data(recordings, view, seconds)),
     )
 
 
@@ -74,6 +76,26 @@ def _embedded(data: dict[str, Any]) -> Markup:
     return Markup(text.encode("utf-8", "replace").decode())
 
 
+# -------------------------------------------------------------------------------- in words
+
+
+def _told(recording: Recording) -> dict[str, Any]:
+    """What the template says of a run."""
+    run = recording.play()
+    for _ in run:
+        pass
+    result = replace(run.result(), stop_reason=recording.stop_reason)
+    return {
+        "name": recording.name,
+        "prompt": _prompt(recording),
+        "text": result.text,
+        "facts": header_facts(run)[1:-1],
+        "figures": summary(result),
+        "surely": name_of_confidence(recording.has_masks),
+        "ghosts": _has_ghosts(recording),
+    }
+
+
 def _prompt(recording: Recording) -> str:
     tokens = recording.canvas[: recording.prompt_length]
     text = b"".join(recording.pieces.get(token, b"") for token in tokens)
@@ -85,25 +107,64 @@ def _shortened(text: str) -> str:
     return line if len(line) <= TITLE_LENGTH else f"{line[: TITLE_LENGTH - 1]}…"
 
 
+@dataclass(frozen=True)
+class _Setting:
+    name: str
+    shown: list[str]
+    """Its value in each run."""
+    differs: bool
+
+
+def _settings(recordings: Sequence[Recording]) -> list[str]:
+    """The names of all that some run has a value for, those first in which the runs differ."""
+    names = dict.fromkeys(name for each in recordings for name in each.settings)
+    there = [name for name in names if any(each.settings.get(name) for each in recordings)]
+    return sorted(there, key=lambda name: not _row(name, recordings).differs)
+
+
+def _row(name: str, recordings: Sequence[Recording]) -> _Setting:
+    values = [_value(each.settings.get(name)) for each in recordings]
+    return _Setting(name, values, len(set(values)) > 1)
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 # --------------------------------------------------------------------------------- the data
 
 
-def _data(recording: Recording, view: str | None, seconds: float | None) -> dict[str, Any]:
-    """What the script plays: the first canvas, and what each step changes in it."""
+def _data(
+    recordings: Sequence[Recording], view: str | None, seconds: float | None
+) -> dict[str, Any]:
+    """What the script plays."""
+    shown = view_of(view, any(recording.has_masks for recording in recordings))
+    ghosts = any(map(_has_ghosts, recordings))
+    times = timelines(recordings, seconds)
+    return {
+        "view": TOKENS if shown == PROPOSALS and not ghosts else shown,
+        "ghosts": ghosts,
+        "edges": CONFIDENCE_EDGES,
+        "scales": {
+            name: [[tone.ink, tone.paper] for tone in tones] for name, tones in SCALES.items()
+        },
+        "runs": [_run(*each) for each in zip(recordings, times, strict=True)],
+    }
+
+
+def _run(recording: Recording, times: list[float]) -> dict[str, Any]:
+    """The first canvas, and what each step changes in it."""
     texts = recording.texts()
     return {
         "diffusion": recording.has_masks,
         "surely": name_of_confidence(recording.has_masks),
         "revisions": sorted(set().union(*(step.revisions for step in recording.steps))),
-        "view": view_of(view, recording.has_masks),
-        "edges": CONFIDENCE_EDGES,
+        "ends": recording.holes is None,
         "prompt": recording.prompt_length,
         "total": recording.total_steps,
-        "ran": recording.elapsed,
         "pieces": _pieces(recording),
-        "ghosts": _has_ghosts(recording),
         "canvas": list(texts.texts),
-        "steps": list(_steps(recording, texts, timeline(recording, seconds))),
+        "steps": list(_steps(recording, texts, times)),
         "final": texts.texts,
     }
 
@@ -111,7 +172,7 @@ def _data(recording: Recording, view: str | None, seconds: float | None) -> dict
 def _steps(
     recording: Recording, texts: CanvasTexts, times: list[float]
 ) -> Iterator[dict[str, Any]]:
-    nfe = 0
+    nfe = recording.probes
     for step, time in zip(recording.steps, times, strict=True):
         nfe += step.nfe
         yield {
@@ -122,7 +183,7 @@ def _steps(
             "nfe": nfe,
             "elapsed": round(step.elapsed, 4),
             "texts": [[place, texts.texts[place]] for place in texts.put(recording.placed(step))],
-            "commits": [_commit(recording, commit) for commit in step.commits],
+            "commits": list(_commits(recording, step)),
             **_proposals(step),
             "remasked": step.remasked,
         }
@@ -156,15 +217,29 @@ def _rounded(value: float) -> float | None:
     return None if math.isnan(value) else round(value, 4)
 
 
-def _commit(recording: Recording, commit: Commit) -> dict[str, Any]:
+def _commits(recording: Recording, step: Step) -> Iterator[dict[str, Any]]:
+    proposed = {each.position: dict(each.top) for each in step.proposals or ()}
+    for commit in step.commits:
+        yield _commit(recording, commit, proposed.get(commit.position, {}))
+
+
+def _commit(recording: Recording, commit: Commit, proposed: dict[int, float]) -> dict[str, Any]:
+    """proposed: the probabilities of the likeliest tokens, as far as they are known."""
+    other = commit.runner_up
     return {
         "position": commit.position,
         "piece": _named(recording, commit.token),
-        "end": commit.token in recording.end_tokens,
+        "end": commit.token in _ends(recording),
         "confidence": _rounded(commit.confidence),
-        "other": None if commit.runner_up is None else _named(recording, commit.runner_up),
+        "other": None if other is None else _named(recording, other),
+        "chance": None if other is None else _rounded(proposed.get(other, math.nan)),
         "before": None if commit.replaced is None else _named(recording, commit.replaced),
     }
+
+
+def _ends(recording: Recording) -> frozenset[int]:
+    """Tokens that are no text: they end an answer, or the hole that they stand in."""
+    return recording.end_tokens if recording.holes is None else recording.holes.unused
 
 
 def _named(recording: Recording, token: int) -> str:

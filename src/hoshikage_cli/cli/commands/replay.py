@@ -11,6 +11,7 @@ from ...display.display import Display
 from ...display.figures import counted
 from ...settings.declared import OutputSettings
 from ..exits import Exit
+from ..input import read_recording
 from ..interrupts import Interrupts, run_through
 from ..options import REQUIRED, Typed, argument, flag, with_options, with_settings
 from ..output import print_result, tell_flaw
@@ -26,12 +27,18 @@ EXAMPLES = """\b
 Examples:
   hoshikage generate --trace run.jsonl "Tell a story."
   hoshikage replay run.jsonl --visual=confidence --speed 0.5
+  ssh server hoshikage generate --trace - "Tell a story." | hoshikage replay -
 """
 
 
 @dataclass(frozen=True)
 class ReplayFlags:
-    file: str = argument(REQUIRED, metavar="FILE", help="What generate --trace wrote.", panel="Run")
+    file: str = argument(
+        REQUIRED,
+        metavar="FILE",
+        help='What generate --trace wrote; "-" reads it from stdin.',
+        panel="Run",
+    )
     speed: float = flag(
         1.0, "--speed", above=0, maximum=1_000_000, help="2: twice as fast.", panel="Run"
     )
@@ -41,10 +48,8 @@ class ReplayFlags:
 @with_settings("view", "output")
 def replay(asked: ReplayFlags, **flags: Typed) -> int:
     """Play a trace in the terminal, in the time it took, and print its text. No model is needed."""
-    from ...trace import read_trace
-
     output = choose_output(flags)
-    recording = read_trace(asked.file)
+    recording = read_recording(asked.file)
     tell_flaw(recording)
     interrupts = Interrupts(of_passes=False)
     with view_for(output) as display:
