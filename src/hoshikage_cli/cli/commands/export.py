@@ -41,7 +41,7 @@ WITHOUT_EFFECT = {"html": ("columns",), "svg": (), "cast": ("theme",)}
 class ExportFlags:
     files: tuple[str, ...] = argument(
         REQUIRED,
-        metavar="FILE",
+        metavar="FILE...",
         help='What generate --trace wrote; "-" reads it from stdin. A page takes several, and has '
         "them side by side.",
         panel="Run",
