@@ -29,7 +29,7 @@ CMAKE_COMMON := -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON -DGGM
 	-DLLAMA_BUILD_COMMIT=$(COMMIT) -DLLAMA_BUILD_NUMBER=0
 
 .DELETE_ON_ERROR:
-.PHONY: build vendor demo test quick fuzz lint peer bench docs pictures golden clean distclean help FORCE
+.PHONY: build vendor demo test quick fuzz sanitize lint peer bench docs pictures golden clean distclean help FORCE
 
 build: $(INSTALLED) $(NATIVE) ## fetch and build llama.cpp, compile the binding, install into .venv
 
@@ -52,8 +52,11 @@ quick: $(CHECKABLE) ## run the tests that need no library and no build: seconds
 MUTANTS ?= 5000
 SEED ?= 0
 
-fuzz: build $(TESTABLE) ## run mutants of the shipped models, each in a process of its own (MUTANTS=500 SEED=0)
+fuzz: build $(TESTABLE) ## run hostile models and inputs, each in a process of its own (MUTANTS=500 SEED=0)
 	PYTHONPATH=tools $(BIN)/python -m fuzz --count $(MUTANTS) --seed $(SEED)
+
+sanitize: build $(TESTABLE) ## run the tests of our C under AddressSanitizer and UndefinedBehaviorSanitizer
+	PYTHONPATH=tools $(BIN)/python -m sanitize
 
 lint: $(CHECKABLE) ## check the style and the types of the sources
 	$(BIN)/ruff check .

@@ -1,10 +1,11 @@
-"""A sample of what `make fuzz` does: no mutant of a model ends in a signal, a hang, a traceback."""
+"""A sample of what `make fuzz` does: nothing ends in a signal, a hang, a traceback."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -12,6 +13,7 @@ import pytest
 
 import hoshikage_cli
 import random_model
+from fuzz.commands import KINDS
 from fuzz.gguf_file import take_apart
 from fuzz.mutate import CHANGES, mutant
 
@@ -22,18 +24,34 @@ ROOT = Path(__file__).parents[2]
 def test_mutants_come_to_no_bad_end(tmp_path, arch):
     shape = random_model.Shape(arch=arch, experts=4, layers=1)
     path = random_model.write_model(tmp_path / f"{arch}.gguf", shape)
-    # In a process of its own, without threads: each mutant is run in a fork of it.
+    assert "12 mutants" in fuzzed(tmp_path, str(path), "--count", "12")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_hostile_inputs_come_to_no_bad_end(tmp_path, kind):
+    assert "6 mutants" in fuzzed(tmp_path, kind, "--count", "6")
+
+
+def fuzzed(folder: Path, *arguments: str) -> str:
+    """What is counted; in a process of its own, without threads, of which each is a fork."""
     sources = os.pathsep.join([str(ROOT / "tools"), str(Path(hoshikage_cli.__file__).parents[1])])
-    command = [sys.executable, "-m", "fuzz", str(path), "--count", "12"]
-    found = subprocess.run(
-        [*command, "--keep", str(tmp_path / "bad")],
-        env={**os.environ, "PYTHONPATH": sources},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    command = [sys.executable, "-m", "fuzz", *arguments, "--keep", str(folder / "bad")]
+    environment = {**os.environ, "PYTHONPATH": sources}
+    found = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert found.returncode == 0, found.stdout + found.stderr
-    assert "12 mutants" in found.stdout
+    return found.stdout
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_seed_is_an_input(tmp_path, kind):
+    def made(folder: str, seed: int) -> dict[str, bytes]:
+        path = tmp_path / folder
+        path.mkdir()
+        case = replace(KINDS[kind](Random(seed), path), folder=tmp_path)
+        files = {file.name: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+        return {**files, "": repr(case).encode("utf-8", "backslashreplace")}
+
+    assert made("a", 5) == made("b", 5) != made("c", 6)
 
 
 def test_a_seed_is_a_mutant(tmp_path):

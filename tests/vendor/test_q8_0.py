@@ -20,6 +20,7 @@ def product(tmp_path_factory):
     library = tmp_path_factory.mktemp("q8_0") / "q8_0.so"
     compiler = os.environ.get("CXX", "c++")
     options = ["-std=c++17", "-O2", "-march=native", "-Wall", "-Wextra", "-Werror", "-shared"]
+    options += os.environ.get("CXXFLAGS", "").split()
     command = [compiler, *options, "-fPIC", f"-I{INCLUDE}", HERE / "q8_0.cpp", "-o", library]
     subprocess.run(command, check=True)
     function = ctypes.CDLL(str(library)).product
@@ -70,6 +71,16 @@ def test_the_extremes(product):
     weights["qs"], tokens["qs"] = -128, -128
     weights["qs"][::2] = 127
     assert_close(product(weights, tokens), weights, tokens)
+
+
+@pytest.mark.parametrize("scale", [np.nan, np.inf, -np.inf, 6e-8, -65504])
+def test_scales_that_are_no_numbers_stay_where_they_are(product, scale):
+    rng = np.random.default_rng(3)
+    weights, tokens = blocks_of(rng, 19, 3), blocks_of(rng, 11, 3)
+    sound = product(weights, tokens)
+    weights["d"][17, 1] = scale
+    found = product(weights, tokens)
+    assert np.array_equal(np.delete(found, 17, axis=1), np.delete(sound, 17, axis=1))
 
 
 def test_a_token_does_not_depend_on_its_neighbours_or_the_threads(product):

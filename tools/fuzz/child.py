@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import resource
 import signal
@@ -20,6 +21,7 @@ from hoshikage_cli.errors import HoshikageError
 from hoshikage_cli.generation.generator import load
 from hoshikage_cli.llama.errors import LlamaError
 from hoshikage_cli.models.header import read_header
+from hoshikage_cli.trace import TraceWriter
 
 SECONDS = 10
 """After which a file hangs."""
@@ -28,6 +30,8 @@ MEMORY = 6 << 30
 RAN, REFUSED, REFUSED_LATE, INTERNAL = 0, 10, 11, 12
 KINDS = {RAN: "ran", REFUSED: "refused", REFUSED_LATE: "refused by llama.cpp", INTERNAL: "internal"}
 FINE = ("ran", "refused", "refused by llama.cpp")
+WRONG = ("internal error", "Traceback (most recent call last)", "Exception ignored in")
+"""What no run may say."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,13 @@ def use_model(path: Path) -> int:
         print(error)
     try:
         with load(path, threads=1) as generator:
-            result = generator.generate("Hi, é?", steps=3, max_tokens=6, seed=1, ctx_size=128)
-            print(repr(result.text))
+            run = generator.stream("Hi, é?", steps=3, max_tokens=6, seed=1, ctx_size=128)
+            with TraceWriter(path.with_suffix(".jsonl")) as trace:
+                trace.begin(run)
+                for event in run:
+                    trace.step(event)
+                trace.end(run.result())
+            print(json.dumps(run.result().to_dict(), allow_nan=False))
             return RAN
     except LlamaError as error:
         print(error)
@@ -64,21 +73,26 @@ def use_model(path: Path) -> int:
         return REFUSED
 
 
-def outcome_of(path: Path, use: Callable[[Path], int] = use_model) -> Outcome:
-    """What becomes of `use(path)` in a child with limits on time and memory."""
+def outcome_of(use: Callable[[], int], seconds: float = SECONDS) -> Outcome:
+    """What becomes of a call in a child with limits on time and memory."""
     with tempfile.TemporaryFile() as said:
         began = time.monotonic()
         child = os.fork()
         if child == 0:
-            _in_child(path, use, said.fileno())
-        status, hung = _wait(child, began + SECONDS)
-        seconds = time.monotonic() - began
+            _in_child(use, said.fileno())
+        status, hung = _wait(child, began + seconds)
+        took = time.monotonic() - began
         said.seek(0)
-        lines = said.read().decode("utf-8", "replace").strip().splitlines() or [""]
-    return Outcome(_kind(status, hung), lines[-1][:300], seconds)
+        found = said.read().decode("utf-8", "replace")
+    kind, lines = _kind(status, hung), found.strip().splitlines() or [""]
+    wrong = [line for line in lines if any(words in line for words in WRONG)]
+    if kind in FINE and wrong:
+        kind = "internal"
+    line = next((line for line in wrong if WRONG[0] in line), lines[-1])
+    return Outcome(kind, line[:300], took)
 
 
-def _in_child(path: Path, use: Callable[[Path], int], said: int) -> None:
+def _in_child(use: Callable[[], int], said: int) -> None:
     code = INTERNAL
     try:
         # ggml would start a debugger to print where it aborted.
@@ -88,7 +102,7 @@ def _in_child(path: Path, use: Callable[[Path], int], said: int) -> None:
         sys.stdout = sys.stderr = open(said, "w", encoding="utf-8", errors="replace")  # noqa: SIM115
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        code = use(path)
+        code = use()
     except BaseException:
         traceback.print_exc()
     finally:

@@ -15,6 +15,7 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,8 +56,9 @@ def declarations() -> str:
     return "\n".join((HERE / "declarations" / f"{name}.h").read_text() for name in DECLARATIONS)
 
 
-def ffibuilder(where: Paths) -> FFI:
-    """A cffi FFI that knows the declarations and how to compile them."""
+def ffibuilder(where: Paths, checks: Sequence[str] = ()) -> FFI:
+    """A cffi FFI that knows the declarations and how to compile them; checks: more arguments of the
+    compiler and the linker."""
     from cffi import FFI
 
     ffi = FFI()
@@ -68,8 +70,8 @@ def ffibuilder(where: Paths) -> FFI:
         include_dirs=[str(HERE), *map(str, where.include)],
         library_dirs=[str(where.libraries)],
         libraries=["llama", "ggml", "ggml-base"],
-        extra_compile_args=compile_arguments(),
-        extra_link_args=[f"-Wl,-rpath,{where.rpath}", "-lm", "-lpthread"],
+        extra_compile_args=[*compile_arguments(), *checks],
+        extra_link_args=[*checks, f"-Wl,-rpath,{where.rpath}", "-lm", "-lpthread"],
         py_limited_api=False,
     )
     return ffi
