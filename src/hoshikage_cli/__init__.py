@@ -78,6 +78,11 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    from .errors import not_built
+
+    try:
+        value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    except ImportError as error:
+        raise ImportError(not_built(error) or str(error), name=error.name) from None
     globals()[name] = value
     return value

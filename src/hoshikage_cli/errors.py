@@ -30,6 +30,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+NOT_BUILT = "llama.cpp: not built (run make)"
+"""What is to be said where the build has not been made."""
+
+
+def not_built(error: ImportError) -> str:
+    """In a line what an import of the build's parts failed of; "" for an import of others. A module
+    that is missing says no more than that; a library that is, says which."""
+    if (error.name or "").rpartition(".")[2] not in ("_native", "_build_facts"):
+        return ""
+    return NOT_BUILT if isinstance(error, ModuleNotFoundError) else f"{NOT_BUILT} ({error})"
+
 
 class HoshikageError(Exception):
     """Base of every error whose message is meant for a user: one line that says what to do."""

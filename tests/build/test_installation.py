@@ -61,6 +61,22 @@ def test_what_is_not_built_is_said_in_one_line(package, environment, gone, comma
     assert ("cannot open" in run.stderr) == (gone == "lib")
 
 
+@pytest.mark.parametrize("gone", ["_build_facts.py", "_native.*.so", "lib"])
+def test_what_is_not_built_is_said_to_python_too(package, environment, gone):
+    for path in (package / "llama").glob(gone):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    run = subprocess.run(
+        [sys.executable, "-c", "import hoshikage_cli as hk; print(dir(hk)); hk.load()"],
+        env={**environment, "PYTHONPATH": str(package.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "'load'" in run.stdout
+    assert run.stderr.splitlines()[-1].startswith("ImportError: llama.cpp: not built (run make)")
+    assert ("cannot open" in run.stderr) == (gone == "lib")
+
+
 def test_help_names_every_target():
     done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
     for target in ("build", "vendor", "demo", "test", "lint", "clean", "bench", "peer"):

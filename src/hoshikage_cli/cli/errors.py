@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Protocol, runtime_checkable
 
-from ..errors import HoshikageError, UsageError, did_you_mean, shortened
+from ..errors import HoshikageError, UsageError, did_you_mean, not_built, shortened
 from ..settings.declared import declarations
 from ..settings.option import TRUE_WORDS
 from .exits import Exit
@@ -20,8 +20,6 @@ from .streams import ClosedPipe, note, tell, visible
 LONGEST_LINE = 2000
 """Characters of a line on stderr: a path may be long, what an argument held is not repeated."""
 
-BUILT = ("_native", "_build_facts")
-"""The modules that the build writes."""
 QUOTE_PROMPT = '; a prompt is put in quotes, as in hoshikage generate "What is 2 + 3?"'
 QUOTE_TEXT = '; a text is put in quotes, as in hoshikage infill "2 + 3 = [MASK]"'
 UNQUOTED = {
@@ -69,12 +67,8 @@ def _described(error: BaseException) -> tuple[str, int]:
         return str(error), Exit.FAILED
     if _is_lack_of_memory(error):
         return "not enough memory", Exit.FAILED
-    if isinstance(error, ImportError) and (error.name or "").rpartition(".")[2] in BUILT:
-        from .commands.version import NOT_BUILT
-
-        # A module that is missing says no more than that; a library that is, says which.
-        why = "" if isinstance(error, ModuleNotFoundError) else f" ({error})"
-        return f"{NOT_BUILT}{why}", Exit.FAILED
+    if isinstance(error, ImportError) and (why := not_built(error)):
+        return why, Exit.FAILED
     if isinstance(error, OSError):
         return _os_error(error), Exit.FAILED
     words = f"{type(error).__name__}: {error}"

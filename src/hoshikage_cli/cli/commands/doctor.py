@@ -12,7 +12,7 @@ from typing import Any
 
 from ... import __version__
 from ...display.figures import counted, duration
-from ...errors import HoshikageError
+from ...errors import HoshikageError, not_built
 from ...files import cache_folder
 from ...models.catalogue import DEFAULT_MODEL
 from ...models.registry import aliases_path, folders, known_models
@@ -26,7 +26,6 @@ from ..output import write_json
 from ..setup import GPU_BUILD, Setup, choose, display_for, gpus, load_model
 from ..streams import write
 from .inspect import scaled
-from .version import NOT_BUILT
 
 EXAMPLES = """\b
 Examples:
@@ -76,8 +75,7 @@ def library_facts(amiss: list[str]) -> dict[str, Any] | None:
     try:
         from ...llama.library import build_info, devices, features, kernels
     except ImportError as error:
-        why = "" if isinstance(error, ModuleNotFoundError) else f" ({error})"
-        amiss.append(f"{NOT_BUILT}{why}")
+        amiss.append(not_built(error) or str(error))
         return None
     info, has = build_info(), features()
     return {

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from ... import __version__
+from ...errors import NOT_BUILT
 from ..exits import Exit
 from ..streams import write
-
-NOT_BUILT = "llama.cpp: not built (run make)"
 
 
 def version_lines() -> list[str]:
