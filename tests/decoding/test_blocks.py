@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes import BlockTable
+from hoshikage_cli.decoding.areas import blind_spot
 from hoshikage_cli.decoding.blocks import BlockPlan, Blocks
 from hoshikage_cli.decoding.parallel import RULES, ParallelRule
 from hoshikage_cli.decoding.profile import PROFILES, Profile
@@ -452,3 +453,52 @@ def test_a_profile_says_how_its_model_reads(name) -> None:
         start = attention.border(len(query.tokens) - 1, query.origin)
         assert start <= query.positions[0]
         assert query.positions[-1] <= len(query.tokens) - (profile.shift != "row before")
+
+
+# ------------------------------------------------------- masks in the middle of known text
+
+
+texts = st.lists(st.booleans(), min_size=1, max_size=24)
+
+
+def blind(profile: Profile, masked: np.ndarray, prompt: int) -> list[int]:
+    """Masked positions that are filled without a look at all that is known, by running the loop."""
+    denoiser = Told(lambda position, tokens: (position % 9 + 1, 1 + position / 10))
+    tokens = np.where(masked, MASK, 5).astype(np.int32)
+    last = max(np.flatnonzero(~masked), default=-1)
+    found = []
+    plan = BlockPlan(profile, early_stop=False)
+    for step in alone(denoiser, Blocks(denoiser, tokens, prompt, plan)):
+        (query,) = denoiser.asked[-1:]
+        begins = max(0, len(query.tokens) - profile.block_length)
+        foretold = profile.first_token == "autoregressive"
+        for commit in step.commits:
+            place = commit.position
+            seen = place if foretold and place > 0 and place == begins else len(query.tokens)
+            if seen <= last and place < last:
+                found.append(place)
+    return sorted(set(found))
+
+
+@pytest.mark.parametrize("name", IN_BLOCKS)
+@settings(deadline=None, max_examples=50)
+@given(masked=texts, prompt=st.integers(0, 12))
+def test_a_blind_spot_is_a_position_that_is_filled_blindly(name, masked, prompt) -> None:
+    profile, flags = resized(name, 4), np.array(masked)
+    if profile.last_block == "short":
+        profile = resized(name, 4, last_block="whole")
+    prompt = min(prompt, len(flags))
+    found, spot = blind(profile, flags, prompt), blind_spot(profile, flags, prompt)
+    if profile.grid == "moving":
+        # Its block begins anew at each mask; whoever comes first is judged by what it saw.
+        assert bool(found) <= (spot is not None)
+        return
+    assert spot == (found[0] if found else None)
+
+
+def test_no_text_behind_is_no_reason() -> None:
+    profile = Profile(4)
+    assert blind_spot(profile, np.array([False] * 3 + [True] * 9), 0) is None
+    assert blind_spot(profile, np.array([False, True, False, False]), 0) is None
+    assert blind_spot(profile, np.array([False, True, False, False, False]), 0) == 1
+    assert blind_spot(profile, np.array([True, True]), 0) is None

@@ -190,6 +190,30 @@ def test_settings_that_do_not_go_together_are_one_line(generator):
         generator.generate(PROMPTS[0], block_length=1, sub_block=2)
 
 
-def test_a_block_sees_no_later_text(generator):
-    with pytest.raises(hk.UsageError, match="writes in blocks"):
-        generator.infill("a [MASK] b")
+def test_a_hole_at_the_end_is_filled(generator):
+    for text, tail in ("the kite is[MASK:6]", ""), ("one [MASK:3][MASK:9]\n", "\n"):
+        result = generator.infill(text)
+        kept, fills = text[: text.index("[")], "".join(hole.text for hole in result.holes)
+        assert result.text == kept + fills + tail
+        assert MASK not in result.tokens
+        assert result.stop_reason == "end"
+
+
+def test_a_hole_is_filled_in_sight_of_its_block(generator):
+    """Of which the rest is kept, and which no known text may stand behind."""
+    profile = generator.engine.job(np.arange(3, dtype=np.int32), generator.resolve().settings, 0)
+    length = profile.plan.profile.block_length
+    inside = "a[MASK]" + "b" * (length - 2)
+    result = generator.infill(inside)
+    assert result.text == "a" + result.holes[0].text + "b" * (length - 2)
+    assert generator.infill(inside).text == result.text
+    for text in ("a [MASK] b" + "c" * length, "[MASK]" * 2 + "c" * (2 * length)):
+        with pytest.raises(hk.UsageError, match="^hole 1 would be filled without having seen"):
+            generator.infill(text)
+
+
+def test_what_stands_behind_a_hole_in_its_block_decides(model_file):
+    with hk.load(model_file("llada2"), family="llada2.0", threads=1) as generator:
+        runs = [generator.stream_infill(f"ab[MASK:4]{end}", trace_proposals=3) for end in "xyz"]
+        first = [next(iter(run)).step.proposals for run in runs]
+    assert first[0] != first[1] != first[2]

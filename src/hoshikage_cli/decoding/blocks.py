@@ -6,12 +6,13 @@ loop asks for rows of the block under way and says where that block begins and e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .areas import Area, area_of, is_foretold
 from .canvas import Canvas
 from .choice import Chooser
 from .denoiser import Denoiser, Query
@@ -27,13 +28,6 @@ from .turns import InTurns
 from .view import Floats, Indices, View
 
 Rows = NDArray[np.float32]
-
-GRIDS: dict[str, Callable[[int, int], int]] = {
-    "absolute": lambda mask, prompt_length: 0,
-    "prompt end": lambda mask, prompt_length: prompt_length,
-    "moving": lambda mask, prompt_length: mask - 1,
-}
-"""Of (first mask, prompt length): a position where a block begins."""
 
 QUOTAS = {"even": even_quota, "one": one_quota}
 """Of (step, block, masked, eps): how many a step commits at least. One or more while any is masked,
@@ -99,18 +93,6 @@ class BlockPlan:
             return Chooser(self.algorithm, prefix_of(rule) if rule else None)
         late = self.end_tokens if self.eos_policy == "last" else ()
         return Chooser(self.algorithm, rule, self.alg_temp, late)
-
-
-@dataclass(frozen=True)
-class Area:
-    """A block of the text."""
-
-    origin: int
-    """A position where a block begins: here, or where the grid has it."""
-    start: int
-    """Its first position."""
-    end: int
-    """Where it ends, and with it what a pass sees."""
 
 
 @dataclass(frozen=True)
@@ -224,7 +206,7 @@ class Blocks(InTurns[Turn]):
         while len(masked := self.canvas.masked(0, self.length)):
             first = int(masked[0])
             area = self._area(first)
-            if self.profile.first_token == "autoregressive" and first == area.start > 0:
+            if is_foretold(self.profile, first, area):
                 yield Turn(area, Block(first, first + 1, 1, 1), 0, masked[:1], first=True)
             else:
                 yield from self._denoising(area, self._scope(area, first))
@@ -253,14 +235,7 @@ class Blocks(InTurns[Turn]):
         return self.canvas.generated(scope.start, scope.end)
 
     def _area(self, position: int) -> Area:
-        """The block of a position, by the profile's grid."""
-        profile = self.profile
-        origin = GRIDS[profile.grid](position, self.canvas.prompt_length)
-        start = position - (position - origin) % profile.block_length
-        end = start + profile.block_length
-        if profile.last_block == "short":
-            end = min(end, self.length)
-        return Area(origin, max(0, start), end)
+        return area_of(self.profile, position, self.canvas.prompt_length, self.length)
 
     def _scope(self, area: Area, first: int) -> Block:
         """What is in question when `first` is the first mask of a block."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from ..decoding.areas import area_of, blind_spot
 from ..decoding.blocks import BlockPlan, Blocks
+from ..decoding.denoiser import Query
 from ..decoding.profile import PROFILES, Profile
 from ..decoding.proposal import ProposalRule
 from ..decoding.step import Step
@@ -44,6 +46,19 @@ class BlockJob(Job):
         """Jobs that agree in this can share a context."""
         return self.attention, self.mask_token, self.threads
 
+    @property
+    def blind_spot(self) -> int | None:
+        """The first masked position that would not see all that is known of the text."""
+        masked = self.tokens == self.mask_token
+        return blind_spot(self.plan.profile, masked, self.prompt_length)
+
+    def query(self, position: int) -> Query:
+        """For the row of a masked position, in sight of its block."""
+        area = area_of(self.plan.profile, position, self.prompt_length, len(self.tokens))
+        room = np.full(max(0, area.end - len(self.tokens)), self.mask_token, np.int32)
+        tokens = np.concatenate([self.tokens[: area.end], room])
+        return Query(tokens, np.array([position], np.int64), origin=area.origin)
+
 
 class BlockEngine:
     """The engine of models that write in blocks."""
@@ -58,30 +73,56 @@ class BlockEngine:
         mask_token = mask_token_of(self.model, settings)
         tokens = np.full(canvas_length(self.model, len(prompt), settings), mask_token, np.int32)
         tokens[: len(prompt)] = prompt
+        return replace(self.canvas_job(tokens, len(prompt), settings, seed), complete=complete)
+
+    def canvas_job(
+        self,
+        tokens: Tokens,
+        prompt_length: int,
+        settings: Settings,
+        seed: int,
+        early_stop: bool = True,
+    ) -> BlockJob:
+        """A job from a text (L,) that is laid out already."""
         return BlockJob(
             tokens=tokens,
-            prompt_length=len(prompt),
-            mask_token=mask_token,
+            prompt_length=prompt_length,
+            mask_token=mask_token_of(self.model, settings),
             seed=seed,
             total_steps=None,
-            complete=complete,
-            plan=plan_of(self.model, settings, seed),
+            plan=replace(plan_of(self.model, settings, seed), early_stop=early_stop),
             threads=settings.model.threads,
         )
+
+    def likeliest(self, job: BlockJob, positions: Sequence[int]) -> tuple[list[int], int]:
+        """What the model would put at masked positions, were it to unmask them first; and the
+        passes that it took to know."""
+        found = []
+        with self.contexts.lease(BlockContext, **self._shape(job, len(job.tokens), 1)) as context:
+            for query in map(job.query, positions):
+                (rows,) = context.logits([query])
+                row = rows[0].copy()
+                row[job.mask_token] = -np.inf
+                found.append(int(row.argmax()))
+        return found, len(positions)
 
     def steps(self, jobs: Jobs, at_once: int = 1) -> Iterator[tuple[Job, Step | Ended]]:
         return side_by_side(Room(jobs, lambda job: job.alike), self._worker, at_once)
 
     def _worker(self, stack: ExitStack, first: BlockJob, length: int, at_once: int) -> _BlockWorker:
-        shape = {
-            "attention": first.attention,
-            "length": length + first.attention.length,  # the last block may be whole
-            "sequences": at_once,
-            "threads": first.threads,
-            "mask_token": first.mask_token,
-        }
+        shape = self._shape(first, length, at_once)
         context = stack.enter_context(self.contexts.lease(BlockContext, **shape))
         return _BlockWorker(context, length)
+
+    def _shape(self, job: BlockJob, length: int, at_once: int) -> dict[str, Any]:
+        """The context that `at_once` jobs like this one need, on texts of up to `length`."""
+        return {
+            "attention": job.attention,
+            "length": length + job.attention.length,  # the last block may be whole
+            "sequences": at_once,
+            "threads": job.threads,
+            "mask_token": job.mask_token,
+        }
 
 
 class _BlockWorker(Worker[BlockJob, Blocks]):

@@ -113,14 +113,15 @@ class DiffusionEngine:
     def steps(self, jobs: Jobs, at_once: int = 1) -> Iterator[tuple[Job, Step | Ended]]:
         return side_by_side(Room(jobs, lambda job: job.alike), self._worker, at_once)
 
-    def likeliest(self, job: CanvasJob, positions: Sequence[int]) -> list[int]:
-        """What the model would put at masked positions, were it to unmask them first."""
+    def likeliest(self, job: CanvasJob, positions: Sequence[int]) -> tuple[list[int], int]:
+        """What the model would put at masked positions, were it to unmask them first; and the
+        passes that it took to know."""
         query = Query(job.tokens, np.array(positions, np.int64))
         with self.contexts.lease(CanvasContext, **shape_of(job, len(job.tokens), 1)) as context:
             (rows,) = context.logits([query])
             rows = rows.copy()
         rows[:, job.mask_token] = -np.inf
-        return rows.argmax(axis=1).tolist()
+        return rows.argmax(axis=1).tolist(), 1
 
     def _worker(
         self, stack: ExitStack, first: CanvasJob, length: int, at_once: int

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from ..chat import template as chat
 from ..decoding.step import Step
-from ..engines.diffusion import DiffusionEngine
 from ..engines.engine import Engine
 from ..engines.job import Ended, Job
 from ..engines.scoring import ScoreJob, likelihoods, method_of
@@ -167,7 +166,6 @@ class Generator:
         when text and holes exceed the context.
         """
         refuse_causal(self.model.family, self.name)
-        assert isinstance(self.engine, DiffusionEngine)  # it runs all that see both ways
         began, template, settings = time.perf_counter(), parse(text, marker), resolved.settings
         before = self._before(prompt, settings)
         filling = prepare(self.engine, template, before, settings, seed_of(settings))

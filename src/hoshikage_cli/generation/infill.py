@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ..engines.blocks import BlockEngine, BlockJob
 from ..engines.diffusion import CanvasJob, DiffusionEngine, mask_token_of
+from ..engines.engine import Engine
 from ..errors import PromptTooLong, UsageError
 from ..llama.families import Family
 from ..llama.vocabulary import Vocabulary
@@ -23,7 +25,7 @@ class Filling:
 
     template: Template
     layout: Layout
-    job: CanvasJob
+    job: CanvasJob | BlockJob
     probes: int
     """Forward passes that it took to find the layout."""
 
@@ -34,25 +36,26 @@ class Filling:
         return Holes(self.template.kept, spans, absorbed, vocabulary.end_tokens | unused)
 
 
-BLIND = {
-    "autoregressive": "is autoregressive: it writes from left to right and cannot see what follows "
-    "a hole",
-    "block": "writes in blocks, and none of them sees what follows it",
-}
-"""Why models of a kind fill no holes."""
+Filler = DiffusionEngine | BlockEngine
+"""The engines of models that can look at what comes after a hole, if only in its block."""
 
 
 def refuse_causal(family: Family, name: str) -> None:
     """Raises UsageError unless the model can look at what comes after a hole."""
-    if not family.both_ways:
-        raise UsageError(f"{name} {BLIND[family.kind]}; give a diffusion model with --model")
+    if family.in_order:
+        raise UsageError(
+            f"{name} is autoregressive: it writes from left to right and cannot see what follows a "
+            "hole; give a diffusion model with --model"
+        )
 
 
 def prepare(
-    engine: DiffusionEngine, template: Template, before: list[int], settings: Settings, seed: int
+    engine: Engine, template: Template, before: list[int], settings: Settings, seed: int
 ) -> Filling:
     """Lay a text with holes out behind the tokens `before`. Raises PromptTooLong when text and
-    holes exceed the context."""
+    holes exceed the context, UsageError for a hole that would be filled without having seen what
+    is known behind it."""
+    assert isinstance(engine, Filler)  # those of all families that are not refused
     _check_length(engine, template, len(before), settings)
     settings = _for_infill(settings, template)
     filling = _best_layout(engine, template, before, settings, seed)
@@ -67,9 +70,25 @@ def _for_infill(settings: Settings, template: Template) -> Settings:
     return replace(settings, diffusion=replace(settings.diffusion, eos_policy="suppress"))
 
 
-def _check_length(
-    engine: DiffusionEngine, template: Template, before: int, settings: Settings
-) -> None:
+def _without_blank_end(template: Template) -> Template:
+    """A text that ends in a hole may end in a newline as well, which a block need not have seen."""
+    *kept, last = template.kept
+    return replace(template, kept=(*kept, "" if last.isspace() else last))
+
+
+def _refuse_blind(job: CanvasJob | BlockJob, layout: Layout) -> None:
+    """Blocks see themselves and what is before them: text in later ones would go unseen."""
+    if not isinstance(job, BlockJob) or (place := job.blind_spot) is None:
+        return
+    hole = next((i for i, (_, end) in enumerate(layout.spans) if place < end), 0)
+    raise UsageError(
+        f"hole {hole + 1} would be filled without having seen all text behind it, as a model that "
+        f"writes in blocks of {job.attention.length} does: leave holes at the end, or give a model "
+        "of whole canvases with --model"
+    )
+
+
+def _check_length(engine: Filler, template: Template, before: int, settings: Settings) -> None:
     """Before anything of that length is made."""
     vocabulary = engine.model.vocabulary
     kept = before + sum(len(vocabulary.tokenize(part)) for part in template.kept)
@@ -82,7 +101,7 @@ def _check_length(
 
 
 def _best_layout(
-    engine: DiffusionEngine, template: Template, before: list[int], settings: Settings, seed: int
+    engine: Filler, template: Template, before: list[int], settings: Settings, seed: int
 ) -> Filling:
     """The layout in which the model finds its words.
 
@@ -90,18 +109,21 @@ def _best_layout(
     with one; a digit, or a character of a language without spaces, leaves it where it was.
     """
     vocabulary, mask_token = engine.model.vocabulary, mask_token_of(engine.model, settings)
+    shown = _without_blank_end(template) if isinstance(engine, BlockEngine) else template
 
     def filling(absorbed: frozenset[int], probes: int) -> Filling:
-        layout = lay_out(template, vocabulary, mask_token, before, absorbed)
+        layout = lay_out(shown, vocabulary, mask_token, before, absorbed)
         # An end token in one hole is no end of the others.
         job = engine.canvas_job(layout.tokens, len(before), settings, seed, early_stop=False)
+        _refuse_blind(job, layout)
         return Filling(template, layout, job, probes)
 
     first = filling(spaced(template), 0)
     holes = sorted(first.layout.absorbed)
     if not holes:
         return first
-    likeliest = engine.likeliest(first.job, [first.layout.spans[i][0] for i in holes])
+    places = [first.layout.spans[i][0] for i in holes]
+    likeliest, passes = engine.likeliest(first.job, places)  # type: ignore[arg-type]
     pieces = zip(holes, map(vocabulary.piece, likeliest), strict=True)
     words = frozenset(i for i, piece in pieces if piece[:1] == b" " and piece.strip())
-    return filling(words, 1)
+    return filling(words, passes)

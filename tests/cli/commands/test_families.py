@@ -191,3 +191,15 @@ def test_json_and_pipes_have_the_same_text(hoshikage, model_file):
     watched = hoshikage(*asked, "--visual", "the kite")
     assert plain.stdout == watched.stdout
     assert plain.stdout.rstrip("\n") == told["text"].rstrip("\n")
+
+
+def test_holes_that_blocks_can_fill_and_those_that_they_cannot(hoshikage, model_file):
+    asked = ("infill", "-m", model_file("qwen3"), "--family", "sdar", "--seed", "1")
+    filled = hoshikage(*asked, stdin="the kite is[MASK:9]\n")
+    assert filled.returncode == 0, filled.stderr
+    assert filled.stdout.startswith("the kite is")
+    assert filled.stdout.endswith("\n")
+    blind = hoshikage(*asked, "the kite is [MASK] and the sky is blue")
+    assert (blind.returncode, blind.stdout, blind.stderr.count("\n")) == (2, "", 1)
+    assert "hole 1 would be filled without having seen all text behind it" in blind.stderr
+    assert "--model" in blind.stderr
