@@ -67,7 +67,6 @@ peer: $(PEER) ## build llama-diffusion-cli and llama-bench, unpatched, for compa
 
 docs: build ## write docs/reference.md and the man page from the program's help (RUNS=--runs: run the examples anew)
 	$(BIN)/python tools/write_keywords.py
-	$(BIN)/python tools/write_schemas.py
 	$(BIN)/python tools/write_docs.py $(RUNS)
 
 bench: build peer $(TESTABLE) ## compare with llama-diffusion-cli and write docs/benchmarks.md

@@ -1,8 +1,8 @@
 """Write what the documentation takes from the program: `write_docs.py`, with `--check` or `--runs`.
 
-docs/reference.md and the man page are made from the declarations that `--help` is made from. With
---runs, what the commands between `<!-- run: … -->` and `<!-- end -->` print is put in again, which
-takes a model.
+docs/reference.md, the man page and schemas are made from the declarations that `--help` is made
+from. With --runs, what the commands between `<!-- run: … -->` and `<!-- end -->` print is put in
+again, which takes a model.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import tempfile
 from pathlib import Path
 
 from manual import man_page, reference
+from schemas import schemas
 
 ROOT = Path(__file__).parents[1]
-MADE = {ROOT / "docs" / "reference.md": reference, ROOT / "docs" / "hoshikage.1": man_page}
+DOCS = ROOT / "docs"
 RUNS = tuple(ROOT / name for name in ("README.md", "docs/diffusion.md", "docs/research.md"))
 RUN = re.compile(r"<!-- run: (?P<command>.*?) -->\n.*?<!-- end -->", re.DOTALL)
 
@@ -51,12 +52,18 @@ def environment(config: str) -> dict[str, str]:
     return {**kept, "XDG_CONFIG_HOME": config, "COLUMNS": "80", "OMP_WAIT_POLICY": "passive"}
 
 
-def main() -> int:
-    for path, made in MADE.items():
+def made() -> dict[Path, str]:
+    """Whole files that follow from the declarations."""
+    pages = {DOCS / "reference.md": reference(), DOCS / "hoshikage.1": man_page()}
+    return pages | schemas()
+
+
+def main() -> int | str:
+    for path, text in made().items():
         if "--check" not in sys.argv:
-            path.write_text(made(), encoding="utf-8")
-        elif not path.exists() or path.read_text(encoding="utf-8") != made():
-            return f"docs/{path.name} is not current: make docs"
+            path.write_text(text, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            return f"{path.relative_to(ROOT)} is not current: make docs"
     if "--runs" in sys.argv:
         for path in RUNS:
             path.write_text(with_runs(path.read_text(encoding="utf-8")), encoding="utf-8")

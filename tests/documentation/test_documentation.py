@@ -21,8 +21,8 @@ RECIPES = re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", COOKBOOK, re.MULTILINE | re
 
 
 def test_the_reference_is_current():
-    for path, made in docs.MADE.items():
-        assert path.read_text(encoding="utf-8") == made(), "make docs"
+    for path, text in docs.made().items():
+        assert path.read_text(encoding="utf-8") == text, "make docs"
 
 
 @pytest.mark.parametrize("text", [manual.reference(), manual.man_page()], ids=["page", "man"])

@@ -14,7 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-import write_schemas
+import schemas
 
 FOLDER = Path(__file__).parents[2] / "docs" / "schema"
 TRACES = Path(__file__).parents[1] / "golden" / "traces"
@@ -60,11 +60,11 @@ def complaints(name: str, value: Any) -> list[str]:
 def test_a_schema_is_one(name):
     schema = json.loads((FOLDER / name).read_text(encoding="utf-8"))
     Draft202012Validator.check_schema(schema)
-    assert (schema["$id"], schema["$schema"]) == (name, write_schemas.DIALECT)
+    assert (schema["$id"], schema["$schema"]) == (name, schemas.DIALECT)
 
 
 def test_what_follows_from_the_declarations_is_current():
-    for path, text in write_schemas.texts().items():
+    for path, text in schemas.schemas().items():
         assert path.read_text(encoding="utf-8") == text, "make docs"
 
 
@@ -112,7 +112,7 @@ TASKS = (
 def test_what_a_command_prints_is_as_its_schema_says(
     name, command, hoshikage, tmp_path, config_file
 ):
-    config_file('steps = 4\ntemp = 0\nmodel = "hoshi-tiny"\n')
+    config_file('steps = 4\nseed = -1\nstop = ["x"]\ntemp = 0\nmodel = "hoshi-tiny"\n')
     (tmp_path / "tasks.jsonl").write_text(TASKS, encoding="utf-8")
     placed = [str(tmp_path / word) if word == "tasks.jsonl" else word for word in command]
     run = hoshikage(*placed, stdin=RECORDS)

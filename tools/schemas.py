@@ -1,13 +1,11 @@
-"""Write those of docs/schema that follow from the declarations: settings, in all that tells them.
+"""Those of docs/schema that follow from the declarations: settings, in all that tells them.
 
-With --check they are only compared with what the declarations say. The others are written by hand,
-and tests hold them to what the commands print.
+The others are written by hand, and tests hold them to what the commands print.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +19,18 @@ TYPES = {"int": "integer", "float": "number", "bool": "boolean", "str": "string"
 LIMITS = {"minimum": "minimum", "maximum": "maximum", "above": "exclusiveMinimum"}
 
 
-def schemas() -> dict[str, dict[str, Any]]:
+def schemas() -> dict[Path, str]:
+    """The text of each file."""
+    made = {FOLDER / name: {"$id": name} | schema for name, schema in by_name().items()}
+    return {path: json.dumps(made[path], indent=2, ensure_ascii=False) + "\n" for path in made}
+
+
+def by_name() -> dict[str, dict[str, Any]]:
     """Each by the name of its file."""
     known = declarations()
     of_runs = {n: value(d) for n, d in known.items() if d.group != "output"}
     shown = {n: with_source(value(d)) for n, d in known.items()}
-    in_file = {key: value(d) for d in known.values() if d.option.config for key in d.names}
+    in_file = {key: spelled(d) for d in known.values() if d.option.config for key in d.names}
     return {
         "settings.json": described("Settings, as results and traces tell them", of_runs, of_runs),
         "show-settings.json": described("hoshikage generate --show-settings --json", shown, shown),
@@ -48,6 +52,12 @@ def with_source(schema: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "required": list(both), "properties": both}
 
 
+def spelled(known: Declaration) -> dict[str, Any]:
+    """A setting in a file, where 1 may stand for yes and a name for a number."""
+    types = ["string", "number", "boolean"] + ["array"] * known.repeated
+    return {"description": known.option.help, "type": types}
+
+
 def value(known: Declaration) -> dict[str, Any]:
     """What a setting may be; a function is told by its name."""
     facts = known.option
@@ -67,22 +77,3 @@ def none(known: Declaration) -> bool:
     """Whether there may be no value."""
     facts = known.option
     return known.default is None or facts.unset is not None or facts.one_of is not None
-
-
-def texts() -> dict[Path, str]:
-    made = {FOLDER / name: {"$id": name} | schema for name, schema in schemas().items()}
-    return {path: json.dumps(made[path], indent=2, ensure_ascii=False) + "\n" for path in made}
-
-
-def main() -> int:
-    for path, text in texts().items():
-        if "--check" not in sys.argv:
-            path.write_text(text, encoding="utf-8")
-        elif not path.exists() or path.read_text(encoding="utf-8") != text:
-            print(f"docs/schema/{path.name} is not current: make docs")
-            return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
