@@ -59,7 +59,11 @@ class Player:
 
     def __init__(self, answer=lambda name, prompt: "right"):
         self.turns = []
+        self.forgotten = 0
         self._answer = answer
+
+    def forget(self):
+        self.forgotten += 1
 
     def generate_many(self, jobs, at_once):
         self.turns.append((jobs[0][1], [prompt.split()[1] for prompt, _ in jobs]))
@@ -93,6 +97,7 @@ def test_settings_take_turns_and_begin_by_turns():
         ("a", ["5", "6"]),
     ]
     assert made.over
+    assert player.forgotten == 4, "once a turn that is measured"
     assert [each.tally for each in made.scores] == [Tally(6, 6)] * 2
 
 

@@ -7,6 +7,7 @@ import pytest
 
 import hoshikage_cli as hk
 from hoshikage_cli.decoding.profile import PROFILES
+from hoshikage_cli.engines import blocks
 from hoshikage_cli.errors import PromptTooLong
 from hoshikage_cli.llama.block_context import BlockContext
 
@@ -70,6 +71,61 @@ def test_side_by_side_the_answers_are_the_same(generator, at_once):
     # As they come, so that they join others in the middle of their answers.
     many = sorted(generator.generate_many(iter(jobs), at_once))
     assert [result.tokens for _, result in many] == alone
+
+
+def then(generator, first: hk.Result, count: int) -> np.ndarray:
+    """The tokens of a conversation that goes on: a question, its answer, and so many more."""
+    before = generator.tokenize(PROMPTS[0], generator.resolve().settings)
+    more = np.arange(count, dtype=np.int32) % 20 + 40
+    return np.concatenate([before, np.array(first.tokens, np.int32), more])
+
+
+def test_the_second_turn_does_not_evaluate_the_first_again(generator):
+    size = generator.resolve().settings.diffusion.block_length
+    first = generator.generate(PROMPTS[0])
+    # As many as whole blocks have, so that one that begins where the prompt ends does so again.
+    turn = then(generator, first, -first.completion_tokens % size + size)
+    second = generator.generate(turn)
+    generator.forget()
+    anew = generator.generate(turn)
+    assert (second.tokens, second.nfe) == (anew.tokens, anew.nfe)
+    known = first.prompt_tokens + first.completion_tokens
+    assert known - 2 * size < anew.positions_decoded - second.positions_decoded <= known
+
+
+def test_what_was_cached_changes_no_token(generator):
+    first = generator.generate(PROMPTS[0])
+    turns = [then(generator, first, count) for count in range(1, 8)]
+    after_another = [generator.generate(turn).tokens for turn in turns]
+    alone = []
+    for turn in turns:
+        generator.forget()
+        alone.append(generator.generate(turn).tokens)
+    assert after_another == alone
+
+
+def test_the_same_question_again_is_not_read_again(generator):
+    generator.forget()
+    first, again = (generator.generate("the kite is red and blue " * 4) for _ in range(2))
+    size = generator.resolve().settings.diffusion.block_length
+    spared = first.positions_decoded - again.positions_decoded
+    assert first.prompt_tokens - size <= spared <= first.prompt_tokens
+    assert again.to_dict()["positions_decoded"] == again.positions_decoded
+
+
+def test_a_context_grows_with_the_answer(generator, monkeypatch):
+    length = {"max_tokens": 200, "eos_policy": "suppress"}
+    whole = generator.generate(PROMPTS[0], **length)
+    generator.engine.contexts.close()
+    monkeypatch.setattr(blocks, "AHEAD", 16)
+    rooms = []
+    for _ in (run := generator.stream(PROMPTS[0], **length)):
+        (context,) = generator.model.children
+        rooms.append(context.longest)
+    assert run.result().tokens == whole.tokens
+    assert rooms[0] < 100
+    assert rooms == sorted(rooms)
+    assert len(set(rooms)) > 2
 
 
 def test_several_answers_share_each_pass(generator):

@@ -13,11 +13,17 @@ from hoshikage_cli.llama.errors import ContextError
 class Plain:
     """A context that notes what is done with it."""
 
+    grows = False
+
     def __init__(self, model, **wanted):
         self.wanted = wanted
         self.closed = False
+        self.runs = []
         self.cleared = 0
         self.holders = 0
+
+    def ready(self, length):
+        self.runs.append(length)
 
     def clear(self):
         self.cleared += 1
@@ -42,9 +48,20 @@ def contexts():
     return Contexts(None)
 
 
-def leased(contexts, kind=Plain, **wanted):
+class Growing(Plain):
+    """One that makes room by itself, up to 100."""
+
+    grows = True
+
+    def ready(self, length):
+        if length > 100:
+            raise ContextError("no context of 101 positions: not enough memory?")
+        super().ready(length)
+
+
+def leased(contexts, kind=Plain, length=8, **wanted):
     """A context that was leased and is given back."""
-    with contexts.lease(kind, **wanted) as context:
+    with contexts.lease(kind, length=length, **wanted) as context:
         return context
 
 
@@ -55,10 +72,23 @@ def test_two_at_a_time_are_two(contexts):
     assert contexts.leased == 0
 
 
-def test_one_after_the_other_are_one_and_it_is_clean_each_time(contexts):
+def test_one_after_the_other_are_one_and_the_second_run_has_it_made_ready(contexts):
     first, second = leased(contexts, length=8), leased(contexts, length=8)
     assert first is second
-    assert first.cleared == 2
+    assert first.runs == [8]
+
+
+def test_one_that_grows_serves_any_length(contexts):
+    first, second = leased(contexts, Growing, 8), leased(contexts, Growing, 20)
+    assert first is second
+    assert first.runs == [20]
+
+
+def test_one_that_cannot_grow_makes_way_for_another(contexts):
+    first, second = leased(contexts, Growing, 8), leased(contexts, Growing, 101)
+    assert first.closed
+    assert second.wanted == {"length": 101}
+    assert contexts.leased == 0
 
 
 @pytest.mark.parametrize(("kind", "wanted"), [(Plain, {"length": 9}), (Other, {"length": 8})])
@@ -74,6 +104,13 @@ def test_what_is_leased_is_never_closed_for_another(contexts):
         leased(contexts, length=9)
         contexts.close()
         assert not mine.closed
+
+
+def test_those_that_lie_idle_forget_and_those_at_work_do_not(contexts):
+    with contexts.lease(Plain, length=8) as working:
+        idle = leased(contexts, length=8)
+        contexts.forget()
+        assert (working.cleared, idle.cleared) == (0, 1)
 
 
 def test_no_more_than_a_few_are_kept(contexts):

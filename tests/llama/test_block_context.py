@@ -377,6 +377,58 @@ def test_one_sequence_cannot_be_asked_twice_at_once(context):
         context().logits([query, query])
 
 
+# -------------------------------------------------------------------------- longer texts
+
+
+@pytest.mark.parametrize("attention", PATTERNS, ids=pattern_name)
+def test_a_context_grows_and_keeps_what_it_has(context, attention):
+    small, large = context("qwen3", attention, length=8), context("qwen3", attention, length=100)
+    for tokens, positions, _ in walk(attention, prompt=13, length=100, origin=13):
+        found, wanted = (ask(c, tokens, positions, origin=13) for c in (small, large))
+        assert np.array_equal(found, wanted)
+    assert 100 <= small.longest < 200
+    assert (small.passes, small.positions_decoded) == (large.passes, large.positions_decoded)
+
+
+def test_a_context_grows_in_the_middle_of_a_block(context):
+    """Another text begins that is longer, while a block is decoded in part."""
+    needs_patches(context(sequences=2))
+    tokens, part = text(64), np.arange(40, 48)
+    small, large = (context("qwen3", LONG, sequences=2, length=n) for n in (64, 128))
+    for opened in (small, large):
+        ask(opened, tokens, part)
+    small.reserve(128)
+    tokens[42:45] = 7
+    found, wanted = (ask(c, tokens, part, recompute=part) for c in (small, large))
+    assert np.array_equal(found, wanted)
+    assert small.positions_decoded == large.positions_decoded == 64 + 8
+
+
+def test_for_another_run_a_context_has_room_and_what_it_had(context):
+    opened, tokens = context(length=16), text(40)
+    ask(opened, tokens[:16], np.arange(12, 16))
+    opened.ready(40)
+    assert opened.longest >= 40
+    ask(opened, tokens, np.arange(36, 40))
+    assert opened.positions_decoded == 40
+
+
+def test_a_context_that_cannot_grow_is_as_it_was(context, monkeypatch):
+    opened, tokens = context(length=16), text(16)
+    before = ask(opened, tokens, np.arange(12, 16))
+
+    def refuse(*_):
+        raise ContextError("not enough memory?")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Context, "_open", refuse)
+        with pytest.raises(ContextError, match="not enough"):
+            opened.reserve(40)
+    assert opened.longest == 16
+    assert np.array_equal(ask(opened, tokens, np.arange(12, 16)), before)
+    assert opened.positions_decoded == 16 + 4
+
+
 # -------------------------------------------------------------------------- what is refused
 
 
@@ -385,9 +437,9 @@ def test_a_batch_that_would_cut_a_block_is_refused(context):
         context(attention=replace(SDAR, length=8), sequences=3, batch=23)
 
 
-@pytest.mark.parametrize("query", [Query(text(129), np.arange(128, 129)), Query(text(8)[:0], [])])
+@pytest.mark.parametrize("query", [Query(text(8)[:0], []), Query(text(8), [4], sequence=1)])
 def test_a_text_that_does_not_fit_is_refused(context, query):
-    with pytest.raises(ValueError, match="does not fit a context of 1 sequences of 128"):
+    with pytest.raises(ValueError, match="does not fit a context of 1 sequences"):
         context().logits([query])
 
 

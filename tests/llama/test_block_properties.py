@@ -78,10 +78,10 @@ class Stoppable(BlockContext):
 
 
 def contexts(model, attention, one_pass):
-    common = {"threads": 1, "mask_token": MASK, "cell_type": "F32", "length": LONGEST}
-    # A small batch, so that texts take several passes.
-    used = Stoppable(model, attention, sequences=SEQUENCES, batch=16, one_pass=one_pass, **common)
-    return used, BlockContext(model, attention, one_pass=one_pass, **common)
+    common = {"threads": 1, "mask_token": MASK, "cell_type": "F32", "one_pass": one_pass}
+    # A small batch, so that texts take several passes, and little room, so that it grows.
+    used = Stoppable(model, attention, length=3, sequences=SEQUENCES, batch=16, **common)
+    return used, BlockContext(model, attention, length=LONGEST, **common)
 
 
 @pytest.mark.parametrize("one_pass", [None, False])

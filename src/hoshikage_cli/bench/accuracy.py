@@ -196,6 +196,7 @@ class Trial:
 
     def _turn(self, name: str, items: list[Item]) -> Iterator[BatchProgress]:
         answers: list[Answer] = []
+        self._generator.forget()
         began = time.perf_counter()
         for answer in self._answered(self._settings[name], items):
             answers.append(answer)

@@ -22,7 +22,7 @@ from statistics import median
 from typing import Any
 
 from ..errors import RunError
-from ..generation.generator import Generator
+from ..generation.generator import Generator, finished
 from ..llama.openmp import environment_of_others
 from ..settings.resolve import Resolved
 
@@ -117,9 +117,9 @@ def measure(
 def time_run(generator: Generator, prompt: str, resolved: Resolved) -> tuple[Timing, int]:
     """One run, and the length of its canvas."""
     forget_peak()
+    generator.forget()
     began = time.perf_counter()
-    run = generator.start(prompt, resolved)
-    positions = sum(event.step.positions_decoded for event in run)
+    run = finished(generator.start(prompt, resolved))
     total = time.perf_counter() - began
     result = run.result()
     decode, reduce = result.timings["decode"], result.timings["reduce"]
@@ -130,7 +130,7 @@ def time_run(generator: Generator, prompt: str, resolved: Resolved) -> tuple[Tim
         overhead=total - decode - reduce,
         steps=result.steps,
         nfe=result.nfe,
-        positions=positions,
+        positions=result.positions_decoded,
         tokens=len(run.canvas) - run.prompt_length,
         peak_bytes=peak_bytes(),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -28,6 +29,9 @@ from .job import Complete, Ended, Job, Tokens
 from .room import Room
 from .worker import Worker, proposer_of, side_by_side
 
+AHEAD = 512
+"""Positions of an answer that a context has room for when it begins; it grows with longer ones."""
+
 
 @dataclass(eq=False, kw_only=True)
 class BlockJob(Job):
@@ -40,6 +44,12 @@ class BlockJob(Job):
     @property
     def attention(self) -> BlockAttention:
         return attention_of(self.plan.profile)
+
+    @property
+    def room(self) -> int:
+        """Its last block may be whole, however short the answer."""
+        begins = min(len(self.tokens), self.prompt_length + AHEAD)
+        return begins + self.plan.profile.block_length
 
     @property
     def alike(self) -> tuple[Any, ...]:
@@ -98,7 +108,7 @@ class BlockEngine:
         """What the model would put at masked positions, were it to unmask them first; and the
         passes that it took to know."""
         found = []
-        with self.contexts.lease(BlockContext, **self._shape(job, len(job.tokens), 1)) as context:
+        with self.contexts.lease(BlockContext, **self._shape(job, job.room, 1)) as context:
             for query in map(job.query, positions):
                 (rows,) = context.logits([query])
                 row = rows[0].copy()
@@ -111,14 +121,13 @@ class BlockEngine:
 
     def _worker(self, stack: ExitStack, first: BlockJob, length: int, at_once: int) -> _BlockWorker:
         shape = self._shape(first, length, at_once)
-        context = stack.enter_context(self.contexts.lease(BlockContext, **shape))
-        return _BlockWorker(context, length)
+        return _BlockWorker(stack.enter_context(self.contexts.lease(BlockContext, **shape)))
 
     def _shape(self, job: BlockJob, length: int, at_once: int) -> dict[str, Any]:
         """The context that `at_once` jobs like this one need, on texts of up to `length`."""
         return {
             "attention": job.attention,
-            "length": length + job.attention.length,  # the last block may be whole
+            "length": length,
             "sequences": at_once,
             "threads": job.threads,
             "mask_token": job.mask_token,
@@ -126,13 +135,18 @@ class BlockEngine:
 
 
 class _BlockWorker(Worker[BlockJob, Blocks]):
-    def __init__(self, context: BlockContext, longest: int) -> None:
-        super().__init__(context, longest)
+    def __init__(self, context: BlockContext) -> None:
+        super().__init__(context, sys.maxsize)
         self._context = context
 
     def begun(self, job: BlockJob) -> Blocks:
+        self._context.reserve(job.room)
         proposer = proposer_of(self._context.threads, job.watch)
         return Blocks(self._context, job.tokens, job.prompt_length, job.plan, proposer)
+
+    def told(self, run: Blocks, step: Step) -> Step:
+        """The run counts as if nothing had been cached but what it has read itself."""
+        return replace(step, positions_decoded=self._context.decoded.pop(run.sequence, 0))
 
     def after(self, job: BlockJob, run: Blocks, step: Step) -> None:
         # What may still be edited ends nothing.

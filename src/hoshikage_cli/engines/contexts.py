@@ -21,8 +21,9 @@ IDLE = 2
 class Contexts:
     """The contexts of one model.
 
-    What a context has cached belongs to the run that computed it, so no two runs ever share one: a
-    run leases a context, clean, and gives it back when it is over. Runs may then be interleaved in
+    No two runs ever share a context: a run, or several that go side by side, leases one and gives
+    it back when it is over. It is clean, or knows what each cell was computed from, so that what
+    the last run has left serves this one as far as it is the same. Runs may then be interleaved in
     any way, from any thread; each has a context of its own as far as memory allows, and one that
     gets none raises ContextError.
     """
@@ -35,17 +36,22 @@ class Contexts:
         self._lock = threading.Lock()
 
     @contextmanager
-    def lease(self, cls: type[SomeContext], **wanted: Any) -> Iterator[SomeContext]:
-        """A context of this class and these parameters, with nothing in it."""
-        key = (cls, *sorted(wanted.items()))
-        context = self._idle_one(key) or self._open(cls, wanted)
+    def lease(self, cls: type[SomeContext], *, length: int, **wanted: Any) -> Iterator[SomeContext]:
+        """A context of this class and these parameters, for texts of up to `length`."""
+        key = (cls, None if cls.grows else length, *sorted(wanted.items()))
+        context = self._idle_one(key, length) or self._open(cls, length, wanted)
         self._count(+1)
         try:
-            context.clear()
             yield context
         finally:
             self._count(-1)
             self._give_back(key, context)
+
+    def forget(self) -> None:
+        """Let those that no run has know nothing of earlier runs."""
+        with self._lock:
+            for _, context in self._idle:
+                context.clear()
 
     def close(self) -> None:
         """Close those that no run has; the model closes the others."""
@@ -58,15 +64,23 @@ class Contexts:
         with self._lock:
             self.leased += change
 
-    def _idle_one(self, key: Key) -> Any:
+    def _idle_one(self, key: Key, length: int) -> Any:
         with self._lock:
             found = next((i for i, (k, _) in enumerate(self._idle) if k == key), None)
-            return None if found is None else self._idle.pop(found)[1]
+            if found is None:
+                return None
+            context = self._idle.pop(found)[1]
+        try:
+            context.ready(length)
+        except ContextError:  # it could not grow; without it there may be memory for a larger one
+            context.close()
+            return None
+        return context
 
-    def _open(self, cls: type[SomeContext], wanted: dict[str, Any]) -> SomeContext:
+    def _open(self, cls: type[SomeContext], length: int, wanted: dict[str, Any]) -> SomeContext:
         self.close()  # what lies idle is of another shape, and may be what memory lacks
         try:
-            return cls(self._model, **wanted)
+            return cls(self._model, length=length, **wanted)
         except ContextError as error:
             raise ContextError(f"{error}{self._others()}") from None
 

@@ -47,6 +47,11 @@ class Job:
     chosen: dict[str, Any] = field(default_factory=dict)
     """Settings that the engine has settled itself, by name."""
 
+    @property
+    def room(self) -> int:
+        """Positions to make room for when it begins."""
+        return len(self.tokens)
+
     def settled(self, canvas: Tokens) -> list[int]:
         """The answer's tokens in front of the first masked one."""
         answer: list[int] = canvas[self.prompt_length :].tolist()

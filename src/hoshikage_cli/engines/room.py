@@ -40,11 +40,11 @@ class Room(Generic[SomeJob]):
         return self._jobs.over
 
     def admit(self, count: int, like: SomeJob, longest: int, wait: bool) -> list[SomeJob]:
-        """Up to `count` jobs like another, on canvases of up to `longest`; none if there is none
-        now, or, after waiting, if the next is of another kind or there are no more."""
+        """Up to `count` jobs like another, that need room for `longest` at most; none if there is
+        none now, or, after waiting, if the next is of another kind or there are no more."""
         if count and not self._waiting:
             self._take_in(count, wait)
-        fitting = [job for job in self.like(like) if len(job.tokens) <= longest][:count]
+        fitting = [job for job in self.like(like) if job.room <= longest][:count]
         for job in fitting:
             self._waiting.remove(job)
         return fitting

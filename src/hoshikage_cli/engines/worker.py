@@ -45,25 +45,40 @@ class Worker(ABC, Generic[SomeJob, SomeRun]):
     def run(self, room: Room[SomeJob], first: SomeJob) -> Iterator[tuple[Job, Step | Ended]]:
         """Steps of the jobs like `first`, until none of them is left."""
 
+        refused: list[tuple[Job, Ended]] = []
+
         def arrivals(free: int, idle: bool) -> list[SomeRun]:
-            admitted = room.admit(free, first, self._longest, wait=idle)
-            runs = [self.begun(job) for job in admitted]
-            self._jobs.update(zip(runs, admitted, strict=True))
+            runs = []
+            for job in room.admit(free, first, self._longest, wait=idle):
+                try:
+                    run = self.begun(job)
+                except HoshikageError as error:
+                    refused.append((job, Ended(error)))
+                else:
+                    self._jobs[run] = job
+                    runs.append(run)
             return runs
 
         for run, step in together(self._denoiser, arrivals, self._needed):
             job = self._jobs[run]
             job.watch.decode += self._denoiser.time_spent_on(run)
             if step is not None:
-                yield job, step
+                yield job, self.told(run, step)
                 self.after(job, run, step)
             else:
                 del self._jobs[run]
                 yield job, Ended(self.unfinished(job, run))
+            while refused:
+                yield refused.pop(0)
+        yield from refused
 
     @abstractmethod
     def begun(self, job: SomeJob) -> SomeRun:
-        """The run of a job."""
+        """The run of a job. Raises HoshikageError if there cannot be one."""
+
+    def told(self, run: SomeRun, step: Step) -> Step:
+        """The step with what the context knows of it."""
+        return step
 
     @abstractmethod
     def after(self, job: SomeJob, run: SomeRun, step: Step) -> None:
@@ -99,7 +114,7 @@ def side_by_side(
 def _size(room: Room[SomeJob], first: SomeJob, at_once: int) -> tuple[int, int]:
     """Positions of the longest job to expect, and how many jobs at once."""
     alike = room.like(first)
-    length = max(len(job.tokens) for job in alike)
+    length = max(job.room for job in alike)
     if room.last:
         return length, min(at_once, len(alike))
     return -(-length // LENGTHS) * LENGTHS, at_once

@@ -102,6 +102,11 @@ class Generator:
         self.engine.contexts.close()
         self.model.close()
 
+    def forget(self) -> None:
+        """Let the next run evaluate all of its prompt, and none be spared it by what an earlier one
+        has left in the cache: for measurements."""
+        self.engine.contexts.forget()
+
     def resolve(self, **overrides: Unpack[Keywords]) -> Resolved:
         """Settings of one call: `overrides`, then what `load` was given, the model's, defaults.
 

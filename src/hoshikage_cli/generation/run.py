@@ -83,6 +83,8 @@ class Result:
     """Steps that committed something."""
     nfe: int
     """Forward evaluations."""
+    positions_decoded: int
+    """Positions that the steps evaluated; what was cached already is not among them."""
     prompt_tokens: int
     completion_tokens: int
     stop_reason: str
@@ -140,7 +142,7 @@ class Run:
         self.model = model
         self.settings = dict(settings)
         self.canvas = job.tokens
-        self.nfe = 0
+        self.nfe = self.positions_decoded = 0
         self.n_steps = 0
         self.finished = False
         self._steps = steps
@@ -196,6 +198,7 @@ class Run:
         """Take note of a step that was made."""
         self.canvas = step.canvas
         self.nfe += step.nfe
+        self.positions_decoded += step.positions_decoded
         self.n_steps += 1
         self._elapsed = step.elapsed
         if step.revises:
@@ -229,6 +232,7 @@ class Run:
             timings=self._timings(len(answer)),
             steps=self.n_steps,
             nfe=self.nfe,
+            positions_decoded=self.positions_decoded,
             prompt_tokens=self.prompt_length,
             completion_tokens=len(answer),
             stop_reason=self._stop_reason(),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..decoding.denoiser import Query
-from ._native import lib
+from . import library
+from ._native import ffi, lib
 from .block_attention import BlockAttention
 from .blocks import Kept, Piece, Reader, Work
 from .context import Context
@@ -22,7 +25,8 @@ Share = tuple[Work, Piece]
 
 
 class BlockContext(Context):
-    """A Denoiser of texts of up to `length` positions, in `sequences` cached sequences.
+    """A Denoiser of texts, in `sequences` cached sequences, with room for `length` positions each
+    at first: it grows, and what is cached goes with it.
 
     A query's tokens are the whole text up to the end of the block under way, its positions lie in
     that block, and the block begins where `origin` and the block length say. `recompute` smaller
@@ -36,11 +40,14 @@ class BlockContext(Context):
     begun in the same sequence. So nothing needs to be cleared between the turns of a chat, or
     between texts that begin alike.
 
-    passes and positions_decoded count what was evaluated since the context was made.
+    passes and positions_decoded count what was evaluated since the context was made, `decoded` the
+    positions of each sequence since it was made ready or they were taken out of it.
 
     Raises ContextError for an architecture that cannot go back in a text, ValueError for a batch
     that has no room for a block of every sequence.
     """
+
+    grows: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -60,6 +67,7 @@ class BlockContext(Context):
                 f"the architecture {model.architecture} cannot repeat a block: it keeps a state "
                 "that runs along the text and cannot go back"
             )
+        self.attention = attention
         size = attention.length
         batch = batch or max(BATCH, size * sequences)
         if batch < size * sequences:
@@ -67,8 +75,7 @@ class BlockContext(Context):
             raise ValueError(f"{sequences} blocks of {size} do not fit a batch of {batch}")
         super().__init__(
             model,
-            # Whole blocks, the first of which may begin before the text.
-            length=(-(-length // size) + 1) * size,
+            length=self._cells_for(length),
             sequences=sequences,
             batch=batch,
             causal=True,
@@ -82,11 +89,11 @@ class BlockContext(Context):
             self.close()
             raise ContextError(f"the bound libllama has no cache for {model.architecture}")
         self.mask_token = model.mask_token if mask_token is None else mask_token
-        self.attention = attention
         self.shift_logits = attention.shift != "none"
         self.has_cache = self._patched
         self.one_pass = self._patched and one_pass is not False
         self.passes = self.positions_decoded = 0
+        self.decoded: Counter[int] = Counter()
         self._mode = "causal"
         self._kept: dict[int, Kept] = {}
         self._reader = Reader(attention, batch // sequences, self.one_pass, self.has_cache)
@@ -95,6 +102,27 @@ class BlockContext(Context):
     def cells(self) -> dict[int, NDArray[np.int32]]:
         """By sequence, the text that is cached; a last part short of a block does not count."""
         return {sequence: kept.text for sequence, kept in self._kept.items()}
+
+    @property
+    def longest(self) -> int:
+        """Positions of a text that there is room for."""
+        return self.length - self.attention.length
+
+    def ready(self, length: int) -> None:
+        """What is cached stays: it is known what that was computed from."""
+        self.decoded.clear()
+        self.reserve(length)
+
+    def reserve(self, length: int) -> None:
+        """Make room for texts of `length`, with what is cached carried over. Raises ContextError,
+        and then nothing has changed."""
+        if length <= self.longest:
+            return
+        cells = {sequence: self._cells(sequence) for sequence in self._kept}
+        self._reopen(self._cells_for(length))
+        self._mode = "causal"
+        for sequence, each in cells.items():
+            self._put(sequence, self._kept[sequence], each)
 
     def clear(self) -> None:
         super().clear()
@@ -108,6 +136,9 @@ class BlockContext(Context):
         The arrays may be views of the library's memory, valid until the next call. Raises
         DecodeError, ValueError for a query that does not fit the context.
         """
+        longest = max((len(query.tokens) for query in queries), default=0)
+        if longest > self.longest:
+            self.reserve(max(longest, 2 * self.longest))
         works = [self._work(query) for query in queries]
         if len({query.sequence for query in queries}) < len(works):
             raise ValueError("two queries of one call cannot be of the same sequence")
@@ -120,11 +151,10 @@ class BlockContext(Context):
         return [work.answer() if len(work.rows) else self._outputs(0) for work in works]
 
     def _work(self, query: Query) -> Work:
-        length, size = len(query.tokens), self.attention.length
-        if not (0 < length <= self.length - size and 0 <= query.sequence < self.max_sequences):
+        if not (len(query.tokens) and 0 <= query.sequence < self.max_sequences):
             raise ValueError(
-                f"a text of {length} in sequence {query.sequence} does not fit a context of "
-                f"{self.max_sequences} sequences of {self.length - size}"
+                f"a text of {len(query.tokens)} in sequence {query.sequence} does not fit a "
+                f"context of {self.max_sequences} sequences"
             )
         return self._reader.work(query, self._kept.get(query.sequence, Kept()))
 
@@ -162,8 +192,35 @@ class BlockContext(Context):
         # The next pass overwrites what this one left.
         rows = rows if last else rows.copy()
         for work, piece in shares:
+            self.decoded[work.query.sequence] += len(piece.window)
             work.done(piece, rows[: len(piece.outputs)])
             rows = rows[len(piece.outputs) :]
+
+    def _cells_for(self, length: int) -> int:
+        """Cells of a text of this length: whole blocks, of which the first may begin before it."""
+        size = self.attention.length
+        return (-(-length // size) + 1) * size
+
+    def _cells(self, sequence: int) -> NDArray[np.uint8]:
+        """The cells of a sequence, as the library writes them."""
+        with library.calling():
+            size = lib.llama_state_seq_get_size(self._handle, sequence)
+            cells = np.empty(size, np.uint8)
+            data = ffi.from_buffer("uint8_t[]", cells)
+            lib.llama_state_seq_get_data(self._handle, data, size, sequence)
+        return cells
+
+    def _put(self, sequence: int, kept: Kept, cells: NDArray[np.uint8]) -> None:
+        """Give a sequence these cells, which hold `kept`. If the library does not take them, or has
+        left some out, as it does outside a window, the sequence is empty."""
+        with library.calling():
+            data = ffi.from_buffer("uint8_t[]", cells)
+            taken = lib.llama_state_seq_set_data(self._handle, data, len(cells), sequence)
+        first = lib.llama_memory_seq_pos_min(self._memory, sequence)
+        self._kept[sequence] = kept
+        if taken != len(cells) or first != kept.offset:
+            lib.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+            self._kept[sequence] = Kept()
 
     def _attend(self, mode: str) -> None:
         if mode == self._mode:

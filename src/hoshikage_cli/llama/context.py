@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,10 +48,14 @@ def default_threads() -> int:
 class Context:
     """Room for `sequences` texts of `length` positions each, evaluated `batch` at a time.
 
-    A context serves one run at a time: what it has cached belongs to that run (`engines.contexts`
-    sees to it). At most `outputs` positions of a pass give a row; 0: all may. `cell_type` is a key
-    of CELL_TYPES. Raises ContextError when the library refuses, mostly for want of memory.
+    A context serves one run at a time, or several side by side in sequences of their own
+    (`engines.contexts` sees to it). At most `outputs` positions of a pass give a row; 0: all
+    may. `cell_type` is a key of CELL_TYPES. Raises ContextError when the library refuses, mostly
+    for want of memory.
     """
+
+    grows: ClassVar[bool] = False
+    """Whether it makes room for longer texts by itself."""
 
     def __init__(
         self,
@@ -67,24 +71,38 @@ class Context:
         cell_type: str = "F16",
     ) -> None:
         self.model = model
-        self.length = length
         self.max_sequences = sequences
         self.threads = threads or default_threads()
         self.n_vocab = model.n_vocab
         self._abort = ffi.new("hoshi_abort *")
-        self._opened: ContextHandle | None = self._open(batch, flash_attention, outputs, cell_type)
+        self._causal = causal
+        self._shape = (batch, flash_attention, outputs, cell_type)
+        self._opened: ContextHandle | None = None
+        self._reopen(length)
         model.children.add(self)
-        lib.llama_set_causal_attn(self._opened, causal)
-        self._memory = lib.llama_get_memory(self._opened)
-        self._has_memory = self._memory != ffi.NULL
         # The call is of our last patch, which comes with those before it. 0 changes nothing.
-        self._patched = lib.hoshi_set_attn_block(self._opened, 0)
+        self._patched = lib.hoshi_set_attn_block(self._handle, 0)
         self._batch = Batch(batch)
 
+    def _reopen(self, length: int) -> None:
+        """Open with room for texts of this length, in place of what there is. Raises ContextError,
+        and then nothing has changed."""
+        opened = self._open(length, *self._shape)
+        self.close()
+        self._opened, self.length = opened, length
+        lib.llama_set_causal_attn(opened, self._causal)
+        self._memory = lib.llama_get_memory(opened)
+        self._has_memory = self._memory != ffi.NULL
+
     def _open(
-        self, batch: int, flash_attention: bool | None, outputs: int, cell_type: str
+        self,
+        length: int,
+        batch: int,
+        flash_attention: bool | None,
+        outputs: int,
+        cell_type: str,
     ) -> ContextHandle:
-        whole = self.length * self.max_sequences
+        whole = length * self.max_sequences
         parameters = lib.llama_context_default_params()
         parameters.n_ctx = whole
         parameters.n_batch = parameters.n_ubatch = batch
@@ -133,6 +151,10 @@ class Context:
         if self._opened is None:
             raise ClosedError("the context is closed")
         return self._opened
+
+    def ready(self, length: int) -> None:
+        """Another run begins, of texts of up to `length`: it is to see nothing of the last one."""
+        self.clear()
 
     def clear(self) -> None:
         """Forget everything that was evaluated."""

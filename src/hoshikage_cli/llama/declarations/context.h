@@ -49,7 +49,11 @@ float * llama_get_logits_ith(struct llama_context * ctx, int32_t i);
 llama_memory_t llama_get_memory(const struct llama_context * ctx);
 void llama_memory_clear(llama_memory_t mem, bool data);
 bool llama_memory_seq_rm(llama_memory_t mem, int32_t seq_id, int32_t p0, int32_t p1);
+int32_t llama_memory_seq_pos_min(llama_memory_t mem, int32_t seq_id);
 int32_t llama_memory_seq_pos_max(llama_memory_t mem, int32_t seq_id);
+size_t llama_state_seq_get_size(struct llama_context * ctx, int32_t seq_id);
+size_t llama_state_seq_get_data(struct llama_context * ctx, uint8_t * dst, size_t size, int32_t seq_id);
+size_t llama_state_seq_set_data(struct llama_context * ctx, const uint8_t * src, size_t size, int32_t dest_seq_id);
 
 typedef struct {
     bool requested;
