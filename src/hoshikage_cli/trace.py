@@ -248,6 +248,11 @@ class Recording:
         return self.model["name"]
 
     @property
+    def has_proposals(self) -> bool:
+        """Whether it is known what the model would have put at masked positions."""
+        return self.has_masks and any(step.proposals for step in self.steps)
+
+    @property
     def elapsed(self) -> float:
         return self.steps[-1].elapsed if self.steps else 0.0
 

@@ -71,6 +71,20 @@ def test_nothing_is_lost_and_no_row_is_too_wide(texts, width, expected, seed):
     assert rows(lines) == rows(wrap([(text, "", False) for text in texts], width))
 
 
+@given(
+    st.lists(st.tuples(st.text(max_size=9), st.text(max_size=9)), min_size=1, max_size=16),
+    st.integers(2, 30),
+    st.integers(0, 9),
+)
+def test_whatever_is_proposed_the_rows_fit(pairs, width, seed):
+    texts, guesses = [text for text, _ in pairs], dict(enumerate(guess for _, guess in pairs))
+    sheet = Sheet()
+    for known in orders(texts, seed):
+        lines = sheet.lines(pieces(texts, known, guesses), width, 4)
+        assert all(cell_len(row) <= width for row in rows(lines))
+    assert rows(lines) == rows(wrap([(text, "", False) for text in texts], width))
+
+
 @pytest.mark.parametrize("width", [20, 39, 79])
 @pytest.mark.parametrize(("texts", "cells"), [(ENGLISH, 4), (JAPANESE * 3, 3)])
 def test_text_stands_still(texts, cells, width):
@@ -117,8 +131,11 @@ def test_rows_stay_rows():
 
 def test_what_might_stand_there_has_the_room_that_it_needs():
     texts, guesses = [" a", " b", " c"], {0: " longest", 2: " word"}
-    lines = Sheet().lines(pieces(texts, {1}, guesses), 40, 7)
-    assert rows(lines)[0].split() == ["longest", "b", "word"]
+    sheet = Sheet()
+    first, second = pieces(texts, {1}, guesses), pieces(texts, {1}, {0: " x"})
+    assert rows(sheet.lines(first, 40, 7))[0].rstrip() == " longest b word"
+    # What is proposed next does not move what is there.
+    assert rows(sheet.lines(second, 40, 7))[0].rstrip() == " x       b ▂▂▂▂▂▂"
 
 
 def test_another_width_begins_anew():

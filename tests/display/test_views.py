@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from hoshikage_cli.decoding.step import Commit, Step
+from hoshikage_cli.decoding.step import Candidates, Commit, Step
 from hoshikage_cli.display.batch import BatchBar
 from hoshikage_cli.display.figures import duration, progress_facts, seconds_left, speed, summary
 from hoshikage_cli.display.frame import Memory, canvas_lines, frame
@@ -74,6 +74,7 @@ def event(answer=ANSWER, prompt="What is it?\n", index=3, total=8, block=None, e
         has_masks=True,
         revisions=(),
         model={"name": "hoshi-tiny"},
+        words=SimpleNamespace(piece=lambda token: b"?"),
     )
     text = "".join(text for text, state in answer if state != "end")
     return SimpleNamespace(step=step, run=run, cells=cells, text=text, nfe=4, tokens_per_second=3.5)
@@ -509,6 +510,21 @@ def test_what_is_replaced_or_taken_back_has_a_look_and_a_legend_of_its_own(view)
     assert ("replaced", "replaced") in runs
     looks = palette(Console(no_color=True))
     assert len({str(looks[name]) for name in ("masked", "remasked", "replaced", "fresh")}) == 4
+
+
+def test_what_the_model_would_put_there_is_shown_where_it_is_masked():
+    shown = event([("The", "settled"), *[(MASK_CELL, "masked")] * 4])
+    pieces = {7: b" kite", 8: b"\n", 9: "星".encode()[:2]}
+    vars(shown.run)["words"] = SimpleNamespace(piece=pieces.__getitem__)
+    tops = [((7, 0.5),), ((8, 0.4), (7, 0.1)), ((9, 0.9),), ()]
+    found = (Candidates(13 + i, 0.5, top) for i, top in enumerate(tops))
+    shown.step = replace(shown.step, proposals=tuple(found))
+    runs = [run for line in frame(shown, "proposals", 80, 24, Memory()) for run in line.runs]
+    ghosts = "".join(text for text, look in runs if look == "ghost")
+    assert "".join(ghosts.split()) == "kite⏎·proposed"
+    assert len([text for text, look in runs if look == "masked" and "▂" in text]) == 2
+    assert "kite" not in "\n".join(plain(shown, view="tokens"))
+    assert view_of("proposals", diffusion=False) == "confidence"
 
 
 def test_a_run_that_takes_nothing_back_has_no_legend_for_it():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..display.figures import counted
 from ..files import expanded
+from ..settings.declared import PROPOSALS
 from .streams import Answer, is_terminal, note, write, write_bytes
 
 if TYPE_CHECKING:
@@ -130,6 +131,12 @@ class Traces:
             self.failed, self._path = True, None
             return
         trace.begin(run)
+
+
+def tell_unseen(recording: Recording, view: str | None) -> None:
+    """What a view has nothing to show of."""
+    if view == PROPOSALS and not recording.has_proposals:
+        note("the trace has no proposals: --visual=proposals or --trace-proposals records them")
 
 
 def tell_flaw(recording: Recording) -> None:

@@ -16,7 +16,7 @@ from ..llama.families import NONE
 from ..models.catalogue import CATALOGUE, DEFAULT_MODEL
 from ..models.find import advice, find_model, kept_with
 from ..models.header import Header, read_header
-from ..settings.declared import OutputSettings, Settings, declarations
+from ..settings.declared import PROPOSALS, OutputSettings, Settings, declarations
 from ..settings.effect import without_effect
 from ..settings.layers import Layers
 from ..settings.resolve import Resolved
@@ -56,6 +56,11 @@ class Setup:
         return self.header.kind
 
     @property
+    def watched(self) -> Resolved:
+        """The settings, with what the display needs to be told of each step."""
+        return with_proposals(self.resolved, self.output.visual)
+
+    @property
     def name(self) -> str | None:
         """What was asked for; None for the default model."""
         return self.settings.model.model
@@ -84,6 +89,13 @@ def choose(flags: Mapping[str, Typed]) -> Setup:
     family = header.family
     idle = without_effect(flags, resolved, family.kind, family.name)
     return Setup(header, resolved, layers, tuple(idle))
+
+
+def with_proposals(resolved: Resolved, view: str | None) -> Resolved:
+    """Settings under which each step tells its proposals, if a view shows them."""
+    if view != PROPOSALS or resolved.value("trace_proposals") is not None:
+        return resolved
+    return resolved.with_values(trace_proposals=1)
 
 
 def refuse_untold(setup: Setup, json: bool | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rich.cells import cell_len
@@ -11,13 +11,14 @@ from ..generation.run import Run, TextEvent
 from ..generation.text import Cell
 from .figures import counted, progress_facts, share_done
 from .layout import Line, Window, pack, printable, shorten, wrap
-from .shades import END_CELL, legend, shade
+from .shades import END_CELL, GHOST, PROPOSALS, legend, shade
 from .sheet import Piece, Sheet
 
 PROMPT_LINES = 4
 BAR_FULL, BAR_EMPTY = "━", "─"
 FEWEST_ROWS = 3
 GAP = " · "
+NEWLINE = "⏎"
 NO_TEXT = ("masked", "remasked", "end")
 """States of a position that has no part in the text of the answer."""
 CHANGED = ("fresh", "replaced", "remasked")
@@ -102,9 +103,23 @@ def canvas_lines(
 ) -> list[Line]:
     """The prompt, dimmed and shortened, if it is wanted; then the answer with its masks."""
     cells, split = event.cells, event.run.prompt_length
-    pieces = [_piece(cell, event, view) for cell in cells[split:]]
+    ghosts = proposed(event) if view == PROPOSALS else {}
+    pieces = [_piece(cell, event, view, ghosts) for cell in cells[split:]]
     answer = sheet.lines(pieces, width, expected_cells(cells))
     return [*prompt_lines(cells[:split], width), *answer] if prompt else answer
+
+
+def proposed(event: TextEvent) -> dict[int, str]:
+    """What the model thought likeliest at each position that it looked at in this step."""
+    words = event.run.words
+    found = {each.position: each.top[0][0] for each in event.step.proposals or () if each.top}
+    return {position: _ghost(words.piece(token)) for position, token in found.items()}
+
+
+def _ghost(piece: bytes) -> str:
+    """On one line, and seen where it is an end token or but a part of a character."""
+    text = "".join(map(printable, piece.decode("utf-8", "ignore").replace("\n", NEWLINE)))
+    return text or END_CELL
 
 
 def expected_cells(cells: Sequence[Cell]) -> int:
@@ -130,13 +145,16 @@ def answer_lines(event: TextEvent, view: str, width: int, length: int) -> list[L
     for cell in event.cells[event.run.prompt_length :]:
         if cell.state not in NO_TEXT and length > 0:
             shown = replace(cell, state="settled", text=cell.text[:length])
-            pieces.append(_piece(shown, event, view))
+            pieces.append(_piece(shown, event, view, {}))
             length -= len(cell.text)
     return Sheet().lines(pieces, max(width - 1, 2), USUAL)
 
 
-def _piece(cell: Cell, event: TextEvent, view: str) -> Piece:
-    step, masked = event.step, cell.state in MASKED
-    text = (cell.text.strip() or END_CELL) if cell.state == "end" else cell.text
+def _piece(cell: Cell, event: TextEvent, view: str, ghosts: Mapping[int, str]) -> Piece:
+    step, changed = event.step, cell.state in CHANGED
     look = shade(cell, view, step.index, step.total)
-    return Piece(cell.position, "" if masked else text, look, masked, cell.state in CHANGED)
+    if cell.state not in MASKED:
+        text = (cell.text.strip() or END_CELL) if cell.state == "end" else cell.text
+        return Piece(cell.position, text, look, active=changed)
+    ghost = ghosts.get(cell.position, "") if cell.state == "masked" else ""
+    return Piece(cell.position, ghost, GHOST if ghost else look, masked=True, active=changed)

@@ -35,7 +35,7 @@ class Tone:
         return " ".join([*marks, self.ink or "", *([f"on {self.paper}"] if self.paper else [])])
 
 
-_, CONFIDENCE, ORDER = VIEWS
+_, CONFIDENCE, ORDER, _ = VIEWS
 
 DOUBT = (
     Tone("#ffffff", "#cf2a6b", bold=True),
@@ -85,6 +85,7 @@ PLAIN = {
     "dim": "dim",
     "prompt": "dim",
     "masked": "dim",
+    "ghost": "dim italic",
     "fresh": "bold green",
     "recent": "green",
     "replaced": "bold underline magenta",

@@ -9,10 +9,14 @@ from ..generation.run import TextEvent
 from ..generation.text import Cell
 from ..settings.declared import VIEWS
 
-TOKENS, CONFIDENCE, ORDER = VIEWS
+TOKENS, CONFIDENCE, ORDER, PROPOSALS = VIEWS
 LEVELS = 5
 CONFIDENCE_EDGES = (0.3, 0.5, 0.7, 0.9)
+OF_MASKS = (TOKENS, PROPOSALS)
+"""Views that tell what is masked, and what is new."""
 RECENT_STEPS = 2
+GHOST = "ghost"
+"""What the model would put where it is masked."""
 END_CELL = "·"
 MASK_BLOCK = "▂"
 MASK_KEY = MASK_BLOCK * 3
@@ -24,7 +28,7 @@ Runs = list[tuple[str, str]]
 def view_of(wanted: str | None, diffusion: bool) -> str:
     """The view to show: what an autoregressive model adds is always new, so its tokens tell more
     by their probability."""
-    return CONFIDENCE if not diffusion and wanted in (None, TOKENS) else wanted or TOKENS
+    return CONFIDENCE if not diffusion and wanted in (None, *OF_MASKS) else wanted or TOKENS
 
 
 def shade(cell: Cell, view: str, index: int, total: int | None) -> str:
@@ -33,7 +37,7 @@ def shade(cell: Cell, view: str, index: int, total: int | None) -> str:
     a step replaced or took back is shown as that in every view."""
     if cell.state not in ("fresh", "settled"):
         return cell.state
-    level = None if view == TOKENS else _level(cell, view, total)
+    level = None if view in OF_MASKS else _level(cell, view, total)
     if level is None:
         return _by_age(cell, index)
     return f"{view} {level} new" if cell.state == "fresh" else f"{view} {level}"
@@ -78,7 +82,9 @@ def legend(view: str, event: TextEvent) -> list[Runs]:
     diffusion = event.run.has_masks
     masked: list[Runs] = [[(MASK_KEY, "masked"), (" masked", "dim")]] if diffusion else []
     masked += [REVISED[state] for state in event.run.revisions]
-    if view == TOKENS:
+    if view == PROPOSALS:
+        masked += [[("proposed", GHOST)]]
+    if view in OF_MASKS:
         end = [(END_CELL, "end"), (" end", "dim")]
         return [*masked, [("new", "fresh")], [("text", "settled")], end]
     words = name_of_confidence(diffusion) if view == CONFIDENCE else "step"

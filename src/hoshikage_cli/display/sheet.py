@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from rich.cells import cell_len, set_cell_size
-
 from .layout import Atom, Line, Wrapper, line_of
 from .shades import MASK_BLOCK
 
@@ -67,37 +65,50 @@ class Sheet:
     def _put_masks(self, wrapper: Wrapper, masks: list[Piece], expected: int) -> None:
         """Fill the cells up to where what follows stood before."""
         begin, wanted = self._place(wrapper), expected * len(masks)
-        there = self._places.get(masks[-1].position + 1)
-        cells = wanted if there is None else there - begin
-        least = sum(max(cell_len(mask.text), FEWEST_CELLS) for mask in masks)
-        cells = max(min(cells, MOST_TIMES * wanted), least)
+        there = self._places.get(masks[-1].position + 1, begin + wanted)
+        end = min(there, begin + MOST_TIMES * wanted)
+        if any(mask.text for mask in masks):
+            self._put_guesses(wrapper, masks, expected, end)
+        else:
+            self._put_blocks(wrapper, masks, max(end - begin, FEWEST_CELLS * len(masks)))
+
+    def _put_blocks(self, wrapper: Wrapper, masks: list[Piece], cells: int) -> None:
         put = done = 0
         while done < cells:
             room = min(self._width - wrapper.used, cells - done)
             done += room
             upto = round(len(masks) * done / cells)
-            _put_row(wrapper, masks[put:upto], room, expected)
+            _put_row(wrapper, masks[put:upto], room)
             put = upto
             if done < cells:
                 wrapper.next_row()
 
+    def _put_guesses(self, wrapper: Wrapper, masks: list[Piece], expected: int, end: int) -> None:
+        """As text is put that is there, and nothing up to the end."""
+        for mask in masks:
+            if mask.text:
+                wrapper.feed(mask.text, str(mask.position), mask.active)
+            else:
+                _put_row(wrapper, [mask], min(expected, self._width - wrapper.used))
+        while self._place(wrapper) < end:
+            if wrapper.used == self._width:
+                wrapper.next_row()
+            room = min(self._width - wrapper.used, end - self._place(wrapper))
+            wrapper.put_whole(" " * room, "", room, False)
 
-def _put_row(wrapper: Wrapper, masks: list[Piece], room: int, expected: int) -> None:
-    """Masks over exactly `room` cells of a row; what might stand there has as much of them as it
-    is wide."""
-    wanted = [cell_len(mask.text) or expected for mask in masks]
+
+def _put_row(wrapper: Wrapper, masks: list[Piece], room: int) -> None:
+    """Masks over exactly `room` cells of a row."""
     done = 0
-    for number, mask in enumerate(masks):
-        upto = round(room * sum(wanted[: number + 1]) / sum(wanted))
-        text = _block(mask, upto - done, wrapper.used > 0)
+    for number, mask in enumerate(masks, start=1):
+        upto = round(room * number / len(masks))
+        text = _block(upto - done, wrapper.used > 0)
         wrapper.put_whole(text, str(mask.position), upto - done, mask.active)
         done = upto
     wrapper.put_whole(" " * (room - done), "", room - done, False)
 
 
-def _block(mask: Piece, cells: int, gap: bool) -> str:
-    if mask.text:
-        return set_cell_size(mask.text, cells)
+def _block(cells: int, gap: bool) -> str:
     return f" {MASK_BLOCK * (cells - 1)}" if gap and cells > 1 else MASK_BLOCK * cells
 
 

@@ -16,7 +16,7 @@ from .layout import Line, pack
 from .palette import palette
 from .progress import say
 from .region import Region
-from .shades import TOKENS, legend, view_of
+from .shades import OF_MASKS, legend, view_of
 
 FRAMES_PER_SECOND = 30
 LOOK_FOR_RESIZE = 0.2
@@ -72,7 +72,7 @@ class LiveView(Display):
 
     def kept(self, result: Result) -> str | None:
         event = self._event
-        if event is None or self._view_of(event) == TOKENS:
+        if event is None or self._view_of(event) in OF_MASKS:
             return None
         lines = answer_lines(event, self._view_of(event), self.console.width, len(result.text))
         return "\n".join(self._region.rendered(line) for line in lines)

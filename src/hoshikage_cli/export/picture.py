@@ -14,7 +14,7 @@ from ..display.figures import progress_facts, share_done
 from ..display.frame import GAP, PROMPT_LINES, header_facts
 from ..display.layout import Line, pack, printable, shorten, wrap
 from ..display.palette import GROUNDS, SCALES, Tone
-from ..display.shades import END_CELL, legend, shade, view_of
+from ..display.shades import END_CELL, PROPOSALS, legend, shade, view_of
 from ..generation.run import TextEvent
 from ..generation.text import MASK_CELL, Cell
 from ..trace import Recording
@@ -79,7 +79,8 @@ class _Picture:
         seconds: float | None,
         theme: str,
     ) -> None:
-        self.view = view_of(view, recording.has_masks)
+        # What moves without a script has no room for what changes at every step.
+        self.view = view_of(None if view == PROPOSALS else view, recording.has_masks)
         self.columns = columns
         self.themes = THEMES[theme]
         self.recording = recording

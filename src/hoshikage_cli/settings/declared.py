@@ -23,7 +23,8 @@ CACHES = ("none", "prefix", "dual", "active")
 MOST_TOLD = 20
 """Of the likeliest tokens of a position."""
 
-VIEWS = ("tokens", "confidence", "order")
+VIEWS = ("tokens", "confidence", "order", "proposals")
+PROPOSALS = VIEWS[-1]
 FUNCTION = "MODULE:FUNCTION"
 """How code is named, on the command line alone."""
 
@@ -523,7 +524,7 @@ class OutputSettings:
         bare="tokens",
         none="no",
         help="Watch the text being unmasked, on stderr; coloured by what is new, by confidence, or "
-        "by the order of unmasking.",
+        "by the order of unmasking; or with what the model would put where it is masked.",
         part="view",
     )
     visual_delay: int = option(

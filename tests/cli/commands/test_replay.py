@@ -141,3 +141,18 @@ def test_no_model_and_no_llama_cpp_are_needed(environment, traced, tmp_path, com
         [sys.executable, "-c", program], capture_output=True, env=environment, timeout=60
     )
     assert (result.returncode, result.stderr) == (0, b"")
+
+
+def test_a_run_that_was_watched_with_its_proposals_has_them(hoshikage, traced, tmp_path):
+    file = tmp_path / "proposals.jsonl"
+    asked = ("generate", "-n", "8", "--steps", "4", "--seed", "1", "Hi!")
+    watched = hoshikage(*asked, "--visual=proposals", "--trace", file)
+    assert watched.stdout == hoshikage(*asked).stdout
+    assert '"proposals"' in file.read_text(encoding="utf-8")
+    said = "has no proposals"
+    for trace, lacking in ((file, False), (traced[0], True)):
+        assert (said in hoshikage("replay", trace, "--visual=proposals").stderr) == lacking
+        page = hoshikage("export", trace, "-o", tmp_path / "x.html", "--visual=proposals")
+        assert (page.returncode, said in page.stderr) == (0, lacking)
+    picture = hoshikage("export", file, "-o", tmp_path / "x.svg", "--visual=proposals")
+    assert "a picture shows no proposals" in picture.stderr

@@ -20,7 +20,16 @@ from ..interrupts import run_through
 from ..line_editor import LineEditor, Reader, history_path, piped_lines, typing_kept_unseen
 from ..options import RUN, Typed, with_settings
 from ..output import Traces, print_answer
-from ..setup import Setup, choose, delay_of, load_model, refuse_untold, tell_setup, view
+from ..setup import (
+    Setup,
+    choose,
+    delay_of,
+    load_model,
+    refuse_untold,
+    tell_setup,
+    view,
+    with_proposals,
+)
 from ..streams import Answer, OutputLost, is_terminal, note, tell
 
 if TYPE_CHECKING:
@@ -154,7 +163,9 @@ class Session:
         forgotten = self.conversation.shorten(self.fits)
         if forgotten:
             note(f"the conversation is too long: its oldest {forgotten} messages are left out")
-        run = self.generator.start(self.conversation.shown, self.resolved)
+        run = self.generator.start(
+            self.conversation.shown, with_proposals(self.resolved, self.visual)
+        )
         printed = Answer()
         watched = self.display()
         streaming = self.generator.model.family.streams and not watched.watched

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from ...errors import RunError, UsageError
 from ...files import expanded, refuse_input, write_whole
-from ...settings.declared import VIEWS
+from ...settings.declared import PROPOSALS, VIEWS
 from ..exits import Exit
 from ..input import STDIN, read_recording
 from ..options import REQUIRED, argument, flag, with_options
-from ..output import tell_flaw
+from ..output import tell_flaw, tell_unseen
 from ..streams import descriptor, note, write_exactly
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def export(asked: ExportFlags) -> int:
     tell_idle(asked, made)
     inputs = [place(file, sys.stdin) for file in asked.files]
     refuse_input(place(asked.output, sys.stdout), *inputs)
-    recordings = [read(file) for file in asked.files]
+    recordings = [read(file, asked.visual) for file in asked.files]
     _write(asked.output, document(recordings, asked, made))
     return Exit.OK
 
@@ -138,14 +138,17 @@ def tell_idle(asked: ExportFlags, made: str) -> None:
     for name in WITHOUT_EFFECT[made]:
         if getattr(asked, name) is not None:
             note(f"--{name} has no effect on a .{made}")
+    if asked.visual == PROPOSALS and made == "svg":
+        note("a picture shows no proposals, but what is new: a page (.html) has them")
 
 
-def read(file: str) -> Recording:
+def read(file: str, view: str | None) -> Recording:
     recording = read_recording(file)
     if not recording.steps:
         name = "stdin" if file == STDIN else file
         raise RunError(f"{name}: the run ended before its first step: there is nothing to show")
     tell_flaw(recording)
+    tell_unseen(recording, view)
     return recording
 
 

@@ -103,7 +103,7 @@ def one_answer(setup: Setup, prompt: str) -> int:
     # Before the model is loaded, so that a path that cannot be written to costs no time.
     trace = Tracing(setup.output.trace)
     with display_for(setup) as display, load_model(setup, display) as generator:
-        return drive(generator.start(prompt, setup.resolved), setup, display, trace)
+        return drive(generator.start(prompt, setup.watched), setup, display, trace)
 
 
 def drive(run: Run, setup: Setup, display: Display, trace: Tracing) -> int:

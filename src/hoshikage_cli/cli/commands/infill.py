@@ -105,7 +105,7 @@ def fill(setup: Setup, text: str, marker: str, prompt: str | None, trace: Tracin
         trace.event(event)
 
     with display_for(setup) as display, load_model(setup, display) as generator:
-        run = generator.start_infill(text, setup.resolved, marker=marker, prompt=prompt)
+        run = generator.start_infill(text, setup.watched, marker=marker, prompt=prompt)
         trace.begin(run)
         run_through(run, each, delay_of(setup.output, display))
         result = run.result()

@@ -14,7 +14,7 @@ from ..exits import Exit
 from ..input import read_recording
 from ..interrupts import Interrupts, run_through
 from ..options import REQUIRED, Typed, argument, flag, with_options, with_settings
-from ..output import print_result, tell_flaw
+from ..output import print_result, tell_flaw, tell_unseen
 from ..setup import choose_output, delay_of, view
 from ..streams import Answer, is_terminal, note
 
@@ -51,6 +51,7 @@ def replay(asked: ReplayFlags, **flags: Typed) -> int:
     output = choose_output(flags)
     recording = read_recording(asked.file)
     tell_flaw(recording)
+    tell_unseen(recording, output.visual)
     interrupts = Interrupts(of_passes=False)
     with view_for(output) as display:
         delay = delay_of(output, display)
