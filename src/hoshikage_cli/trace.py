@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO, Protocol, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,18 +42,32 @@ class TraceError(RunError):
 # ------------------------------------------------------------------------------------ writing
 
 
+class Lines(Protocol):
+    """What a trace is written to."""
+
+    def write(self, text: str, /) -> object: ...
+
+    def flush(self) -> object: ...
+
+    def close(self) -> object: ...
+
+
 class TraceWriter:
     """Writes one run to a file, a line at a time, so that a killed run leaves a valid prefix.
 
     Call `begin` with the run, `step` with each of its events, `end` with its result.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, file: Lines | None = None) -> None:
+        """file: one that is open already, and then called by the path."""
         self.path = expanded(path)
         self._spelled: set[int] = set()
+        self._file: Lines = file or self._opened()
+
+    def _opened(self) -> TextIO:
         try:
             handle = open_held(self.path, anew=True)
-            self._file: TextIO = os.fdopen(handle, "w", encoding="utf-8", newline="\n")
+            return os.fdopen(handle, "w", encoding="utf-8", newline="\n")
         except OSError as error:
             raise self._failed(error) from None
 

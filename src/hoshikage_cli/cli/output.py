@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..display.figures import counted
+from ..errors import UsageError
 from ..files import expanded
 from ..settings.declared import PROPOSALS
-from .streams import Answer, is_terminal, note, write, write_bytes
+from .streams import STDOUT, Answer, is_terminal, note, write, write_bytes, write_exactly
 
 if TYPE_CHECKING:
     from ..display.display import Display
@@ -61,6 +62,19 @@ def print_answer(result: Result, answer: Answer, display: Display) -> None:
     display.explain()
 
 
+class Stdout:
+    """stdout as a file: its errors are those of `streams`, and nobody closes it."""
+
+    def write(self, text: str) -> None:
+        write_exactly(text)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        """Others may still write."""
+
+
 class Tracing:
     """What `--trace` asks for. A disk that is full ends the trace and not the run."""
 
@@ -68,7 +82,10 @@ class Tracing:
         from ..trace import TraceWriter
 
         self.failed = False
-        self._writer = None if path is None else TraceWriter(path)
+        self.takes_stdout = path == STDOUT
+        """Whether there is no room for the answer, which its last line has."""
+        file = Stdout() if self.takes_stdout else None
+        self._writer = None if path is None else TraceWriter(path, file)
 
     def begin(self, run: Run) -> None:
         if self._writer is not None:
@@ -104,6 +121,10 @@ class Traces:
         self.failed = False
         self._path = path
         self._under_way: dict[int, Tracing] = {}
+        if path == STDOUT:
+            raise UsageError(
+                "--trace -: stdout holds one trace, and each of several runs has its own"
+            )
         if path is not None and not (folder := expanded(path).parent).is_dir():
             raise TraceError(f"cannot write traces to {path}: there is no folder {folder}")
 

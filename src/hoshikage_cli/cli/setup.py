@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..display.display import Display
@@ -23,7 +24,7 @@ from ..settings.resolve import Resolved
 from ..settings.variables import unknown_variables, variable_of
 from .input import STDIN
 from .options import Typed
-from .streams import descriptor, is_terminal, note
+from .streams import STDOUT, descriptor, is_terminal, note
 
 if TYPE_CHECKING:
     from ..display.batch import BatchDisplay
@@ -113,7 +114,17 @@ def refuse_trace(setup: Setup, text: str | None) -> None:
     file that the prompt is in, if any."""
     if setup.output.trace is not None:
         file = None if text is None or text == STDIN else expanded(text)
-        refuse_input(expanded(setup.output.trace), setup.header.path, file, descriptor(sys.stdin))
+        refuse_input(trace_file(setup), setup.header.path, file, descriptor(sys.stdin))
+
+
+def trace_file(setup: Setup) -> int | Path:
+    """Where the trace goes. Raises UsageError where something else goes there as well."""
+    assert setup.output.trace is not None
+    if setup.output.trace != STDOUT:
+        return expanded(setup.output.trace)
+    if setup.output.json:
+        raise UsageError("--trace - and --json both take stdout: give --trace a file")
+    return descriptor(sys.stdout)
 
 
 def choose_output(flags: Mapping[str, Typed]) -> OutputSettings:

@@ -13,6 +13,9 @@ from typing import TextIO
 
 from ..errors import RunError
 
+STDOUT = "-"
+"""What a user types for it."""
+
 
 class OutputLost(RunError):
     """stdout takes no more: a full disk, or it was closed from the start."""

@@ -541,8 +541,9 @@ class OutputSettings:
         "--trace",
         metavar="FILE",
         config=False,
-        help="Write the run to a file as it goes, for replay and export; where there are several, "
-        "each to one with its number in the name: run-1.jsonl, run-2.jsonl …",
+        help='Write the run to a file as it goes, for replay and export; "-" writes it to stdout, '
+        "and the answer is in its last line. Where there are several runs, each has a file with "
+        "its number in the name: run-1.jsonl, run-2.jsonl …",
         part="trace",
     )
     trace_proposals: int | None = option(

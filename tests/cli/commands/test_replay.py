@@ -86,7 +86,6 @@ def test_the_trace_tells_the_run(traced):
         (("replay", "{trace}", "--visual=bright"), 2, "--visual: 'bright' is unknown"),
         (("replay",), 2, "missing argument"),
         (("generate", "x", "--trace", "{folder}"), 1, "cannot write the trace"),
-        (("generate", "x", "--trace", "{folder}/t", "--samples", "2"), 2, "--trace writes one"),
         (("generate", "x", "--visual-delay", "-1"), 2, "--visual-delay: '-1' is out of range"),
     ],
 )
@@ -156,3 +155,81 @@ def test_a_run_that_was_watched_with_its_proposals_has_them(hoshikage, traced, t
         assert (page.returncode, said in page.stderr) == (0, lacking)
     picture = hoshikage("export", file, "-o", tmp_path / "x.svg", "--visual=proposals")
     assert "a picture shows no proposals" in picture.stderr
+
+
+# ------------------------------------------------------------------------ stdin and stdout
+
+
+def test_a_trace_on_stdout_is_that_of_a_file_and_has_the_answer(hoshikage, traced):
+    file, printed = traced
+    result = hoshikage("generate", "Tell me about <script>.", *SHORT, "--trace", "-", "-q")
+    assert (result.returncode, result.stderr) == (0, "")
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    kept = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    assert [each["record"] for each in told] == [each["record"] for each in kept]
+    assert [each.get("commits") for each in told] == [each.get("commits") for each in kept]
+    assert told[-1]["text"] == printed.decode().removesuffix("\n")
+
+
+def test_traces_go_through_pipes(hoshikage, traced):
+    file, printed = traced
+    trace = file.read_bytes()
+    played = hoshikage("replay", "-", stdin=trace.decode(), text=False)
+    assert (played.returncode, played.stdout, played.stderr) == (0, printed, b"")
+    made = hoshikage("export", "-", "-o", "-", stdin=trace.decode(), text=False)
+    assert (made.returncode, made.stderr) == (0, b"")
+    assert made.stdout.startswith(b"<!doctype html>")
+    picture = hoshikage(
+        "export", "-", "-o", "-", "--format", "svg", stdin=trace.decode(), text=False
+    )
+    assert picture.stdout.startswith(b"<svg ")
+
+
+def test_the_name_tells_the_format_unless_the_format_does(hoshikage, traced, tmp_path):
+    for name, begins in (("a.svg", "<svg"), ("b.HTML", "<!doctype"), ("c.cast", '{"version"')):
+        assert hoshikage("export", traced[0], "-o", tmp_path / name).returncode == 0
+        assert (tmp_path / name).read_text(encoding="utf-8").startswith(begins)
+    assert hoshikage("export", traced[0], "-o", tmp_path / "d", "--format", "svg").returncode == 0
+    assert (tmp_path / "d").read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_several_runs_on_one_page(hoshikage, traced, tmp_path):
+    page = tmp_path / "both.html"
+    assert hoshikage("export", traced[0], traced[0], "-o", page).returncode == 0
+    assert page.read_text(encoding="utf-8").count('<article class="run">') == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("export", "{trace}", "{trace}", "-o", "x.svg"), 2, "side by side on a page"),
+        (("export", "-", "-", "-o", "{folder}/x.html"), 2, '"-" twice'),
+        (("export", "{trace}", "-o", "x.txt"), 2, "--format"),
+        (("export", "{trace}", "-o", "{trace}", "--format", "html"), 2, "is the input"),
+        (("export", "-", "-o", "-"), 1, "what came through stdin is no trace"),
+        (("replay", "-"), 1, "what came through stdin is no trace"),
+        (("generate", "x", "--trace", "-", "--json"), 2, "--trace - and --json"),
+        (("generate", "x", "--trace", "-", "-N", "2"), 2, "one trace"),
+        (("infill", "a [MASK]", "--trace", "-", "--json"), 2, "--trace - and --json"),
+    ],
+)
+def test_what_cannot_go_through_a_pipe_is_said(hoshikage, traced, tmp_path, arguments, code, words):
+    places = {"folder": tmp_path, "trace": traced[0]}
+    result = hoshikage(*[each.format(**places) for each in arguments], stdin="hello\n")
+    assert (result.returncode, result.stdout) == (code, "")
+    assert words in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("-o", "{folder}/x.html", "--columns", "40"), "--columns has no effect"),
+        (("-o", "{folder}/x.cast", "--theme", "dark"), "--theme has no effect"),
+        (("-o", "{folder}/x.svg", "--theme", "dark", "--columns", "40"), ""),
+    ],
+)
+def test_an_option_that_a_format_does_not_read_is_said(hoshikage, traced, tmp_path, given, told):
+    result = hoshikage("export", traced[0], *[each.format(folder=tmp_path) for each in given])
+    assert result.returncode == 0
+    assert told in result.stderr
+    assert bool(told) == bool(result.stderr)

@@ -14,7 +14,7 @@ from ..exits import Exit
 from ..input import STDIN, read_recording
 from ..options import REQUIRED, argument, flag, with_options
 from ..output import tell_flaw, tell_unseen
-from ..streams import descriptor, note, write_exactly
+from ..streams import STDOUT, descriptor, note, write_exactly
 
 if TYPE_CHECKING:
     from ...trace import Recording
@@ -25,11 +25,10 @@ Examples:
   hoshikage export one.jsonl other.jsonl -o both.html
   hoshikage export run.jsonl -o run.svg --visual=order --columns 60
   hoshikage export run.jsonl -o run.cast && asciinema play run.cast
-  hoshikage generate --trace - "Tell a story." | hoshikage export - -o - > run.html
+  hoshikage generate --trace - "Tell a story." | hoshikage export - -o run.html
 
 Behind the address of a page, #step=12 opens it at that step, and #embed leaves the text and its
-controls, for a frame in another page:
-  <iframe src="run.html#embed" width="100%" height="320" style="border: 0"></iframe>
+controls, for a frame in another page: <iframe src="run.html#embed" height="320"></iframe>
 """
 
 FORMATS = ("html", "svg", "cast")
@@ -97,7 +96,7 @@ class ExportFlags:
     @property
     def made(self) -> str:
         """One of `FORMATS`. Raises UsageError where nothing says which."""
-        ending = "html" if self.output == STDIN else Path(self.output).suffix.lower()[1:]
+        ending = "html" if self.output == STDOUT else Path(self.output).suffix.lower()[1:]
         made = self.format or ending
         if made not in FORMATS:
             endings = ", ".join(f".{name}" for name in FORMATS[:-1])
@@ -168,7 +167,7 @@ def document(recordings: list[Recording], asked: ExportFlags, made: str) -> str:
 
 
 def _write(output: str, document: str) -> None:
-    if output == STDIN:
+    if output == STDOUT:
         write_exactly(document)
     else:
         write_whole(expanded(output), document)

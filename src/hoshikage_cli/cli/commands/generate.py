@@ -38,6 +38,7 @@ EXAMPLES = """\b
 Examples:
   hoshikage generate "What is the capital of Japan?"
   hoshikage generate -m llada.gguf --block-length 32 --visual "Tell a story."
+  hoshikage generate --trace - "Tell a story." | hoshikage export - -o story.html
   cat notes.txt | hoshikage generate -m dream.gguf "Summarise this." > out.txt
   hoshikage generate -m dream.gguf --json -f prompt.txt | jq .timings
 
@@ -108,7 +109,7 @@ def one_answer(setup: Setup, prompt: str) -> int:
 
 def drive(run: Run, setup: Setup, display: Display, trace: Tracing) -> int:
     """Run to the end, or to the first Ctrl-C; what there is by then is printed either way."""
-    answer, streaming = Answer(), answers_stream(setup)
+    answer, streaming = Answer(), answers_stream(setup) and not trace.takes_stdout
 
     def each(event: TextEvent) -> None:
         if streaming:
@@ -120,7 +121,10 @@ def drive(run: Run, setup: Setup, display: Display, trace: Tracing) -> int:
     run_through(run, each, delay_of(setup.output, display))
     result = run.result()
     trace.finish(result)
-    print_result(result, answer, setup.output.json, streaming, display)
+    if trace.takes_stdout:
+        display.finish(result)
+    else:
+        print_result(result, answer, setup.output.json, streaming, display)
     if result.stop_reason != "interrupted":
         return Exit.FAILED if trace.failed else Exit.OK
     note(f"interrupted after {counted(result.steps, 'step')}: the text is unfinished")

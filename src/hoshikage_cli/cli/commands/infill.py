@@ -92,7 +92,8 @@ def infill(asked: InfillFlags, **flags: Typed) -> int:
     tell_setup(setup)
     trace = Tracing(setup.output.trace)
     result = fill(setup, text, marker, asked.prompt, trace)
-    print_filled(result, asked, setup.output.json)
+    if not trace.takes_stdout:
+        print_filled(result, asked, setup.output.json)
     if result.stop_reason != "interrupted":
         return Exit.FAILED if trace.failed else Exit.OK
     note(f"interrupted after {counted(result.steps, 'step')}: some holes are not filled")

@@ -27,7 +27,7 @@ EXAMPLES = """\b
 Examples:
   hoshikage generate --trace run.jsonl "Tell a story."
   hoshikage replay run.jsonl --visual=confidence --speed 0.5
-  ssh server hoshikage generate --trace - "Tell a story." | hoshikage replay -
+  hoshikage generate --trace - "Tell a story." | tee run.jsonl | hoshikage replay -
 """
 
 
