@@ -9,6 +9,7 @@ import hoshikage_cli as hk
 from hoshikage_cli.decoding.profile import PROFILES
 from hoshikage_cli.engines import blocks
 from hoshikage_cli.errors import PromptTooLong
+from hoshikage_cli.generation.generator import finished
 from hoshikage_cli.llama.block_context import BlockContext
 
 FAMILIES = {
@@ -80,9 +81,12 @@ def then(generator, first: hk.Result, count: int) -> np.ndarray:
     return np.concatenate([before, np.array(first.tokens, np.int32), more])
 
 
+def block_length(generator) -> int:
+    return generator.resolve().settings.diffusion.block_length
+
+
 def test_the_second_turn_does_not_evaluate_the_first_again(generator):
-    size = generator.resolve().settings.diffusion.block_length
-    first = generator.generate(PROMPTS[0])
+    first, size = generator.generate(PROMPTS[0]), block_length(generator)
     # As many as whole blocks have, so that one that begins where the prompt ends does so again.
     turn = then(generator, first, -first.completion_tokens % size + size)
     second = generator.generate(turn)
@@ -107,7 +111,7 @@ def test_what_was_cached_changes_no_token(generator):
 def test_the_same_question_again_is_not_read_again(generator):
     generator.forget()
     first, again = (generator.generate("the kite is red and blue " * 4) for _ in range(2))
-    size = generator.resolve().settings.diffusion.block_length
+    size = block_length(generator)
     spared = first.positions_decoded - again.positions_decoded
     assert first.prompt_tokens - size <= spared <= first.prompt_tokens
     assert again.to_dict()["positions_decoded"] == again.positions_decoded
@@ -120,7 +124,7 @@ def test_a_context_grows_with_the_answer(generator, monkeypatch):
     monkeypatch.setattr(blocks, "AHEAD", 16)
     rooms = []
     for _ in (run := generator.stream(PROMPTS[0], **length)):
-        (context,) = generator.model.children
+        (context,) = (each for each in generator.model.children if not each.closed)
         rooms.append(context.longest)
     assert run.result().tokens == whole.tokens
     assert rooms[0] < 100
@@ -152,6 +156,55 @@ REFUSED = (
     ("x" * 60, {"ctx_size": 64}),
     ("red, then", {}),
 )
+
+
+def test_several_answers_to_one_question_read_it_once(generator):
+    question, size = "the kite is red and blue " * 8, block_length(generator)
+    jobs = [(question, generator.resolve(seed=seed)) for seed in range(3)]
+    alone = []
+    for prompt, resolved in jobs:
+        generator.forget()
+        alone.append(finished(generator.start(prompt, resolved)).result())
+    generator.engine.contexts.close()
+    many = [result for _, result in sorted(generator.generate_many(jobs))]
+    assert [result.tokens for result in many] == [result.tokens for result in alone]
+    spared = sum(r.positions_decoded for r in alone) - sum(r.positions_decoded for r in many)
+    assert spared >= 2 * (alone[0].prompt_tokens - 2 * size)
+
+
+class Separate(BlockContext):
+    """As with a library that cannot read several blocks in a pass."""
+
+    def __init__(self, *args, **wanted):
+        super().__init__(*args, **wanted, one_pass=False)
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_a_library_that_reads_block_by_block_gives_the_same_with_more_passes(
+    generator, monkeypatch, at_once
+):
+    """With ours a finished block is read in the first pass of the next, side by side as well."""
+    jobs = [(PROMPTS[0], generator.resolve(seed=seed)) for seed in range(at_once)]
+
+    def answers():
+        generator.engine.contexts.close()
+        many = [result for _, result in sorted(generator.generate_many(jobs))]
+        (context,) = (each for each in generator.model.children if not each.closed)
+        return many, context
+
+    fused, context = answers()
+    if not context.one_pass:
+        pytest.skip("the bound libllama lacks our patches")
+    monkeypatch.setattr(blocks, "BlockContext", Separate)
+    separate, other = answers()
+    assert not other.one_pass
+    assert [result.tokens for result in fused] == [result.tokens for result in separate]
+    # One question, so that all are in the same phase; a first row is not copied.
+    assert context.passes <= fused[0].nfe + (at_once > 1)
+    if context.attention.text == "block":
+        blocks_written = fused[0].completion_tokens // block_length(generator)
+        assert other.passes >= context.passes + blocks_written
+    generator.engine.contexts.close()
 
 
 def test_a_job_that_cannot_be_run_leaves_the_others_alone(generator):

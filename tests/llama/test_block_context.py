@@ -371,6 +371,42 @@ def test_a_commit_shares_a_pass_with_blocks_that_are_denoised(context):
         same(rows, ask(alone, query.tokens, query.positions))
 
 
+@pytest.mark.parametrize("attention", PATTERNS, ids=pattern_name)
+def test_what_another_sequence_has_read_is_copied(context, attention):
+    opened, alone = context("qwen3", attention, sequences=2), context("qwen3", attention)
+    size, tokens = attention.length, text(164)
+    begin = 100 - 100 % size
+    first, second = tokens[: begin + size], tokens.copy()[: begin + 2 * size]
+    second[begin - 3 :] = 7
+    last = np.arange(begin + size, begin + 2 * size)
+    ask(opened, first, np.arange(begin, begin + size))
+    before = opened.positions_decoded
+    found = ask(opened, second, last, sequence=1)
+    assert np.array_equal(found, ask(alone, second, last))
+    assert opened.positions_decoded - before <= 3 * size + 3
+    assert opened.decoded[1] == opened.positions_decoded - before
+    # The one that it was copied from is as it was.
+    before = opened.positions_decoded
+    ask(opened, first, np.arange(begin, begin + size))
+    assert opened.positions_decoded - before <= size + 1
+
+
+@pytest.mark.parametrize("attention", PATTERNS, ids=pattern_name)
+def test_what_several_begin_with_is_read_once(context, attention):
+    opened, alone = context("qwen3", attention, sequences=3), context("qwen3", attention)
+    size = attention.length
+    texts = [text((96 // size + 2) * size) for _ in range(3)]
+    texts[1][70:], texts[2][3:] = 7, 9
+    queries = [
+        Query(each, np.arange(len(each) - size, len(each)), sequence=i)
+        for i, each in enumerate(texts)
+    ]
+    found = [rows.copy() for rows in opened.logits(queries)]
+    for query, rows in zip(queries, found, strict=True):
+        same(rows, ask(alone, query.tokens, query.positions))
+    assert opened.positions_decoded <= sum(map(len, texts)) - (70 - 2 * size)
+
+
 def test_one_sequence_cannot_be_asked_twice_at_once(context):
     query = Query(text(8), np.arange(4, 8))
     with pytest.raises(ValueError, match="same sequence"):

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hoshikage_cli.decoding.denoiser import Query
+from hoshikage_cli.llama import block_context
 from hoshikage_cli.llama.block_attention import BlockAttention
 from hoshikage_cli.llama.block_context import BlockContext
 from hoshikage_cli.llama.errors import DecodeAborted
@@ -84,6 +85,13 @@ def contexts(model, attention, one_pass):
     return used, BlockContext(model, attention, length=LONGEST, **common)
 
 
+@pytest.fixture
+def eager(monkeypatch):
+    """However little two texts begin with in common, it is copied."""
+    monkeypatch.setattr(block_context, "COPIED", 0)
+
+
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("one_pass", [None, False])
 @pytest.mark.parametrize("attention", PATTERNS, ids=lambda a: "-".join(map(str, vars(a).values())))
 def test_rows_do_not_depend_on_what_was_asked_before(model, attention, one_pass):

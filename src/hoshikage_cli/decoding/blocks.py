@@ -250,13 +250,14 @@ class Blocks(InTurns[Turn]):
 
     def _most(self) -> int:
         """How many steps there are at most: each unmasks something, but for those that edit."""
-        profile, most, end = self.profile, 0, 0
+        profile, most, place = self.profile, 0, 0
         edits = profile.max_post_steps if profile.edit_threshold is not None else 0
-        while len(masked := self.canvas.masked(end, self.length)):
-            area = self._area(int(masked[0]))
-            scope = self._scope(area, int(masked[0]))
+        masked = self.canvas.masked(0, self.length)
+        while place < len(masked):
+            first = int(masked[place])
+            scope = self._scope(self._area(first), first)
             most += min(scope.masks, scope.steps + (profile.first_token != "denoised")) + edits
-            end = scope.end
+            place = int(np.searchsorted(masked, scope.end))
         return most
 
     # -------------------------------------------------------------------------- one step

@@ -149,9 +149,11 @@ class _BlockWorker(Worker[BlockJob, Blocks]):
         return replace(step, positions_decoded=self._context.decoded.pop(run.sequence, 0))
 
     def after(self, job: BlockJob, run: Blocks, step: Step) -> None:
+        if job.complete is None:
+            return
         # What may still be edited ends nothing.
         answer = step.canvas[job.prompt_length : run.settled].tolist()
-        if job.complete is not None and job.complete(answer):
+        if job.complete(answer):
             run.end()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -20,6 +21,12 @@ from .model import Model
 
 BATCH = 512
 """Positions that one pass evaluates at most, where a block of every sequence is not more."""
+
+COPIED = 32
+"""Positions at the least whose cells are copied from another sequence: to evaluate fewer is as soon
+done."""
+
+NONE = np.empty(0, np.int64)
 
 Share = tuple[Work, Piece]
 
@@ -38,7 +45,8 @@ class BlockContext(Context):
     blocks in a pass (`one_pass`). Rows of a whole block are those that a fresh context would give,
     whatever was asked before: earlier blocks may have been edited, passes stopped, other texts
     begun in the same sequence. So nothing needs to be cleared between the turns of a chat, or
-    between texts that begin alike.
+    between texts that begin alike; and what texts of several sequences begin with in common is
+    evaluated in one and copied.
 
     passes and positions_decoded count what was evaluated since the context was made, `decoded` the
     positions of each sequence since it was made ready or they were taken out of it.
@@ -136,26 +144,57 @@ class BlockContext(Context):
         The arrays may be views of the library's memory, valid until the next call. Raises
         DecodeError, ValueError for a query that does not fit the context.
         """
+        self._check(queries)
         longest = max((len(query.tokens) for query in queries), default=0)
         if longest > self.longest:
             self.reserve(max(longest, 2 * self.longest))
+        for i, query in enumerate(queries):
+            self._share(query, queries[:i])
         works = [self._work(query) for query in queries]
-        if len({query.sequence for query in queries}) < len(works):
-            raise ValueError("two queries of one call cannot be of the same sequence")
+        self._carry_out(works)
+        return [work.answer() if len(work.rows) else self._outputs(0) for work in works]
+
+    def _carry_out(self, works: list[Work]) -> None:
         for work in works:
             self._begin(work)
         # The library evaluates sequences together that follow each other.
         passes = _passes(sorted(works, key=lambda work: work.query.sequence), self.attention.length)
         for i, shares in enumerate(passes):
             self._pass(shares, last=i == len(passes) - 1)
-        return [work.answer() if len(work.rows) else self._outputs(0) for work in works]
+
+    def _share(self, query: Query, others: Sequence[Query]) -> None:
+        """Let a sequence have the beginning of its text from another that has it, or that is about
+        to: what the text has in common with another query's is evaluated there first."""
+        reader, least = self._reader, max(COPIED, 2 * self.attention.length)
+
+        def same(sequence: int) -> int:
+            return reader.same(query, self._kept.get(sequence, Kept()))
+
+        own = same(query.sequence)
+        if reader.start(query) - own < least:
+            return
+        coming = [reader.same(query, reader.will_have(other)) for other in others]
+        if coming and max(coming) - max(map(same, self._kept), default=0) >= least:
+            length = max(coming)
+            other = others[coming.index(length)]
+            beginning = replace(other, tokens=other.tokens[: length + 1], positions=NONE)
+            self._carry_out([self._work(replace(beginning, recompute=None))])
+        source = max(self._kept, key=same, default=query.sequence)
+        if same(source) - own >= least:
+            kept = self._kept[source].beginning(same(source))
+            self._put(query.sequence, kept, self._cells(source))
+
+    def _check(self, queries: Sequence[Query]) -> None:
+        if len({query.sequence for query in queries}) < len(queries):
+            raise ValueError("two queries of one call cannot be of the same sequence")
+        for query in queries:
+            if not (len(query.tokens) and 0 <= query.sequence < self.max_sequences):
+                raise ValueError(
+                    f"a text of {len(query.tokens)} in sequence {query.sequence} does not fit a "
+                    f"context of {self.max_sequences} sequences"
+                )
 
     def _work(self, query: Query) -> Work:
-        if not (len(query.tokens) and 0 <= query.sequence < self.max_sequences):
-            raise ValueError(
-                f"a text of {len(query.tokens)} in sequence {query.sequence} does not fit a "
-                f"context of {self.max_sequences} sequences"
-            )
         return self._reader.work(query, self._kept.get(query.sequence, Kept()))
 
     def _begin(self, work: Work) -> None:

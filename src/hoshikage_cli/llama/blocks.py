@@ -42,6 +42,12 @@ class Kept:
         if self.next_row and self.next_row[0] > length:
             self.next_row = None
 
+    def beginning(self, length: int) -> Kept:
+        """The same of the first `length` tokens, for cells that are copied."""
+        copied = Kept(self.offset, self.text, next_row=self.next_row)
+        copied.cut(length)
+        return copied
+
     def predicts(self, length: int) -> bool:
         return self.next_row is not None and self.next_row[0] == length
 
@@ -136,12 +142,12 @@ class Reader:
 
     def work(self, query: Query, kept: Kept) -> Work:
         """Raises ValueError for a query that does not name positions of its last block."""
-        start = self.attention.border(len(query.tokens) - 1, query.origin)
+        start = self.start(query)
         rows = self._sources(query.positions, start)
         _check(query, start, rows)
+        same = self.same(query, kept)
         offset = self.attention.offset(query.origin)
         kept = kept if kept.offset == offset else Kept(offset)
-        same = self._same(query, kept, start)
         outputs = rows if ascends(rows) else np.unique(rows)
         own = outputs[np.searchsorted(outputs, start) :]
         if len(own) < len(outputs) and same == start and kept.predicts(start):
@@ -164,9 +170,20 @@ class Reader:
             rows = np.where(positions == start, start - 1, rows)
         return np.maximum(rows, 0)
 
-    def _same(self, query: Query, kept: Kept, start: int) -> int:
-        """How many cells were computed from what the text now is."""
-        return self._cut(_common(kept.text, query.tokens[:start]), query.origin)
+    def start(self, query: Query) -> int:
+        """Where the last block of a text begins."""
+        return self.attention.border(len(query.tokens) - 1, query.origin)
+
+    def same(self, query: Query, kept: Kept) -> int:
+        """How many cells were computed from what the text before the block now is."""
+        if kept.offset != self.attention.offset(query.origin):
+            return 0
+        return self._cut(_common(kept.text, query.tokens[: self.start(query)]), query.origin)
+
+    def will_have(self, query: Query) -> Kept:
+        """What will be cached of a query when it is answered, at the least."""
+        offset = self.attention.offset(query.origin)
+        return Kept(offset, query.tokens[: self.start(query)])
 
     def _cut(self, position: int, origin: int) -> int:
         """Where a text can be cut so that what is before does not depend on what follows."""
