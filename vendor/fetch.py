@@ -107,8 +107,10 @@ def download(lock: Lock, folder: Path) -> Path:
     waiting.mkdir()
     requirement = waiting / "requirement.txt"
     requirement.write_text(f"{lock.package}=={lock.version} --hash=sha256:{lock.sha256}\n")
+    # The source of this package alone: with :all: pip would also build, from source, all that it
+    # takes to read the package's metadata.
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary"]
-    command += [":all:", "--require-hashes", "-r", requirement, "-d", waiting]
+    command += [lock.package, "--require-hashes", "-r", requirement, "-d", waiting]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0 or not (waiting / lock.archive).exists():
         raise FetchError(f"the download failed: {reason(done.stderr)}")

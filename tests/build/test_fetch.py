@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import subprocess
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -113,3 +115,53 @@ def test_an_incomplete_lock(source):
     done = fetch(source)
     assert done.returncode == 1
     assert "llama.cpp.lock is incomplete" in done.stderr
+
+
+BACKEND = """
+import os
+def build_wheel(*_, **__): raise NotImplementedError
+def prepare_metadata_for_build_wheel(folder, config_settings=None):
+    os.mkdir(f"{folder}/llama-1.0.dist-info")
+    with open(f"{folder}/llama-1.0.dist-info/METADATA", "w") as file:
+        file.write("Metadata-Version: 2.1\\nName: llama\\nVersion: 1.0\\n")
+    return "llama-1.0.dist-info"
+"""
+PROJECT = '[build-system]\nrequires = ["backend"]\nbuild-backend = "backend"\n'
+
+
+def registry(folder):
+    """Packages as pip takes them: the source of one, whose build needs another that is a wheel."""
+    folder.mkdir()
+    with tarfile.open(folder / "llama-1.0.tar.gz", "w:gz") as tar:
+        members = {f"vendor/llama.cpp/{name}": text for name, text in FILES.items()}
+        info = "Metadata-Version: 2.1\nName: llama\nVersion: 1.0\n"
+        for name, text in {**members, "pyproject.toml": PROJECT, "PKG-INFO": info}.items():
+            member = tarfile.TarInfo(f"llama-1.0/{name}")
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text.encode()))
+    with zipfile.ZipFile(folder / "backend-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("backend.py", BACKEND)
+        about = "backend-1.0.dist-info"
+        wheel.writestr(f"{about}/METADATA", info.replace("llama", "backend"))
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{about}/RECORD", "")
+    return folder
+
+
+def test_nothing_but_the_archive_itself_is_taken_as_source(tmp_path):
+    """What reads its metadata is there as wheels, and slow to build."""
+    packages = registry(tmp_path / "packages")
+    lock(packages)
+    place = tmp_path / "vendor"
+    place.mkdir()
+    (packages / "llama.cpp.lock").rename(place / "llama.cpp.lock")
+    (place / "patches").mkdir()
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "PYTHONPATH"))}
+    command = [sys.executable, FETCH, "--lock", place / "llama.cpp.lock"]
+    command += ["--patches", place / "patches", "--into", place / "tree"]
+    registered = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(packages), "PIP_CONFIG_FILE": os.devnull}
+    done = subprocess.run(
+        command, env={**kept, **registered}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (place / "tree" / "src" / "llama.cpp").exists()
