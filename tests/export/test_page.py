@@ -336,6 +336,24 @@ def test_the_strip_tells_when_and_how_surely(shown, kind):
     assert sure == [*rgb(GROUNDS["light"]["dim"]), 255]
 
 
+@pytest.mark.parametrize("kind", ["diffusion"], indirect=True)
+def test_the_strip_is_painted_when_its_width_changes_and_not_at_each_step(shown):
+    width = "document.querySelector('.strip canvas').width"
+    room = "document.querySelector('.strip').clientWidth"
+    shown.ask("window.painted = HTMLCanvasElement.prototype.getContext; window.count = 0")
+    shown.ask(
+        "HTMLCanvasElement.prototype.getContext = function (...a)"
+        " { window.count++; return window.painted.apply(this, a); }"
+    )
+    for number in range(5):
+        shown.ask(f"hoshikage.go({number})")
+    time.sleep(0.3)
+    assert shown.ask("window.count") == 0
+    shown.screen(500, 700)
+    soon(shown, "window.count > 0")
+    assert shown.ask(width) == shown.ask(room)
+
+
 @pytest.mark.parametrize("kind", ["revised"], indirect=True)
 def test_the_strip_tells_of_edits(shown):
     place = {"columns": 6, "rows": 5}

@@ -230,10 +230,15 @@
       box: part("strip"),
       canvas: part("strip").querySelector("canvas"),
       rows: last,
+      fit() {
+        if (this.box.clientWidth !== this.wide) this.paint();
+      },
       paint() {
         const { canvas, rows } = this;
+        this.wide = this.box.clientWidth;
+        if (!this.wide) return; // in a frame it is not shown
         const density = globalThis.devicePixelRatio || 1;
-        const width = Math.max(1, Math.round(this.box.clientWidth * density));
+        const width = Math.round(this.wide * density);
         const height = Math.round(Math.max(64, Math.min(HEIGHT, rows * 8)) * density);
         const count = Math.max(length - run.prompt, 1);
         Object.assign(canvas, { width, height });
@@ -536,7 +541,8 @@
     radio.addEventListener("change", () => keep(radio.value));
   }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
-  new ResizeObserver(repaint).observe(document.body);
+  const sizes = new ResizeObserver(() => players.forEach((each) => each.strip.fit()));
+  for (const each of players) sizes.observe(each.strip.box);
 
   const keys = {
     " ": toggle,

@@ -18,14 +18,13 @@ from ..decoding.step import Candidates, Commit, Step
 from ..display.figures import summary
 from ..display.frame import header_facts
 from ..display.palette import GROUNDS, SCALES
-from ..display.shades import CONFIDENCE_EDGES, TOKENS, name_of_confidence, view_of
+from ..display.shades import CONFIDENCE_EDGES, PROPOSALS, TOKENS, name_of_confidence, view_of
 from ..generation.text import CanvasTexts
 from ..trace import Recording
 from .timeline import timelines
 
 HERE = Path(__file__).parent
 TITLE_LENGTH = 60
-PROPOSALS = "proposals"
 
 
 def page(
