@@ -17,13 +17,21 @@ from rich.text import Text
 
 from hoshikage_cli.decoding.step import Candidates, Commit, Step
 from hoshikage_cli.display.batch import BatchBar
-from hoshikage_cli.display.figures import duration, progress_facts, seconds_left, speed, summary
+from hoshikage_cli.display.figures import (
+    duration,
+    expectation,
+    minutes,
+    progress_facts,
+    seconds_left,
+    speed,
+    summary,
+)
 from hoshikage_cli.display.frame import Memory, canvas_lines, frame
 from hoshikage_cli.display.layout import Line
 from hoshikage_cli.display.likelihood import show_coloured
 from hoshikage_cli.display.palette import DOUBT, GROUNDS, RAMP, SCALES, palette
-from hoshikage_cli.display.plain import PlainLines
-from hoshikage_cli.display.progress import Bar
+from hoshikage_cli.display.plain import Expectation, PlainLines
+from hoshikage_cli.display.progress import Bar, Loading
 from hoshikage_cli.display.region import Region
 from hoshikage_cli.display.shades import (
     MASK_KEY,
@@ -477,6 +485,41 @@ def test_figures():
     sure.run.settings["threshold"] = 0.9
     assert seconds_left(sure) == pytest.approx(2.0)
     assert progress_facts(event())[0] == "step 4/8"
+
+
+def test_a_run_of_minutes_says_so_before():
+    """Behind its second step, when its pace is known."""
+    long = "this will take about 4 minutes: up to 128 steps of 2.0 s"
+    assert expectation(event(index=1, total=128, elapsed=4.0)) == long
+    others = [event(index=i, total=128, elapsed=2.0 * (i + 1)) for i in (0, 2)]
+    short = event(index=1, total=50, elapsed=4.0)
+    assert [expectation(each) for each in (*others, short)] == [None] * 3
+    assert [minutes(s) for s in (121, 3600, 4200)] == ["2 minutes", "1 hour", "1 hour 10 minutes"]
+
+
+def test_what_will_take_minutes_is_told_in_place_and_in_lines(capsys):
+    long = event(index=1, total=128, elapsed=4.0)
+    screen = console()
+    with Bar(screen) as bar:
+        bar.event(long)
+    assert "this will take about" in screen.file.getvalue()
+    Expectation().event(long)
+    assert capsys.readouterr().err == f"{expectation(long)}\n"
+
+
+def test_loading_is_shown_only_where_it_takes_a_moment():
+    for patience, shown in ((60, False), (0, True)):
+        screen = console()
+        with Loading(screen) as display:
+            display.PATIENCE = patience
+            for share in (0.1, 0.4):
+                display.loading(share)
+                time.sleep(0.2)
+            assert ("40%" in screen.file.getvalue()) == shown
+            display.loading(1.0)
+            done = screen.file.getvalue()
+            display.finish(None)
+        assert screen.file.getvalue() == done
 
 
 def test_summary_says_when_it_was_cut_short():

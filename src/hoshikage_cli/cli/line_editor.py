@@ -69,9 +69,12 @@ class LineEditor:
         from prompt_toolkit.history import InMemoryHistory
         from prompt_toolkit.output import ColorDepth
         from prompt_toolkit.output.defaults import create_output
+        from prompt_toolkit.styles import Style
 
         self._session: PromptSession[str] = PromptSession(
-            message=PROMPT,
+            # What is said looks other than what is answered.
+            message=[("class:prompt", PROMPT)],
+            style=Style.from_dict({"": "bold", "prompt": "ansigreen bold"}),
             multiline=True,
             prompt_continuation=MORE,
             key_bindings=_keys(),

@@ -183,8 +183,11 @@ def gpus() -> list[str]:
     return [name for name in devices() if not name.startswith(("CPU", "BLAS"))]
 
 
-def load_model(setup: Setup, display: Display) -> Generator:
-    """The chosen model; the display shows how far it is."""
+def load_model(setup: Setup, display: Display | None = None) -> Generator:
+    """The chosen model; the display shows how far it is, or a bar that is gone thereafter."""
+    if display is None:
+        with loading_display(setup) as display:
+            return load_model(setup, display)
     from ..generation.generator import load_file
 
     layers = setup.settings.model.gpu_layers
@@ -205,8 +208,12 @@ def display_for(setup: Setup) -> Display:
     plain = output.verbose or not is_terminal(sys.stderr)
     if output.visual:
         return view(output.visual, plain, figures=not output.quiet)
-    if output.quiet or plain:
+    if output.quiet:
         return Display()
+    if plain:
+        from ..display.plain import Expectation
+
+        return Expectation()
     from ..display.progress import Bar, Summary
 
     return Summary() if answers_stream(setup) and is_terminal(sys.stdout) else Bar()
@@ -222,6 +229,15 @@ def view(colours: str | None, plain: bool, alone: bool = True, figures: bool = T
     from ..display.visual import LiveView
 
     return LiveView(colours, alone=alone)
+
+
+def loading_display(setup: Setup) -> Display:
+    """How far a model is that is loaded before anything else is shown."""
+    if setup.output.quiet or setup.output.verbose or not is_terminal(sys.stderr):
+        return Display()
+    from ..display.progress import Loading
+
+    return Loading()
 
 
 def display_of_many(setup: Setup, apart: bool = True) -> BatchDisplay:

@@ -30,6 +30,27 @@ def seconds_left(event: TextEvent) -> float | None:
     return event.step.elapsed * (1 - share) / share if share > 0 else None
 
 
+LONG = 120.0
+"""Seconds from which on a run is worth a word before."""
+
+
+def expectation(event: TextEvent) -> str | None:
+    """One line about a run that will take minutes. The first step has more to do than others, so it
+    is behind the second one that their pace is known; None for all other steps, and short runs."""
+    step, left = event.step, seconds_left(event)
+    if step.index != 1 or left is None or step.elapsed + left < LONG:
+        return None
+    steps = "" if step.total is None else f": up to {step.total} steps of {step.elapsed / 2:.1f} s"
+    return f"this will take about {minutes(step.elapsed + left)}{steps}"
+
+
+def minutes(seconds: float) -> str:
+    """`4 minutes`, `1 hour 10 minutes`."""
+    hours, rest = divmod(round(seconds / 60), 60)
+    parts = [counted(hours, "hour")] * bool(hours) + [counted(rest, "minute")] * bool(rest)
+    return " ".join(parts)
+
+
 def duration(seconds: float) -> str:
     """`3 s`, `2:05`, `1:02:03`."""
     whole = round(seconds)

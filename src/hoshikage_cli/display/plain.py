@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from ..generation.run import Result, TextEvent
 from .display import Display
-from .figures import step_facts, summary
+from .figures import expectation, step_facts, summary
 from .layout import printable
 
 
@@ -26,6 +26,14 @@ class PlainLines(Display):
     def finish(self, result: Result) -> None:
         if self._figures:
             _line(summary(result))
+
+
+class Expectation(Display):
+    """One line about a run that will take minutes; nothing else."""
+
+    def event(self, event: TextEvent) -> None:
+        if line := expectation(event):
+            _line(line)
 
 
 def one_line(text: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
 
 from ..generation.run import Result, TextEvent
 from .display import Display
-from .figures import progress_facts, share_done, summary
+from .figures import expectation, progress_facts, share_done, summary
 
 
 class BarLine(Progress):
@@ -62,6 +64,8 @@ class Bar(Display):
         self._progress.update(self._task, completed=share)
 
     def event(self, event: TextEvent) -> None:
+        if line := expectation(event):
+            say(self.console, line)
         self._progress.update(
             self._task,
             description="unmasking" if event.run.has_masks else "writing",
@@ -96,11 +100,42 @@ class AnswerBar(Bar):
         self._progress.stop()
 
 
-class Summary(Display):
-    """Nothing until the end, for text that streams to the same terminal."""
+class Loading(Display):
+    """A bar while a model is loaded, if that takes more than a moment; nothing else."""
+
+    PATIENCE = 0.5
+    """Seconds in which nothing is shown."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True, highlight=False)
+        self._bar = BarLine(self.console, TextColumn("{task.description}", style="dim"))
+        self._task = self._bar.add_task("loading the model", total=1.0, facts="")
+        self._shown_from: float | None = None
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def loading(self, share: float) -> None:
+        now = time.monotonic()
+        self._shown_from = self._shown_from or now + self.PATIENCE
+        if share >= 1:
+            self._bar.stop()
+        elif now >= self._shown_from:
+            self._bar.start()
+            self._bar.update(self._task, completed=share, facts=f"{share:.0%}")
+
+    def pause(self) -> None:
+        self._bar.pause()
+
+    def redraw(self) -> None:
+        self._bar.redraw()
+
+
+class Summary(Loading):
+    """A last line, for text that streams to the same terminal."""
 
     def finish(self, result: Result) -> None:
-        say(Console(stderr=True, highlight=False), summary(result))
+        say(self.console, summary(result))
 
 
 def say(console: Console, line: str) -> None:

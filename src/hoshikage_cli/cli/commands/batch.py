@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ...batch.records import FORMATS, BadRecord, Record, Shard, parse_shard, read_records, sharded
 from ...batch.results import ResultsFile, ResultsStream
-from ...display.display import Display
 from ...display.figures import counted, share_done
 from ...errors import RunError, UsageError
 from ...files import expanded, refuse_input
@@ -141,8 +140,8 @@ def batch(asked: BatchFlags, **flags: Typed) -> int:
         tell_setup(setup)
         # Results that go to the same terminal would be written into a bar.
         apart = not (asked.target is None and is_terminal(sys.stdout))
+        generator = stack.enter_context(load_model(setup))
         display = stack.enter_context(display_of_many(setup, apart))
-        generator = stack.enter_context(load_model(setup, Display()))
         work = Batch(
             generator,
             records,

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...display.display import Display
 from ...errors import SettingsError, UsageError, did_you_mean, quoted
 from ...files import expanded, write_whole
 from ...settings.declared import declarations, declared_in
@@ -183,7 +182,7 @@ def measured(
     from ...bench.timing import measure
 
     repetitions = asked.repetitions or REPETITIONS
-    with load_model(setup, Display()) as generator:
+    with load_model(setup) as generator:
         prompt = asked.prompt or DEFAULT_PROMPT
         return measure(generator, prompt, settings, repetitions, peer, teller(setup))
 
@@ -238,7 +237,7 @@ def on_tasks(asked: BenchFlags, grid: Grid, flags: Mapping[str, Typed]) -> int:
     refuse_unsettled(path, items, grid, settings)
     tell_setup(setup)
     tell_tasks(setup, grid, path, unchecked)
-    with display_of_many(setup) as display, load_model(setup, Display()) as generator:
+    with load_model(setup) as generator, display_of_many(setup) as display:
         trial = Trial(generator, items, settings, asked.at_once or AT_ONCE)
         interrupted = run_through(trial, display.update)
     report(trial, setup, asked, grid, drawn)

@@ -34,7 +34,7 @@ from ..streams import Answer, OutputLost, is_terminal, note, tell
 
 if TYPE_CHECKING:
     from ...generation.generator import Generator
-    from ...generation.run import TextEvent
+    from ...generation.run import Result, TextEvent
 
 EXAMPLES = """\b
 Examples:
@@ -58,7 +58,7 @@ def chat(**flags: Typed) -> int:
     refuse_untold(setup)
     tell_setup(setup)
     terminal = is_terminal(sys.stderr) and sys.stdin is not None and sys.stdin.isatty()
-    with load_model(setup, Display()) as generator:
+    with load_model(setup) as generator:
         session = Session(generator, setup, flags)
         if not terminal:
             return session.talk(piped_lines())
@@ -104,6 +104,7 @@ class Session:
         self.setup = setup
         self.flags = flags
         self.own: dict[str, Any] = {}
+        self.interactive = False
         # An answer that streams is seen as it comes, without a view.
         asked = setup.resolved.sources["visual"] != "default" or generator.model.family.streams
         unwanted = asked and not setup.output.visual
@@ -116,6 +117,7 @@ class Session:
 
     def talk(self, reader: Reader) -> int:
         """Until the user leaves."""
+        self.interactive = reader.interactive
         while True:
             try:
                 self.hear(reader.read())
@@ -182,9 +184,17 @@ class Session:
         result = run.result()
         self.traces.finish(self.answers, result)
         print_answer(result, printed, display)
+        self.tell_figures(result)
         if interrupted:
             note("stopped; what was said so far is kept")
         return result.text
+
+    def tell_figures(self, result: Result) -> None:
+        """What an answer took, where somebody reads it."""
+        if self.interactive and not self.setup.output.quiet:
+            from ...display.progress import Summary
+
+            Summary().finish(result)
 
     def display(self) -> Display:
         """The view of a model that unmasks, where there is a terminal for it."""
