@@ -50,7 +50,7 @@ def report(error: BaseException, arguments: list[str]) -> int:
     if isinstance(error, Refusal) and type(error).__name__ == "NoArgsIsHelpError":
         tell(error.format_message())
         return Exit.USAGE
-    if _verbose(arguments, os.environ):
+    if _debugging(arguments, os.environ):
         with suppress(OSError, ValueError, AttributeError):
             sys.stderr.write(visible("".join(traceback.format_exception(error))))
     message, code = _described(error)
@@ -120,8 +120,8 @@ def _flags(context: object) -> list[str]:
     ]
 
 
-def _verbose(arguments: list[str], environ: Mapping[str, str]) -> bool:
+def _debugging(arguments: list[str], environ: Mapping[str, str]) -> bool:
     """Whether tracebacks are wanted, before there are settings: some errors come so early."""
-    known = declarations()["verbose"]
+    known = declarations()["debug"]
     by_variable = any(environ.get(name, "").lower() in TRUE_WORDS for name in known.variables)
     return by_variable or any(flag in arguments for flag in known.option.flags)

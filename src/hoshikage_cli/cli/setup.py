@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -155,7 +156,10 @@ def _told_where(resolved: Resolved, name: str) -> Iterator[None]:
 def tell_setup(setup: Setup) -> None:
     """What a user should know before the run: nothing, mostly. What was said to no effect is told
     with -q as well."""
+    listen(setup.output)
     for line in (*unknown_variables(os.environ), *setup.idle):
+        note(line)
+    for line in decisions(setup) if setup.output.logged else ():
         note(line)
     if setup.output.quiet:
         return
@@ -163,6 +167,22 @@ def tell_setup(setup: Setup) -> None:
         note(f"{setup.title}: {recognition(setup.header)}")
     if setup.name is None:
         note(f"no --model given: using the shipped demo model {DEFAULT_MODEL}")
+
+
+def listen(output: OutputSettings) -> None:
+    """Let what is logged be seen on stderr, as far as that is wanted."""
+    if output.logged:
+        level = logging.DEBUG if output.debug else logging.INFO
+        logging.basicConfig(level=level, format="%(name)s: %(message)s")
+
+
+def decisions(setup: Setup) -> Iterator[str]:
+    """What was settled, and why: the model, and whatever is not as it is by default."""
+    header = setup.header
+    yield f"{header.path} is {header.kind}, of the family {header.family.name}"
+    for name, value, source in setup.resolved.rows():
+        if source != "default" and name not in ("verbose", "debug"):
+            yield f"{name} is {value} ({source})"
 
 
 def recognition(header: Header) -> str:
@@ -205,7 +225,7 @@ def display_for(setup: Setup) -> Display:
     """The display that suits the settings and where stderr and stdout go."""
     output = setup.output
     # llama.cpp's log would be written into what is drawn in place.
-    plain = output.verbose or not is_terminal(sys.stderr)
+    plain = output.logged or not is_terminal(sys.stderr)
     if output.visual:
         return view(output.visual, plain, figures=not output.quiet)
     if output.quiet:
@@ -233,7 +253,7 @@ def view(colours: str | None, plain: bool, alone: bool = True, figures: bool = T
 
 def loading_display(setup: Setup) -> Display:
     """How far a model is that is loaded before anything else is shown."""
-    if setup.output.quiet or setup.output.verbose or not is_terminal(sys.stderr):
+    if setup.output.quiet or setup.output.logged or not is_terminal(sys.stderr):
         return Display()
     from ..display.progress import Loading
 
@@ -246,7 +266,7 @@ def display_of_many(setup: Setup, apart: bool = True) -> BatchDisplay:
 
     if setup.output.quiet:
         return BatchDisplay()
-    if apart and is_terminal(sys.stderr) and not setup.output.verbose:
+    if apart and is_terminal(sys.stderr) and not setup.output.logged:
         return BatchBar()
     return BatchLines()
 

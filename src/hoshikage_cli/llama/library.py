@@ -51,8 +51,10 @@ class _Log:
             return
         if self.level >= logging.ERROR:
             self.errors.append(line)
-        # What the library calls an error reaches users as an exception; its log is for --debug.
-        logger.log(min(self.level, logging.INFO), "%s", line)
+        # What it calls an error reaches users as an exception, and its news are of no interest but
+        # to whoever debugs.
+        told = logging.INFO if self.level >= logging.WARNING else logging.DEBUG
+        logger.log(told, "%s", line)
 
 
 _log = _Log()

@@ -583,10 +583,21 @@ class OutputSettings:
         False,
         "-v",
         "--verbose",
-        "--debug",
-        help="Show llama.cpp's log, and tracebacks of errors.",
+        help="Tell what was decided, and what llama.cpp warns of.",
         part="log",
     )
+    debug: bool = option(
+        False,
+        "-vv",
+        "--debug",
+        help="Show llama.cpp's whole log as well, and tracebacks of errors.",
+        part="log",
+    )
+
+    @property
+    def logged(self) -> bool:
+        """Whether lines of a log may come at any moment."""
+        return self.verbose or self.debug
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -229,9 +230,9 @@ def test_what_is_typed_during_an_answer_is_not_seen_until_it_is_over(slow_chat, 
     assert screen.count("\n> upper row\n. lower row") == 1
     # The view is drawn in one place: no header of an earlier frame is left above.
     chat.wait_for("masked")
-    assert chat.screen().count(" · seed ") == 1
+    assert chat.screen().count("timestep · seed ") == 1
     chat.wait_for("\n>", 4)
-    assert " · seed " not in chat.screen()
+    assert "timestep · seed " not in chat.screen()
     chat.type(f"/save {tmp_path}/talk.json", "Enter", "/quit", "Enter")
     chat.wait_for("left with 0")
     talk = json.loads((tmp_path / "talk.json").read_text())
@@ -244,7 +245,7 @@ def test_the_view_of_a_chat_does_not_repeat_the_conversation(slow_chat):
     chat.wait_for("\n>")
     chat.type("Hello!", "Enter")
     for _ in range(2):
-        view = chat.wait_for("masked").split(" · seed ")[1]
+        view = chat.wait_for("masked").split("timestep · seed ")[1]
         assert "Hello!" not in view
         chat.wait_for("\n>", 2)
         chat.type("Hello!", "Enter")
@@ -294,3 +295,14 @@ def test_the_last_turn_again_or_not_at_all(hoshikage, tmp_path):
     assert [m["content"] for m in json.loads(file.read_text())[::2]] == ["One."]
     assert "nothing has been said yet" in run.stderr
     assert run.stderr.splitlines()[-1] == "view  no"
+
+
+def test_the_figures_of_an_answer_stand_below_it(chat):
+    chat.wait_for("\n>")
+    chat.type("Hello!", "Enter")
+    screen = chat.wait_for("tokens/s · seed")
+    assert re.search(r"\n\d+ tokens? · \d+ steps? · NFE \d+ · .* tokens/s · seed \d+\n", screen)
+
+
+def test_piped_messages_are_answered_without_figures(hoshikage):
+    assert "tokens/s" not in hoshikage("chat", "-n", "8", "--steps", "4", stdin="Hi!\n").stderr

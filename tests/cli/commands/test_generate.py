@@ -341,3 +341,16 @@ def test_a_closed_pipe_is_quiet(environment):
     )
     os.close(writing)
     assert (result.returncode, result.stderr) == (141, b"")
+
+
+def test_v_tells_what_was_decided_and_vv_the_whole_log(hoshikage):
+    plain, told, whole = (
+        hoshikage("generate", QUESTION, *SHORT, *flags) for flags in ((), ("-v",), ("-vv",))
+    )
+    assert plain.stdout == told.stdout == whole.stdout
+    lines = told.stderr.splitlines()
+    assert any(line.endswith("is diffusion, of the family llada") for line in lines), lines
+    assert any("(flag)" in line for line in lines)
+    assert len(lines) < 30
+    assert "hoshikage.llama: " in whole.stderr
+    assert len(whole.stderr.splitlines()) > 100

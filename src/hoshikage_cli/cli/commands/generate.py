@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -90,8 +89,6 @@ def generate(asked: GenerateFlags, **flags: Typed) -> int:
     refuse_untold(setup)
     refuse_trace(setup, asked.file)
     prompt = read_prompt(asked.prompt, asked.prompt_option, asked.file)
-    if setup.output.verbose:
-        logging.basicConfig(level=logging.DEBUG, format="%(name)s: %(message)s")
     tell_setup(setup)
     return (
         one_answer(setup, prompt)
@@ -186,7 +183,7 @@ def collect(
 
 
 def answers_display(setup: Setup, total: int) -> Display:
-    if setup.output.quiet or setup.output.verbose or not is_terminal(sys.stderr):
+    if setup.output.quiet or setup.output.logged or not is_terminal(sys.stderr):
         return Display()
     from ...display.progress import AnswerBar
 

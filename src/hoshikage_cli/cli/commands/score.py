@@ -184,7 +184,7 @@ def scored(setup: Setup, texts: Sequence[str], asked: ScoreFlags) -> list[Score]
 
 
 def display_for(setup: Setup) -> Display:
-    if setup.output.quiet or setup.output.verbose or not is_terminal(sys.stderr):
+    if setup.output.quiet or setup.output.logged or not is_terminal(sys.stderr):
         return Display()
     from ...display.progress import Bar
 
