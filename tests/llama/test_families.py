@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
+import gguf
 import pytest
 
 import random_model
 from hoshikage_cli.errors import NoMaskToken, UsageError
+from hoshikage_cli.llama.errors import ModelLoadError
+from hoshikage_cli.llama.families import STATEFUL
 from hoshikage_cli.llama.model import Model
 from hoshikage_cli.models.header import read_header
 from hoshikage_cli.models.label import write_labelled
@@ -80,3 +83,28 @@ def test_the_familys_own_mask_token_serves_where_the_file_names_none(with_masks)
             assert model.mask_token == token
     with Model(file, vocabulary_only=True, family="bd3lm") as model, pytest.raises(NoMaskToken):
         _ = model.mask_token
+
+
+def vocabulary_alone(path, architecture):
+    """A file with nothing but an architecture and a small vocabulary."""
+    writer = gguf.GGUFWriter(path, architecture)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(["a", "b", "ab"])
+    writer.add_token_merges(["a b"])
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.close()
+    return path
+
+
+def test_what_cannot_be_wound_back_is_what_the_library_says(tmp_path):
+    known = set()
+    for name in sorted({*gguf.MODEL_ARCH_NAMES.values(), *STATEFUL}):
+        try:
+            with Model(vocabulary_alone(tmp_path / "x.gguf", name), vocabulary_only=True) as model:
+                assert model.can_repeat == (name not in STATEFUL), name
+                known.add(name)
+        except ModelLoadError:
+            continue
+    assert set(STATEFUL) <= known
+    assert len(known) > 100

@@ -71,7 +71,12 @@ def test_a_family_on_borrowed_weights_may_have_any_of_these(family, architecture
         ("llada", "sdar", "a model of the architecture llada cannot be of the family sdar: it can"),
         ("llada", "none", "it can be llada$"),
         ("qwen3", "dream", "cannot be of the family dream: it can be sdar, "),
-        ("mamba", "sdar", "it can be none"),
+        (
+            "mamba",
+            "sdar",
+            "cannot be wound back to repeat a block; it can be none",
+        ),
+        ("gemma3", "sdar", "of the family sdar: it can be none"),
         ("qwen3", "sadr", "no family 'sadr'; did you mean sdar?"),
         ("qwen3", "xyz", "no family 'xyz': there are llada, "),
     ],

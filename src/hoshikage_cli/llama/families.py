@@ -18,10 +18,19 @@ SHIFT = "diffusion.shift_logits"
 FAMILY = "hoshikage.family"
 """Names the family in a file; `hoshikage models label` writes it."""
 BLOCK_LENGTH = "diffusion.block_length"
+MASK_TOKEN = "tokenizer.ggml.mask_token_id"
 
 BORROWED = ("qwen2", "qwen3", "qwen3moe", "llama", "mistral3", "bailingmoe2", "llada2")
 """Architectures of autoregressive models that others are built on: without the causal mask their
 graphs attend both ways, and what they keep of a text can be taken back."""
+
+STATEFUL = (
+    *("mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7"),
+    *("jamba", "falcon-h1", "plamo2", "granitehybrid", "lfm2", "lfm2moe", "nemotron_h"),
+    *("nemotron_h_moe", "qwen3next", "kimi-linear", "bailingmoe3", "kimi-k3", "glm5-next"),
+    *("qwen35", "qwen35moe", "qwen4exp", "deepseek4", "minimax-01"),
+)
+"""Recurrent and hybrid architectures: what they keep of a text cannot be wound back."""
 
 
 @dataclass(frozen=True)
@@ -144,9 +153,11 @@ def _named(name: str, architecture: str, where: str) -> Family:
         raise UsageError(f"{where}no family {name!r}{close}")
     if not _can_be(family, architecture):
         fitting = [each for each in NAMED if _can_be(NAMED[each], architecture)]
+        stateful = architecture in STATEFUL
+        why = "what it has read cannot be wound back to repeat a block; " if stateful else ""
         raise UsageError(
             f"{where}a model of the architecture {architecture} cannot be of the family {name}: "
-            f"it can be {', '.join(fitting)}"
+            f"{why}it can be {', '.join(fitting)}"
         )
     return family
 

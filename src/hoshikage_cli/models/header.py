@@ -22,7 +22,15 @@ from typing import Any
 
 from ..errors import RunError
 from ..files import open_regular
-from ..llama.families import ARCHITECTURE, Family, Recognised, recognise, shift_of
+from ..llama.families import (
+    ARCHITECTURE,
+    MASK_TOKEN,
+    Family,
+    Recognised,
+    has_mask,
+    recognise,
+    shift_of,
+)
 
 MAGIC = b"GGUF"
 # struct's letters for the types of the format, by number: 8 is a string, 9 an array.
@@ -112,6 +120,20 @@ class Header:
     def recognised(self) -> Recognised:
         """Its family, and by what: the same that `llama.model.Model` finds."""
         return recognise(self.metadata, self._text, self.named)
+
+    @property
+    def n_vocab(self) -> int | None:
+        """How many tokens its vocabulary has; None for a file without one."""
+        tokens = self.metadata.get(TOKENS)
+        return tokens.length if isinstance(tokens, ArrayLength) else None
+
+    @property
+    def mask_token(self) -> int | None:
+        """What its vocabulary or its family says; the same that `llama.model.Model` finds."""
+        said = self.metadata.get(MASK_TOKEN)
+        if said is None and self.family.mask and has_mask(self.family, self._text):
+            return self.family.mask.id
+        return said
 
     def _text(self, token: int) -> str | None:
         """How the vocabulary spells a token; None where there is none."""

@@ -28,7 +28,7 @@ VARIABLE = "HOSHIKAGE_MODELS"
 FILE = "models.toml"
 WHAT = "the list of names"
 """What messages call that file."""
-KEPT = ("family", "block_length")
+KEPT = ("family", "block_length", "mask_token")
 """Settings that may be kept with a name."""
 # One file of a model that is split; llama.cpp finds the others by the first.
 LATER_PART = re.compile(r"-(?!00001)[0-9]{5}-of-[0-9]{5}$")
@@ -138,7 +138,7 @@ def _alias(name: str, value: Any) -> Alias:
 def _kept(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Settings of KEPT, read and checked."""
     if unknown := [key for key in given if key not in KEPT]:
-        raise SettingsError(f"{where}: {unknown[0]} is not kept: {' and '.join(KEPT)} are")
+        raise SettingsError(f"{where}: {unknown[0]} is not kept: {', '.join(KEPT)} are")
     known = declarations()
     return {key: parse(known[key], value, f"{where}: {key}") for key, value in given.items()}
 

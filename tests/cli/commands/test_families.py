@@ -92,7 +92,10 @@ def test_a_family_is_kept_with_a_name(hoshikage, file):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("mine = {path = '{file}', famly = 'sdar'}", "mine: famly is not kept: family and"),
+        (
+            "mine = {path = '{file}', famly = 'sdar'}",
+            "mine: famly is not kept: family, ",
+        ),
         ("mine = {path = '{file}', family = 'sadr'}", "mine: family: 'sadr' is unknown"),
         ("mine = {path = '{file}', block_length = 0}", "mine: block_length: 0 is out of range"),
         ("mine = {family = 'sdar'}", "mine is not a path"),
@@ -141,7 +144,8 @@ def test_a_file_is_labelled_in_place(hoshikage, file):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), "give --family or --block-length"),
+        ((), "give --family, --block-length or --mask-token"),
+        (("--family", "sdar", "--mask-token", "262"), "262 is outside the vocabulary (0 to 261)"),
         (("--family", "dream"), "cannot be of the family dream"),
         (("--family", "sadr"), "did you mean sdar?"),
         (("--block-length", "0"), "out of range"),
@@ -203,3 +207,24 @@ def test_holes_that_blocks_can_fill_and_those_that_they_cannot(hoshikage, model_
     assert (blind.returncode, blind.stdout, blind.stderr.count("\n")) == (2, "", 1)
     assert "hole 1 would be filled without having seen all text behind it" in blind.stderr
     assert "--model" in blind.stderr
+
+
+def test_a_mask_token_that_no_vocabulary_names_is_labelled_or_kept(hoshikage, model_file, tmp_path):
+    file = tmp_path / "bare.gguf"
+    file.write_bytes(model_file("llama").read_bytes())
+    asked = ("--family", "stable-diffcoder")
+    for run in (
+        hoshikage("models", "label", file, *asked, "--in-place"),
+        hoshikage("models", "add", "mine", file, *asked),
+    ):
+        assert (run.returncode, run.stderr.count("\n")) == (2, 1)
+        assert "bare.gguf names no mask token" in run.stderr
+        assert "give its id with --mask-token" in run.stderr
+    hoshikage("models", "add", "mine", file, *asked, "--mask-token", "261")
+    kept = hoshikage("generate", "-m", "mine", *RUN, "the kite")
+    facts = json.loads(hoshikage("inspect", "mine", "--json").stdout)
+    assert (kept.returncode, facts["mask_token"]) == (0, 261)
+    labelled = hoshikage("models", "label", file, *asked, "--mask-token", "261", "--in-place")
+    assert labelled.returncode == 0, labelled.stderr
+    assert json.loads(hoshikage("inspect", file, "--json").stdout)["mask_token"] == 261
+    assert hoshikage("generate", "-m", file, *RUN, "the kite").stdout == kept.stdout

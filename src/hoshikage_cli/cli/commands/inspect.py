@@ -8,7 +8,7 @@ from typing import Any
 
 from ...models.check import check_whole
 from ...models.find import advice, header_of, kept_with
-from ...models.header import ArrayLength, Header
+from ...models.header import Header
 from ...settings.layers import Layers
 from ..exits import Exit
 from ..help import OTHERS
@@ -65,7 +65,7 @@ def model_facts(header: Header, kept: Mapping[str, Any]) -> dict[str, Any]:
         "context": header.of_architecture("context_length"),
         "layers": header.of_architecture("block_count"),
         "width": header.of_architecture("embedding_length"),
-        **vocabulary_facts(header),
+        **vocabulary_facts(header, kept),
         **diffusion_facts(header),
         **block_facts(header, kept),
         "chat_template": "tokenizer.chat_template" in metadata,
@@ -74,15 +74,14 @@ def model_facts(header: Header, kept: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def vocabulary_facts(header: Header) -> dict[str, Any]:
+def vocabulary_facts(header: Header, kept: Mapping[str, Any]) -> dict[str, Any]:
     metadata = header.metadata
-    tokens = metadata.get("tokenizer.ggml.tokens")
-    names = ("bos", "eos", "eot", "padding", "mask")
+    names = ("bos", "eos", "eot", "padding")
     ids = {name: metadata.get(f"tokenizer.ggml.{name}_token_id") for name in names}
     return {
-        "n_vocab": tokens.length if isinstance(tokens, ArrayLength) else None,
+        "n_vocab": header.n_vocab,
         "tokenizer": metadata.get("tokenizer.ggml.pre") or metadata.get("tokenizer.ggml.model"),
-        "mask_token": ids["mask"],
+        "mask_token": kept.get("mask_token", header.mask_token),
         "end_tokens": sorted({ids[n] for n in ("eos", "eot") if ids[n] is not None}),
     }
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...llama.families import BLOCK_LENGTH, FAMILY, NAMED
+from ...llama.families import BLOCK_LENGTH, FAMILY, MASK_TOKEN, NAMED
 from ..help import OTHERS, TopicsCommand
 from ..options import REQUIRED, argument, flag, with_options
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ...models.header import Header
     from ...models.registry import KnownModel
 
 app = typer.Typer(
@@ -48,6 +49,10 @@ def _typed_before(context: typer.Context, switch: str) -> bool:
     return context.parent is not None and bool(context.parent.params[switch])
 
 
+KEYS = {"family": FAMILY, "block_length": BLOCK_LENGTH, "mask_token": MASK_TOKEN}
+"""What a label may say, and where a file has it."""
+
+
 @dataclass(frozen=True)
 class KeptFlags:
     """Settings of a model that go with its name."""
@@ -69,11 +74,36 @@ class KeptFlags:
         panel=OTHERS,
     )
 
+    mask_token: int | None = flag(
+        None,
+        "--mask-token",
+        minimum=0,
+        help="Id of the mask token, if the vocabulary does not tell.",
+        panel=OTHERS,
+    )
+
     @property
     def given(self) -> dict[str, Any]:
         """Those that were typed."""
-        both = {"family": self.family, "block_length": self.block_length}
-        return {name: value for name, value in both.items() if value is not None}
+        found = {name: getattr(self, name) for name in KEYS}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def check_mask(self, header: Header) -> None:
+        """Raises UsageError for a mask token outside the vocabulary, and for a family that unmasks
+        where none is known: each run would have to be told."""
+        from ...errors import UsageError
+
+        tokens = header.n_vocab
+        if self.mask_token is not None and tokens is not None and self.mask_token >= tokens:
+            raise UsageError(
+                f"--mask-token {self.mask_token} is outside the vocabulary (0 to {tokens - 1})"
+            )
+        unmasks = not header.family.in_order
+        if unmasks and self.family and self.mask_token is None and header.mask_token is None:
+            raise UsageError(
+                f"{header.path.name} names no mask token, which models of the family {self.family} "
+                "need: give its id with --mask-token"
+            )
 
 
 @dataclass(frozen=True)
@@ -95,7 +125,9 @@ def add(asked: AddFlags, *, context: typer.Context) -> int:
     from ..streams import note
 
     file = find_model(expanded(asked.path))
-    check(read_header(file).as_family(asked.family))
+    header = read_header(file).as_family(asked.family)
+    check(header)
+    asked.check_mask(header)
     before = add_alias(asked.name, file, asked.given)
     if not _typed_before(context, "quiet"):
         changed = f", no longer for {before}" if before else ""
@@ -132,12 +164,12 @@ def label(asked: LabelFlags, *, context: typer.Context) -> int:
     from ..streams import note
 
     if not asked.given:
-        raise UsageError("nothing to write: give --family or --block-length")
+        raise UsageError("nothing to write: give --family, --block-length or --mask-token")
     header = read_header(find_model(asked.path)).as_family(asked.family)
     check_whole(header)
+    asked.check_mask(header)
     target = _target(asked, header.path)
-    names = {"family": FAMILY, "block_length": BLOCK_LENGTH}
-    write_labelled(header, target, {names[name]: value for name, value in asked.given.items()})
+    write_labelled(header, target, {KEYS[name]: value for name, value in asked.given.items()})
     if not _typed_before(context, "quiet"):
         note(f"{target} is of the family {read_header(target).family.name}")
     return Exit.OK
