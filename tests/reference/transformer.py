@@ -47,10 +47,14 @@ def both_ways(n: int) -> Seen:
 
 
 class Transformer:
-    """The F32 file of a `Shape`."""
+    """The F32 file of a `Shape`. halves: whether keys and values, and what ggml multiplies them
+    with, are rounded as in a context whose cells are F16."""
 
-    def __init__(self, path: Path, shape: Shape) -> None:
+    def __init__(self, path: Path, shape: Shape, halves: bool = False) -> None:
         self.shape = shape
+        self.stored = half if halves else same
+        self.routes: dict[tuple[int, int], frozenset[int]] = {}
+        """The experts of each (layer, row) in the last call."""
         self.weights = {t.name: _in_numpy_order(t) for t in gguf.GGUFReader(path).tensors}
         self._cached: dict[int, tuple[Array, Array]] = {}
 
@@ -79,10 +83,11 @@ class Transformer:
             q = normalised(q, self._of(layer, "attn_q_norm.weight"))
             k = normalised(k, self._of(layer, "attn_k_norm.weight"))
         q, k = self._rotated(q, window), self._rotated(k, window)
+        q, k, v = (self.stored(part) for part in (q, k, v))
         k, v = self._cache(layer, k, v, seen.shape[1], window)
         k, v = (np.repeat(part, shape.heads // shape.kv_heads, axis=1) for part in (k, v))
         scores = np.einsum("qhd,khd->hqk", q, k) / np.sqrt(shape.head_width)
-        weights = softmax(np.where(seen, scores, -np.inf))
+        weights = self.stored(softmax(np.where(seen, scores, -np.inf)))
         mixed = np.einsum("hqk,khd->qhd", weights, v).reshape(n, -1)
         return mixed @ self._of(layer, "attn_output.weight").T
 
@@ -127,7 +132,9 @@ class Transformer:
             return self._network(layer, y)
         out = self._network(layer, y, "_shexp") if self.shape.family.grouped_experts else 0 * y
         for i, row in enumerate(y):
-            for expert, weight in self._experts(layer, row):
+            experts = self._experts(layer, row)
+            self.routes[layer, i] = frozenset(expert for expert, _ in experts)
+            for expert, weight in experts:
                 out[i] += weight * self._network(layer, row, "_exps", expert)
         return out
 
@@ -159,6 +166,14 @@ class Transformer:
         kept = np.full_like(groups, -np.inf)
         kept[best] = groups[best]
         return np.argsort(-kept.ravel(), kind="stable")[: self.shape.experts_used]
+
+
+def same(x: Array) -> Array:
+    return x
+
+
+def half(x: Array) -> Array:
+    return x.astype(np.float16).astype(np.float64)
 
 
 def normalised(x: Array, weight: Array) -> Array:
