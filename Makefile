@@ -96,8 +96,11 @@ $(VENV)/.tools: vendor/requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r vendor/requirements.txt
 	@touch $@
 
+# An editable installation leaves the man page out, which others have.
 $(INSTALLED): pyproject.toml $(VENV)/.tools
 	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	mkdir -p $(VENV)/share/man/man1
+	ln -sf ../../../../docs/hoshikage.1 $(VENV)/share/man/man1/hoshikage.1
 	@touch $@
 
 $(CHECKABLE): $(INSTALLED)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import tomlkit
 
 from program import PROGRAM
 
@@ -75,6 +76,14 @@ def test_what_is_not_built_is_said_to_python_too(package, environment, gone):
     assert "'load'" in run.stdout
     assert run.stderr.splitlines()[-1].startswith("ImportError: llama.cpp: not built (run make)")
     assert ("cannot open" in run.stderr) == (gone == "lib")
+
+
+def test_the_man_page_is_installed_where_man_looks():
+    project = tomlkit.parse((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    files = project["tool"]["setuptools"]["data-files"]["share/man/man1"]
+    assert [(ROOT / name).name for name in files if (ROOT / name).exists()] == ["hoshikage.1"]
+    dry = subprocess.run(["make", "-nB", "build"], cwd=ROOT, capture_output=True, text=True)
+    assert ".venv/share/man/man1/hoshikage.1" in dry.stdout
 
 
 def test_help_names_every_target():

@@ -16,6 +16,7 @@ from ...errors import HoshikageError, not_built
 from ...files import cache_folder
 from ...models.catalogue import DEFAULT_MODEL
 from ...models.registry import aliases_path, folders, known_models
+from ...settings.declared import alternatives
 from ...settings.file import config_path
 from ...settings.variables import unknown_variables
 from ..exits import Exit
@@ -179,7 +180,14 @@ def timed(setup: Setup, amiss: list[str]) -> dict[str, Any] | None:
         "steps": total,
         "tokens": length if run.has_masks else total,
         "answer": None if total is None else round(first.elapsed + step * (total - 1), 3),
+        "at_most": ends_early(setup) or not run.has_masks,
     }
+
+
+def ends_early(setup: Setup) -> bool:
+    """Whether a rule commits more than a step's share, so that there are fewer steps."""
+    rules = alternatives()["parallel rule"]
+    return any(setup.resolved.value(rule) is not None for rule in rules)
 
 
 # ------------------------------------------------------------------------------- what to do
@@ -270,8 +278,9 @@ def model_rows(model: Mapping[str, Any], timed: Mapping[str, Any] | None) -> lis
     pass_ = f"{1000 * timed['pass']:.1f} ms for {counted(timed['positions'], 'position')}"
     rows.append(("a pass", f"{pass_}; loaded in {about(timed['load'])}"))
     if timed["answer"] is not None:
-        asked = f"{counted(timed['tokens'], 'token')} in {counted(timed['steps'], 'step')} at most"
-        rows.append(("an answer", f"about {about(timed['answer'])}: {asked}"))
+        asked = f"{counted(timed['tokens'], 'token')} in {counted(timed['steps'], 'step')}"
+        bound = "at most" if timed["at_most"] else "about"
+        rows.append(("an answer", f"{bound} {about(timed['answer'])}: {asked}"))
     return rows
 
 
