@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import manual
+import pictures
 import write_docs as docs
 from hoshikage_cli.settings.declared import declarations
 
@@ -147,6 +148,14 @@ def test_every_page_of_the_folder_can_be_found_from_the_readme():
     assert [
         p.name for p in PAGES if p.parent.name == "docs" and f"docs/{p.name})" not in text
     ] == []
+
+
+def test_the_pictures_are_those_that_pages_show():
+    """No others are kept, and `make pictures` makes them all."""
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    shown = {*re.findall(r"images/([\w-]+)\.svg", text)}
+    assert {file.stem for file in (ROOT / "docs" / "images").iterdir()} == shown
+    assert shown - {"accuracy-against-speed"} == pictures.PICTURES.keys()
 
 
 def test_the_pictures_are_of_runs():

@@ -17,7 +17,7 @@ OUTSIDE = {
     "canvas": ("stop",),
     "sampling": ("samples",),
     "prompt": ("chat", "system_prompt", "parse_special"),
-    "output": ("visual", "visual_delay", "trace", "json", "quiet", "verbose"),
+    "output": ("visual", "visual_delay", "trace", "json", "quiet", "verbose", "debug"),
 }
 """What is decided outside of a plan: which model, which prompt, how often, what is shown."""
 

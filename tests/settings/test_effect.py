@@ -25,6 +25,7 @@ ON_BOTH = {
         "logprobs",
         "quiet",
         "verbose",
+        "debug",
     ),
 }
 

@@ -388,11 +388,13 @@ def _text(part: _Part, look: str) -> str:
 
 
 def _bar(part: _Part, look: str) -> str:
+    """A mask as the terminal draws one: low, and with a gap in front where a blank will be."""
+    part = _without_blanks(part)
     if not part.cells:
         return ""
     return (
-        f'<rect class="{look}" x="{MARGIN + part.x * CELL + 0.7:.1f}" y="{_y(part.y) - 10}" '
-        f'width="{part.cells * CELL - 1.4:.1f}" height="12" rx="3"/>'
+        f'<rect class="{look}" x="{MARGIN + part.x * CELL + 0.7:.1f}" y="{_y(part.y) - 4}" '
+        f'width="{part.cells * CELL - 1.4:.1f}" height="6" rx="1.5"/>'
     )
 
 
