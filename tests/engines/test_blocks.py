@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 import hoshikage_cli as hk
+from hoshikage_cli.chat.conversation import Conversation
 from hoshikage_cli.decoding.profile import PROFILES
 from hoshikage_cli.engines import blocks
 from hoshikage_cli.errors import PromptTooLong
 from hoshikage_cli.generation.generator import finished
 from hoshikage_cli.llama.block_context import BlockContext
+from hoshikage_cli.llama.model import Model
 
 FAMILIES = {
     "sdar": "qwen3",
@@ -95,6 +97,36 @@ def test_the_second_turn_does_not_evaluate_the_first_again(generator):
     assert (second.tokens, second.nfe) == (anew.tokens, anew.nfe)
     known = first.prompt_tokens + first.completion_tokens
     assert known - 2 * size < anew.positions_decoded - second.positions_decoded <= known
+
+
+TEMPLATE = (
+    "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}\n{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+
+
+def test_a_chat_reads_each_turn_once(generator, monkeypatch):
+    monkeypatch.setattr(Model, "chat_template", TEMPLATE)
+
+    def talk(forgetful):
+        generator.forget()
+        conversation, results = Conversation(), []
+        for question in ("the kite is red", "and blue?", "and then?"):
+            if forgetful:
+                generator.forget()
+            conversation.say(question)
+            results.append(generator.generate(conversation.shown, chat=True))
+            conversation.answer(results[-1].text)
+        return results
+
+    forgetful, mindful = talk(True), talk(False)
+    assert [result.text for result in mindful] == [result.text for result in forgetful]
+    profile = PROFILES[generator.model.family.name]
+    if profile.grid == "prompt end" and profile.text_attention == "block":
+        return  # blocks begin elsewhere in each turn
+    for i in (1, 2):
+        spared = forgetful[i].positions_decoded - mindful[i].positions_decoded
+        assert spared >= mindful[i - 1].prompt_tokens - block_length(generator)
 
 
 def test_what_was_cached_changes_no_token(generator):
