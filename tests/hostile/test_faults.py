@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import pty
 import resource
 import shutil
 import subprocess
@@ -282,6 +283,43 @@ def test_two_that_measure_at_once_share_a_cache(environment, tmp_path):
     assert one
     (kept,) = (tmp_path / "cache" / "hoshikage" / "costs").iterdir()
     assert json.loads(kept.read_text())
+
+
+# ---------------------------------------------------------------- a terminal that goes away
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("generate", "Hi", "--visual"), ("generate", "Hi"), ("batch", "p.txt", "--at-once", "1")],
+    ids=" ".join,
+)
+def test_a_terminal_that_goes_away_costs_no_answer(environment, tmp_path, command):
+    (tmp_path / "p.txt").write_text("Hi\nHo\n")
+    long = ("-n", "60", "--steps", "60", "--eos-policy", "suppress", "--seed", "1")
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*PROGRAM, *command, *long], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=theirs, cwd=tmp_path, env=environment, start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    assert os.read(ours, 1)
+    os.close(ours)
+    answer = process.communicate(timeout=200)[0]
+    assert process.returncode == 0
+    assert answer.count(b"\n") >= (2 if command[0] == "batch" else 1)
+
+
+def test_a_conversation_ends_with_its_terminal(environment):
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*PROGRAM, "chat"], stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, env=environment,
+        start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    assert os.read(ours, 1)
+    os.close(ours)
+    process.communicate(timeout=200)
+    assert process.returncode in (0, 1)
 
 
 # ------------------------------------------------------------------------ what has no end

@@ -107,7 +107,8 @@ def typing_kept_unseen() -> Iterator[None]:
     try:
         yield
     finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+        with suppress(termios.error):  # the terminal has gone away
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
 def _history(path: Path) -> History:

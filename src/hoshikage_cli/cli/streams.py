@@ -89,6 +89,24 @@ class _Stdout(io.TextIOWrapper):
             super().flush()
 
 
+class _Stderr(io.TextIOWrapper):
+    """stderr, which carries no answer: a terminal that has gone away, or a disk that is full, costs
+    what would have been said there and nothing else."""
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except OSError:
+            _abandon(self)
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError:
+            _abandon(self)
+
+
 def secure() -> None:
     """For the program, before it opens anything: no error of stdout goes unseen, and no file takes
     the place of a stream that is closed, to have answers and messages written into it."""
@@ -98,14 +116,16 @@ def secure() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, way)
-    if sys.stderr is None:
-        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
-    old = open(1, "w", closefd=False) if sys.stdout is None else sys.stdout  # noqa: SIM115
-    assert isinstance(old, io.TextIOWrapper)  # as Python begins with
+    sys.stdout = _made_into(_Stdout, sys.stdout or open(1, "w", closefd=False))  # noqa: SIM115
+    sys.stderr = _made_into(_Stderr, sys.stderr or open(2, "w", closefd=False))  # noqa: SIM115
+
+
+def _made_into(kind: type[io.TextIOWrapper], old: TextIO) -> TextIO:
+    """The stream that Python began with, as one of ours."""
+    assert isinstance(old, io.TextIOWrapper)
     at_once, through = old.line_buffering, old.write_through
-    sys.stdout = _Stdout(
-        old.detach(), old.encoding, old.errors, line_buffering=at_once, write_through=through
-    )
+    encoding, errors = old.encoding, old.errors
+    return kind(old.detach(), encoding, errors, line_buffering=at_once, write_through=through)
 
 
 def write_exactly(text: str) -> None:
