@@ -17,8 +17,8 @@ from reference.transformer import Transformer, both_ways, in_blocks
 from .test_block_context import ARCHITECTURES, F16, F32, MASK, SDAR, ask, text
 
 ROUNDED = 2e-3
-"""Of a logit, between the library and numpy that rounds as it does: what lies between two halves may
-go either way."""
+"""Of a logit, between the library and numpy that rounds as it does: what lies between two halves
+may go either way."""
 
 
 @pytest.fixture(scope="module")
