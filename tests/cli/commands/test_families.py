@@ -228,3 +228,10 @@ def test_a_mask_token_that_no_vocabulary_names_is_labelled_or_kept(hoshikage, mo
     assert labelled.returncode == 0, labelled.stderr
     assert json.loads(hoshikage("inspect", file, "--json").stdout)["mask_token"] == 261
     assert hoshikage("generate", "-m", file, *RUN, "the kite").stdout == kept.stdout
+
+
+def test_a_chat_with_a_model_in_blocks_answers_as_generate_does(hoshikage, model_file):
+    asked = ("-m", model_file("qwen3"), "--family", "sdar", "--seed", "3", "-n", "24")
+    talk = hoshikage("chat", *asked, stdin="the kite\n")
+    assert talk.returncode == 0, talk.stderr
+    assert talk.stdout == hoshikage("generate", *asked, "the kite").stdout
