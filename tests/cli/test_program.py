@@ -98,6 +98,8 @@ def test_without_a_command_the_help_is_told_as_an_error(hoshikage):
         ("hoshikage generate --schedule b", ["block"]),
         ("hoshikage generate -m hoshi", ["hoshi-tiny", "hoshi-tiny-ar"]),
         ("hoshikage inspect hoshi-tiny-", ["hoshi-tiny-ar"]),
+        ("hoshikage config set algo", ["algorithm"]),
+        ("hoshikage config set algorithm e", ["entropy"]),
     ],
 )
 def test_completion_in_bash(hoshikage, words, expected):
@@ -107,3 +109,10 @@ def test_completion_in_bash(hoshikage, words, expected):
         COMP_CWORD=str(len(words.split()) - 1),
     )
     assert result.stdout.split() == expected
+
+
+def test_the_completion_of_a_shell_that_is_named(hoshikage):
+    for shell, words in (("zsh", "#compdef hoshikage"), ("fish", "complete --command hoshikage")):
+        shown = hoshikage("--show-completion", shell)
+        assert (shown.returncode, shown.stderr) == (0, "")
+        assert words in shown.stdout

@@ -31,6 +31,7 @@ COMMANDS = (
 """In the order of help; each is a module of `commands` of its own."""
 
 GLOBAL_FLAGS = ("--version", "-V", "--install-completion", "--show-completion")
+SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 # \b keeps the lines as they are.
@@ -85,6 +86,21 @@ def _add(app: typer.Typer, name: str) -> None:
         app.command()(getattr(module, name))
 
 
+def show_completion(shell: str) -> int:
+    """The script for a shell that was named; typer's own option asks for none, and finds out which
+    one is running."""
+    from typer.completion import get_completion_script
+
+    from ..errors import UsageError
+    from .streams import write
+
+    if shell not in SHELLS:
+        raise UsageError(f"--show-completion: no shell {shell!r}; known are {', '.join(SHELLS)}")
+    variable = "_HOSHIKAGE_COMPLETE"
+    write(get_completion_script(prog_name="hoshikage", complete_var=variable, shell=shell) + "\n")
+    return Exit.OK
+
+
 def run(arguments: list[str]) -> int:
     """The whole program but for its exit: errors become a line and a code here."""
     from .errors import report
@@ -94,6 +110,8 @@ def run(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(int(Exit.TERMINATED)))
     try:
         arguments = in_front(arguments, COMMANDS, GLOBAL_FLAGS)
+        if arguments[:1] == ["--show-completion"] and len(arguments) == 2:
+            return show_completion(arguments[1])
         named = [name for name in COMMANDS if name in arguments[:1]]
         result = program(named or COMMANDS)(arguments, prog_name="hoshikage", standalone_mode=False)
         return result if isinstance(result, int) else Exit.OK

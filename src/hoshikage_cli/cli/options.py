@@ -147,7 +147,7 @@ def _typer_argument(known: Declaration) -> ArgumentInfo:
         help=facts.help,
         metavar=facts.metavar or None,
         rich_help_panel=facts.panel,
-        autocompletion=_completion(known),
+        autocompletion=completion(known),
     )
     return info
 
@@ -162,7 +162,7 @@ def _typer_option(known: Declaration) -> OptionInfo:
         metavar=None if known.type == "bool" else _metavar(known),
         show_default=_default_text(known),
         rich_help_panel=facts.panel,
-        autocompletion=_completion(known),
+        autocompletion=completion(known),
     )
     return info
 
@@ -192,7 +192,8 @@ def _default_text(known: Declaration) -> str | bool:
     return "; ".join([show(known, known.default), *special])
 
 
-def _completion(known: Declaration) -> Callable[[str], list[str]] | None:
+def completion(known: Declaration) -> Callable[[str], list[str]] | None:
+    """What completes a value that begins so; None where anything may stand."""
     if known.name == "model":
         return complete_model
     if known.option.choices:

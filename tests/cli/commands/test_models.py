@@ -24,14 +24,17 @@ def folder(tmp_path):
 
 
 def names(run):
-    return [line.split()[0] for line in run.stdout.splitlines()]
+    return [line.split()[0] for line in run.stdout.splitlines()[1:]]
 
 
 def test_shipped_models_are_listed(hoshikage):
     run = hoshikage("models")
     assert run.returncode == 0
     assert names(run) == ["hoshi-tiny", "hoshi-tiny-ar"]
-    assert run.stdout.splitlines()[0].split()[1] == "diffusion"
+    head, first = run.stdout.splitlines()[:2]
+    assert head.split() == ["NAME", "KIND", "SIZE", "FILE"]
+    assert first.split()[1] == "diffusion"
+    assert all(len(line) <= 80 for line in run.stdout.splitlines())
     assert hoshikage("models", "list").stdout == run.stdout
 
 

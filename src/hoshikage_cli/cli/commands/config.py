@@ -14,7 +14,32 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Key = Annotated[str, typer.Argument(metavar="KEY", help="A setting, as its flag without dashes.")]
+
+def complete_key(incomplete: str) -> list[str]:
+    """Settings that a config file may have."""
+    from ...settings.declared import declarations
+
+    known = (each for each in declarations().values() if each.option.config)
+    return [each.long_name for each in known if each.long_name.startswith(incomplete)]
+
+
+def complete_value(context: typer.Context, incomplete: str) -> list[str]:
+    """Values of the setting that was typed in front, where they are known."""
+    from ...settings.declared import declarations
+    from ..options import completion
+
+    known = {each.long_name: each for each in declarations().values()}
+    found = completion(known[key]) if (key := context.params.get("key")) in known else None
+    return found(incomplete) if found else []
+
+
+Key = Annotated[
+    str,
+    typer.Argument(
+        metavar="KEY", help="A setting, as its flag without dashes.", autocompletion=complete_key
+    ),
+]
+Value = Annotated[str, typer.Argument(metavar="VALUE", autocompletion=complete_value)]
 
 
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Nothing on stderr but errors.")]
@@ -64,9 +89,7 @@ def show(
 
 # -1 is a value here, not an option.
 @app.command("set", context_settings={"ignore_unknown_options": True})
-def set_value(
-    context: typer.Context, key: Key, value: Annotated[str, typer.Argument(metavar="VALUE")]
-) -> int:
+def set_value(context: typer.Context, key: Key, value: Value) -> int:
     """Write a setting into the config file; comments and order stay."""
     from ...files import change_toml
     from ...settings.file import with_setting

@@ -191,10 +191,23 @@ def _target(asked: LabelFlags, file: Path) -> Path:
     return target
 
 
+def complete_given(incomplete: str) -> list[str]:
+    import os
+
+    from ...models.registry import read_aliases
+
+    return [name for name in read_aliases(os.environ) if name.startswith(incomplete)]
+
+
 @app.command("rm")
 def rm(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A name that was given.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="A name that was given.", autocompletion=complete_given
+        ),
+    ],
 ) -> int:
     """Take a name away again; the file stays."""
     from ...models.registry import remove_alias
@@ -223,12 +236,25 @@ def print_models(as_json: bool) -> int:
     if as_json or choose_output({}).json:
         write_json(found)
         return Exit.OK
-    rows = [(m["name"], m["kind"] or m["problem"], _size(m), _place(m)) for m in found]
+    listed = [(m["name"], m["kind"] or m["problem"], _size(m), _place(m)) for m in found]
+    rows = [("NAME", "KIND", "SIZE", "FILE"), *listed]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    for name, kind, size, path in rows:
+    room = _columns() - sum(widths) - 3 * len("  ")
+    for name, kind, size, place in rows:
+        path = place if len(place) <= room else f"…{place[1 - max(room, 12) :]}"
         line = f"{name:{widths[0]}}  {kind:{widths[1]}}  {size:>{widths[2]}}  {path}"
         write(line.rstrip() + "\n")
     return Exit.OK
+
+
+def _columns() -> int:
+    """Of the terminal; what goes elsewhere is not cut."""
+    import shutil
+    import sys
+
+    from ..streams import is_terminal
+
+    return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else 10_000
 
 
 def facts(model: KnownModel) -> dict[str, Any]:
@@ -262,6 +288,8 @@ def facts(model: KnownModel) -> dict[str, Any]:
 
 def _place(told: dict[str, Any]) -> str:
     """Where a model lies, and what is kept with its name."""
+    if told["source"] == "shipped":
+        return "shipped with hoshikage"
     kept = [f"--{name.replace('_', '-')} {value}" for name, value in told["kept"].items()]
     return "  ".join([told["path"] or "", " ".join(kept)]).rstrip()
 
