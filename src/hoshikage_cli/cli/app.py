@@ -89,7 +89,7 @@ def _add(app: typer.Typer, name: str) -> None:
 def show_completion(shell: str) -> int:
     """The script for a shell that was named; typer's own option asks for none, and finds out which
     one is running."""
-    from typer.completion import get_completion_script
+    from typer._completion_shared import get_completion_script
 
     from ..errors import UsageError
     from .streams import write
