@@ -2,73 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
 import signal
-import subprocess
-import threading
 import time
 
-import pyte
 import pytest
 
-from program import PROGRAM
+from terminal import Terminal
 
 HIDE_CURSOR, SHOW_CURSOR = b"\x1b[?25l", b"\x1b[?25h"
 # All tokens are text and all steps are made, whatever the model answers.
 SHORT = ("--steps", "4", "-n", "8", "--eos-policy", "suppress")
 LONG = ("-m", "hoshi-tiny", "-n", "400", "--steps", "400", "--eos-policy", "suppress")
-
-
-class Terminal:
-    """A program whose stderr is a terminal of 80 × 24, and what it wrote there."""
-
-    def __init__(self, arguments, environment, stdout=subprocess.PIPE):
-        self.master, slave = pty.openpty()
-        os.set_blocking(self.master, True)
-        self.seen = b""
-        self.process = subprocess.Popen(
-            [*PROGRAM, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=slave if stdout is None else stdout,
-            stderr=slave,
-            env={**environment, "COLUMNS": "80", "LINES": "24"},
-            start_new_session=True,
-        )
-        os.close(slave)
-        self.reader = threading.Thread(target=self._read)
-        self.reader.start()
-
-    def _read(self):
-        while True:
-            try:
-                data = os.read(self.master, 65536)
-            except OSError:
-                return
-            if not data:
-                return
-            self.seen += data
-
-    def wait_for(self, marker):
-        for _ in range(3000):
-            if marker in self.seen:
-                return
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.02)
-        raise AssertionError(f"{marker!r} never came: {self.seen[-500:]!r}")
-
-    def end(self):
-        output = self.process.communicate(timeout=300)[0]
-        self.reader.join(timeout=10)
-        os.close(self.master)
-        return self.process.returncode, output
-
-    def screen(self):
-        screen = pyte.Screen(80, 24)
-        pyte.ByteStream(screen).feed(self.seen)
-        return [line.rstrip() for line in screen.display if line.strip()]
 
 
 def test_visual_shows_masks_and_leaves_a_summary(environment, hoshikage):

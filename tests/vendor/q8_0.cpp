@@ -11,7 +11,7 @@ extern "C" int product(int64_t m, int64_t n, int64_t blocks, const void * weight
 #if defined(HOSHI_Q8_0_AVX512)
     for (int64_t thread = 0; thread < threads; thread++) {
         hoshi::q8_0_product(m, n, blocks, static_cast<const Block *>(weights), blocks,
-                            static_cast<const Block *>(tokens), blocks, result, m, thread, threads);
+                            static_cast<const Block *>(tokens), blocks, result, m, thread, threads, [] { return false; });
     }
     return 1;
 #else

@@ -184,11 +184,12 @@ template <int N, typename... Rest> void multiply_n(int64_t n, const Rest &... re
 /* result[j][i] = weights[i] · tokens[j], for this thread's share of the m rows of weights.
  *
  * `blocks` counts the blocks of a row; strides count blocks, and floats for `result`. `Block` is
- * ggml's block_q8_0: a half-precision scale `d` and 32 signed bytes `qs`. */
-template <typename Block>
+ * ggml's block_q8_0: a half-precision scale `d` and 32 signed bytes `qs`. `stopped()` is asked now and
+ * then whether the result is still wanted. */
+template <typename Block, typename Stopped>
 void q8_0_product(int64_t m, int64_t n, int64_t blocks, const Block * weights, int64_t weight_stride,
                   const Block * tokens, int64_t token_stride, float * result, int64_t result_stride,
-                  int64_t thread, int64_t threads) {
+                  int64_t thread, int64_t threads, const Stopped & stopped) {
     const int64_t strips = (m + LANES - 1) / LANES;
     const int64_t share = (strips + threads - 1) / threads;
     const int64_t end = std::min(strips, (thread + 1) * share);
@@ -200,7 +201,7 @@ void q8_0_product(int64_t m, int64_t n, int64_t blocks, const Block * weights, i
     scratch.weight_scales.resize(std::max<size_t>(scratch.weight_scales.size(), blocks));
     scratch.tokens.resize(std::max<size_t>(scratch.tokens.size(), n * blocks));
     pack_tokens(scratch, tokens, n, token_stride, blocks);
-    for (int64_t strip = thread * share; strip < end; strip++) {
+    for (int64_t strip = thread * share; strip < end && !stopped(); strip++) {
         const int64_t left = m - strip * LANES;
         const Block * row[LANES];
         for (int64_t i = 0; i < LANES; i++) {

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated
 
 import typer
 
+from . import signals
 from .exits import Exit
 from .help import TopicsCommand
 from .meant import in_front
@@ -107,15 +106,18 @@ def run(arguments: list[str]) -> int:
     from .streams import forgive_encoding
 
     forgive_encoding()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(int(Exit.TERMINATED)))
     try:
         arguments = in_front(arguments, COMMANDS, GLOBAL_FLAGS)
         if arguments[:1] == ["--show-completion"] and len(arguments) == 2:
             return show_completion(arguments[1])
         named = [name for name in COMMANDS if name in arguments[:1]]
-        result = program(named or COMMANDS)(arguments, prog_name="hoshikage", standalone_mode=False)
-        return result if isinstance(result, int) else Exit.OK
+        asked = program(named or COMMANDS)
+        signals.install()
+        with signals.terminal_kept():
+            result = asked(arguments, prog_name="hoshikage", standalone_mode=False)
+        code = result if isinstance(result, int) else Exit.OK
     except Exception as error:
-        return report(error, arguments)
+        code = report(error, arguments)
     except KeyboardInterrupt as error:
-        return report(error, arguments)
+        code = report(error, arguments)
+    return signals.exit_code(code)

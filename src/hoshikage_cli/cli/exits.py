@@ -11,8 +11,10 @@ class Exit(IntEnum):
     """A run that was typed rightly and failed."""
     USAGE = 2
     """Something to type differently."""
+    HUNG_UP = 129
+    """The terminal went away: 128 and the signal's number, as shells count."""
     INTERRUPTED = 130
-    """Ctrl-C: 128 and the signal's number, as shells count."""
+    """Ctrl-C."""
     CLOSED_PIPE = 141
-    """Whoever read the output went away; the same, for SIGPIPE."""
+    """Whoever read the output went away."""
     TERMINATED = 143

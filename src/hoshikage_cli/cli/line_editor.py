@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from ..errors import UsageError
+from .signals import set_terminal_modes, terminal_modes
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
@@ -93,22 +94,20 @@ class LineEditor:
 def typing_kept_unseen() -> Iterator[None]:
     """While entered, what is typed when nobody reads is neither echoed, which would tear what is
     drawn, nor taken apart into lines: the next `read` finds it, key by key. Ctrl-C stays one."""
-    try:
-        import termios
-
-        before = termios.tcgetattr(sys.stdin)
-    except (ImportError, OSError, termios.error):
+    before = terminal_modes()
+    if before is None:
         yield
         return
+    import termios
+
     quiet = list(before)
     quiet[0] &= ~termios.ICRNL  # Enter and Ctrl-J stay two keys
     quiet[3] &= ~(termios.ECHO | termios.ICANON)
-    termios.tcsetattr(sys.stdin, termios.TCSANOW, quiet)
+    set_terminal_modes(quiet)
     try:
         yield
     finally:
-        with suppress(termios.error):  # the terminal has gone away
-            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+        set_terminal_modes(before)
 
 
 def _history(path: Path) -> History:

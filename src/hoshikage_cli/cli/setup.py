@@ -25,6 +25,7 @@ from ..settings.resolve import Resolved
 from ..settings.variables import unknown_variables, variable_of
 from .input import STDIN
 from .options import Typed
+from .signals import on_screen
 from .streams import STDOUT, descriptor, is_terminal, note
 
 if TYPE_CHECKING:
@@ -206,7 +207,7 @@ def gpus() -> list[str]:
 def load_model(setup: Setup, display: Display | None = None) -> Generator:
     """The chosen model; the display shows how far it is, or a bar that is gone thereafter."""
     if display is None:
-        with loading_display(setup) as display:
+        with on_screen(loading_display(setup)) as display:
             return load_model(setup, display)
     from ..generation.generator import load_file
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from .console import on_stderr
 from .figures import duration, speed
 from .plain import _line
 from .progress import BarLine, say
@@ -83,7 +84,7 @@ class BatchBar(BatchDisplay):
     """A bar in place; gone when it is over, but for a summary."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True, highlight=False)
+        self.console = console or on_stderr()
         self._progress = BarLine(self.console)
         self._task = self._progress.add_task("batch", total=None, facts="")
 

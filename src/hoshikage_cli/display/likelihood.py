@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ..generation.scoring import Score, ScoredToken
+from .console import on_stderr
 from .layout import printable
 from .palette import palette
 from .plain import one_line
@@ -22,7 +23,7 @@ EDGES = (0.001, 0.01, 0.1, 0.5)
 
 
 def show_coloured(scores: Sequence[Score], console: Console | None = None) -> None:
-    console = console or Console(stderr=True, highlight=False)
+    console = console or on_stderr()
     looks = palette(console)
     for score in scores:
         text = Text()

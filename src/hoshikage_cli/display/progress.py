@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
 
 from ..generation.run import Result, TextEvent
+from .console import on_stderr
 from .display import Display
 from .figures import expectation, progress_facts, share_done, summary
 
@@ -43,7 +44,7 @@ class Bar(Display):
     """Loading, then the steps; gone when the run is over, but for a summary."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True, highlight=False)
+        self.console = console or on_stderr()
         self._progress = BarLine(self.console, TextColumn("{task.description}", style="dim"))
         self._task = self._progress.add_task("loading", total=1.0, facts="")
 
@@ -107,7 +108,7 @@ class Loading(Display):
     """Seconds in which nothing is shown."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True, highlight=False)
+        self.console = console or on_stderr()
         self._bar = BarLine(self.console, TextColumn("{task.description}", style="dim"))
         self._task = self._bar.add_task("loading the model", total=1.0, facts="")
         self._shown_from: float | None = None

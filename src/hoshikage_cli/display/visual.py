@@ -9,6 +9,7 @@ from collections.abc import Callable
 from rich.console import Console
 
 from ..generation.run import Result, TextEvent
+from .console import on_stderr
 from .display import Display
 from .figures import summary
 from .frame import Memory, answer_lines, frame
@@ -41,7 +42,7 @@ class LiveView(Display):
         stands below a conversation."""
         self.view = view
         self.alone = alone
-        self.console = console or Console(stderr=True, highlight=False)
+        self.console = console or on_stderr()
         self._region = Region(self.console, palette(self.console))
         self._memory = Memory()
         self._picture: Callable[[], list[Line]] | None = None

@@ -84,6 +84,7 @@ class FFI:
     ) -> Callable[[F], F]: ...
 
 class Lib:
+    HOSHI_INTERRUPTED: int
     GGML_LOG_LEVEL_NONE: int
     GGML_LOG_LEVEL_DEBUG: int
     GGML_LOG_LEVEL_INFO: int
@@ -241,7 +242,7 @@ class Lib:
         n_threads: int,
         log_probability: Pointer[float],
         likeliest: Pointer[int],
-    ) -> None: ...
+    ) -> int: ...
 
 ffi: FFI
 lib: Lib

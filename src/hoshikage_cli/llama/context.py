@@ -167,17 +167,17 @@ class Context:
 
     def _decode(self) -> None:
         """One forward pass over the batch. Raises DecodeError, or DecodeAborted after an abort or
-        a Ctrl-C."""
+        an interrupt."""
         if self._batch.count == 0:
             return
         handle = self._handle
         with library.calling():
-            lib.hoshi_clear_interrupt()
             status = lib.llama_decode(handle, self._batch.struct[0])
-            if status == ABORTED:
-                self._abort.requested = False
+            # One that came during the last node leaves that unfinished, and the status good.
+            aborted = status == ABORTED or lib.hoshi_should_abort(self._abort)
+            self._abort.requested = False
             reason = library.recent_errors() or f"llama_decode returned {status}"
-        if status == ABORTED:
+        if aborted:
             raise DecodeAborted("the forward pass was stopped")
         if status != 0:
             raise DecodeError(f"the forward pass failed: {reason}")

@@ -86,9 +86,9 @@ class BuildInfo:
 #    leaves it with `keep_exception`, and answers what ends the work soonest.
 # 3. `calling()` raises what waits as soon as the library has returned; before that, whatever the
 #    library has handed out must have been given an owner.
-# 4. A pass asks `hoshi_should_abort` (interrupt.c) between its nodes: it stops for
-#    `Context.abort`, and for a Ctrl-C where the program has asked for it by
-#    `abort_on_interrupt`. It then ends as DecodeAborted.
+# 4. A pass asks `hoshi_should_abort` (interrupt.c) between its nodes and in the long ones: it stops
+#    for `Context.abort`, and for a signal that ends a run where the program has asked for it by
+#    `abort_on_interrupt`. It then ends as DecodeAborted; so do our loops over rows of logits.
 # 5. Error lines logged inside `calling()` go into the message of the exception that follows.
 
 
@@ -184,8 +184,14 @@ def kernels(info: BuildInfo, has: frozenset[str]) -> str:
 
 
 def abort_on_interrupt() -> None:
-    """Let an interrupt from the keyboard stop a forward pass that is under way.
+    """Let SIGINT, SIGTERM and SIGHUP stop a forward pass that is under way, and all that follow, up
+    to `clear_interrupt`.
 
-    For programs: it changes the process's handler of SIGINT, and hands on to the one before.
+    For programs: it changes the process's handlers of those that have one, and hands on to it.
     """
     lib.hoshi_abort_on_interrupt()
+
+
+def clear_interrupt() -> None:
+    """Let forward passes be made again."""
+    lib.hoshi_clear_interrupt()

@@ -36,8 +36,10 @@ typedef struct {
     int32_t   keep;
 } hoshi_rows;
 
-/* Reduces n_rows rows of n_vocab logits; unconditional may be NULL. Returns 0, or 1 when memory
- * ran out. */
+enum { HOSHI_NO_MEMORY = 1, HOSHI_INTERRUPTED = 2 };
+
+/* Reduces n_rows rows of n_vocab logits; unconditional may be NULL. Returns 0, or why not all rows
+ * were reduced. */
 int hoshi_reduce_rows(const float * conditional, const float * unconditional, int64_t n_rows, int64_t n_vocab,
                       const int64_t * positions, const hoshi_rule * rule, int32_t n_threads, hoshi_rows * out);
 
@@ -51,8 +53,11 @@ typedef struct {
 
 /* data: the hoshi_abort of the context that asks. */
 bool hoshi_should_abort(void * data);
+/* Whether a signal has come that ends a run, since the last hoshi_clear_interrupt. */
+bool hoshi_interrupted(void);
 void hoshi_clear_interrupt(void);
-/* Makes an interrupt from the keyboard stop the pass under way; 0, or -1 as sigaction. */
+/* Makes those of SIGINT, SIGTERM and SIGHUP that have a handler stop what is under way as well; 0, or
+ * -1 as sigaction. */
 int hoshi_abort_on_interrupt(void);
 
 /* Lets each position of a block of n attend to the whole block, under causal attention; 0: off.

@@ -554,11 +554,15 @@ static void * run_job(void * argument) {
     job * j = argument;
     scratch work = allocate_scratch(j->rule, j->n_vocab);
     if (!is_greedy(j->rule) && (!work.values || !work.block_sums || !work.candidates)) {
-        atomic_store(&j->failed, 1);
+        atomic_store(&j->failed, HOSHI_NO_MEMORY);
         free_scratch(&work);
         return NULL;
     }
     for (int64_t row; (row = atomic_fetch_add(&j->next, 1)) < j->n_rows;) {
+        if (hoshi_interrupted()) {
+            atomic_store(&j->failed, HOSHI_INTERRUPTED);
+            break;
+        }
         const float * unconditional = j->unconditional ? j->unconditional + row * j->n_vocab : NULL;
         row_view view = { j->conditional + row * j->n_vocab, unconditional, j->n_vocab, row, j->positions[row] };
         reduce_row(&view, j->rule, &work, j->out);

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..decoding.proposal import Proposal, ProposalRule, empty_proposal
 from ._native import ffi, lib
+from .errors import DecodeAborted
 
 C_TYPES = {"int32": "int32_t[]", "float32": "float[]", "float64": "double[]"}
 
@@ -25,7 +26,8 @@ def reduce_rows(
 
     `unconditional`, of the same shape, turns guidance on. `positions` (n,) and `step` only key the
     random numbers. The result does not depend on `threads`. Raises ValueError for shapes that do
-    not fit together and MemoryError when scratch memory for the filters is not to be had.
+    not fit together, MemoryError when scratch memory for the filters is not to be had, and
+    DecodeAborted for an interrupt.
     """
     logits = _rows(logits)
     n_rows, n_vocab = logits.shape
@@ -45,8 +47,14 @@ def reduce_rows(
         _native_rows(reduced),
     )
     if failed:
-        raise MemoryError(f"no memory to filter rows of {n_vocab} logits")
+        raise _failure(failed, n_vocab)
     return reduced
+
+
+def _failure(code: int, n_vocab: int) -> Exception:
+    if code == lib.HOSHI_INTERRUPTED:
+        return DecodeAborted("the reduction of rows was stopped")
+    return MemoryError(f"no memory to filter rows of {n_vocab} logits")
 
 
 def _rows(logits: NDArray[np.float32]) -> NDArray[np.float32]:

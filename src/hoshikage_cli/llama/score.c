@@ -5,6 +5,8 @@
  */
 #include "score.h"
 
+#include "native.h"
+
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -24,6 +26,7 @@ typedef struct {
     int64_t         n_rows;
     int64_t         n_vocab;
     _Atomic int64_t next;
+    _Atomic int     failed;
 } job;
 
 static double logit(const float * z, const float * u, double scale, int64_t token) {
@@ -61,6 +64,10 @@ static void score_row(const job * j, int64_t row) {
 static void * run_job(void * argument) {
     job * j = argument;
     for (int64_t row; (row = atomic_fetch_add(&j->next, 1)) < j->n_rows;) {
+        if (hoshi_interrupted()) {
+            atomic_store(&j->failed, HOSHI_INTERRUPTED);
+            break;
+        }
         score_row(j, row);
     }
     return NULL;
@@ -73,10 +80,10 @@ static int64_t useful_threads(const job * j, int32_t wanted) {
     return n < MAX_THREADS ? n : MAX_THREADS;
 }
 
-void hoshi_log_probabilities(const float * conditional, const float * unconditional, double guidance,
+int hoshi_log_probabilities(const float * conditional, const float * unconditional, double guidance,
                              int64_t n_rows, int64_t n_vocab, const int32_t * targets, int32_t n_threads,
                              double * log_probability, int32_t * likeliest) {
-    job j = { conditional, unconditional, guidance, targets, log_probability, likeliest, n_rows, n_vocab, 0 };
+    job j = { conditional, unconditional, guidance, targets, log_probability, likeliest, n_rows, n_vocab, 0, 0 };
     pthread_t threads[MAX_THREADS];
     int64_t n_started = 0;
     for (const int64_t wanted = useful_threads(&j, n_threads) - 1; n_started < wanted; n_started++) {
@@ -88,4 +95,5 @@ void hoshi_log_probabilities(const float * conditional, const float * unconditio
     for (int64_t i = 0; i < n_started; i++) {
         pthread_join(threads[i], NULL);
     }
+    return atomic_load(&j.failed);
 }

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ..decoding.likelihood import Scored
 from ._native import ffi, lib
+from .errors import DecodeAborted
 
 
 def log_probabilities(
@@ -19,14 +20,14 @@ def log_probabilities(
     """As `decoding.likelihood.log_probabilities`, without a copy of the rows.
 
     The result does not depend on `threads`. Raises ValueError for shapes that do not fit together
-    and for a target outside the vocabulary.
+    and for a target outside the vocabulary, DecodeAborted for an interrupt.
     """
     logits = np.ascontiguousarray(logits, np.float32)
     targets = np.ascontiguousarray(targets, np.int32)
     _check(logits, unconditional, targets)
     scored = Scored(np.empty(len(logits)), np.empty(len(logits), np.int32))
     twin = None if unconditional is None else np.ascontiguousarray(unconditional, np.float32)
-    lib.hoshi_log_probabilities(
+    stopped = lib.hoshi_log_probabilities(
         ffi.from_buffer("float[]", logits),
         ffi.NULL if twin is None else ffi.from_buffer("float[]", twin),
         guidance,
@@ -37,6 +38,8 @@ def log_probabilities(
         ffi.from_buffer("double[]", scored.log_probability, require_writable=True),
         ffi.from_buffer("int32_t[]", scored.likeliest, require_writable=True),
     )
+    if stopped:
+        raise DecodeAborted("the scoring was stopped")
     return scored
 
 

@@ -20,7 +20,6 @@ from ...files import expanded, refuse_input
 from ...generation.arrivals import AtHand, Live
 from ...settings.resolve import Resolved
 from ..exits import Exit
-from ..interrupts import Interrupts, run_through
 from ..options import RUN, Typed, argument, flag, with_options, with_settings
 from ..output import Traces
 from ..setup import (
@@ -31,6 +30,7 @@ from ..setup import (
     refuse_untold,
     tell_setup,
 )
+from ..signals import Interrupts, on_screen, run_through
 from ..streams import descriptor, is_terminal, note, write_bytes
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def batch(asked: BatchFlags, **flags: Typed) -> int:
         # Results that go to the same terminal would be written into a bar.
         apart = not (asked.target is None and is_terminal(sys.stdout))
         generator = stack.enter_context(load_model(setup))
-        display = stack.enter_context(display_of_many(setup, apart))
+        display = stack.enter_context(on_screen(display_of_many(setup, apart)))
         work = Batch(
             generator,
             records,

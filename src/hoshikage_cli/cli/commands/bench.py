@@ -18,10 +18,10 @@ from ...settings.resolve import Resolved
 from ...settings.values import parse
 from ..exits import Exit
 from ..functions import with_function
-from ..interrupts import run_through
 from ..options import RUN, Typed, argument, flag, with_options, with_settings
 from ..output import write_json
 from ..setup import Setup, choose, display_of_many, load_model, tell_setup
+from ..signals import on_screen, run_through
 from ..streams import is_terminal, note
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ def on_tasks(asked: BenchFlags, grid: Grid, flags: Mapping[str, Typed]) -> int:
     refuse_unsettled(path, items, grid, settings)
     tell_setup(setup)
     tell_tasks(setup, grid, path, unchecked)
-    with load_model(setup) as generator, display_of_many(setup) as display:
+    with load_model(setup) as generator, on_screen(display_of_many(setup)) as display:
         trial = Trial(generator, items, settings, asked.at_once or AT_ONCE)
         interrupted = run_through(trial, display.update)
     report(trial, setup, asked, grid, drawn)

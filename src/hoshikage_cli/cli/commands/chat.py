@@ -16,7 +16,6 @@ from ...settings.declared import VIEWS, declarations
 from ...settings.overlay import by_field, changeable
 from ...settings.values import parse, show
 from ..exits import Exit
-from ..interrupts import run_through
 from ..line_editor import LineEditor, Reader, history_path, piped_lines, typing_kept_unseen
 from ..options import RUN, Typed, with_settings
 from ..output import Traces, print_answer
@@ -30,6 +29,7 @@ from ..setup import (
     view,
     with_proposals,
 )
+from ..signals import leaving, on_screen, run_through
 from ..streams import Answer, OutputLost, is_terminal, note, tell
 
 if TYPE_CHECKING:
@@ -179,15 +179,23 @@ class Session:
             display.event(event)
             self.traces.event(self.answers, event)
 
-        with watched as display:
+        with on_screen(watched) as display:
             interrupted = run_through(run, each, delay_of(self.setup.output, display))
         result = run.result()
         self.traces.finish(self.answers, result)
         print_answer(result, printed, display)
         self.tell_figures(result)
         if interrupted:
-            note("stopped; what was said so far is kept")
+            self.stopped()
         return result.text
+
+    def stopped(self) -> None:
+        """A signal came: Ctrl-C is about this answer alone, where somebody types."""
+        if leaving():
+            raise Leave
+        if not self.interactive:
+            raise KeyboardInterrupt
+        note("stopped; what was said so far is kept")
 
     def tell_figures(self, result: Result) -> None:
         """What an answer took, where somebody reads it."""

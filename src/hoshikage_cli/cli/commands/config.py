@@ -149,13 +149,15 @@ def _run_editor(draft: Path) -> None:
     import subprocess
 
     from ...errors import RunError, UsageError
+    from ..signals import terminal_lent
 
     given = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     command = shlex.split(given) if given else [shutil.which("nano") or shutil.which("vi") or ""]
     if not command[0]:
         raise UsageError("no editor: name one in the variable EDITOR")
     try:
-        code = subprocess.run([*command, str(draft)], check=False).returncode
+        with terminal_lent():
+            code = subprocess.run([*command, str(draft)], check=False).returncode
     except OSError as error:
         raise UsageError(f"cannot start the editor {command[0]}: {error.strerror}") from None
     if code != 0:

@@ -20,11 +20,11 @@ from ...settings.declared import alternatives
 from ...settings.file import config_path
 from ...settings.variables import unknown_variables
 from ..exits import Exit
-from ..interrupts import run_through
 from ..line_editor import history_path
 from ..options import RUN, Typed, with_settings
 from ..output import write_json
 from ..setup import GPU_BUILD, Setup, choose, display_for, gpus, load_model
+from ..signals import on_screen, run_through
 from ..streams import write
 from .inspect import scaled
 
@@ -158,7 +158,7 @@ def model_facts(setup: Setup) -> dict[str, Any]:
 def timed(setup: Setup, amiss: list[str]) -> dict[str, Any] | None:
     """Seconds of the first steps of an answer, and what a whole one would take."""
     try:
-        with display_for(setup) as display, load_model(setup, display) as generator:
+        with on_screen(display_for(setup)) as display, load_model(setup, display) as generator:
             run = generator.start(PROMPT, setup.resolved)
             length = len(run.canvas) - run.prompt_length
             steps: list[Any] = []

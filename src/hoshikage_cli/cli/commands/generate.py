@@ -14,7 +14,6 @@ from ...settings.declared import declarations
 from ...settings.resolve import Resolved
 from ..exits import Exit
 from ..input import read_prompt
-from ..interrupts import run_through
 from ..options import HIDDEN, RUN, Typed, argument, flag, with_options, with_settings
 from ..output import Traces, Tracing, print_result, write_json
 from ..setup import (
@@ -28,6 +27,7 @@ from ..setup import (
     refuse_untold,
     tell_setup,
 )
+from ..signals import on_screen, run_through
 from ..streams import Answer, is_terminal, note, write
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def generate(asked: GenerateFlags, **flags: Typed) -> int:
 def one_answer(setup: Setup, prompt: str) -> int:
     # Before the model is loaded, so that a path that cannot be written to costs no time.
     trace = Tracing(setup.output.trace)
-    with display_for(setup) as display, load_model(setup, display) as generator:
+    with on_screen(display_for(setup)) as display, load_model(setup, display) as generator:
         return drive(generator.start(prompt, setup.watched), setup, display, trace)
 
 
@@ -136,7 +136,10 @@ def answers(setup: Setup, prompt: str) -> int:
     if setup.output.visual:
         raise UsageError("--visual shows one answer: leave out --samples, or --visual")
     seeded, traces = with_seeds(setup.resolved), Traces(setup.output.trace)
-    with answers_display(setup, len(seeded)) as display, load_model(setup, display) as generator:
+    with (
+        on_screen(answers_display(setup, len(seeded))) as display,
+        load_model(setup, display) as generator,
+    ):
 
         def on_step(index: int, event: TextEvent) -> None:
             traces.event(index + 1, event)

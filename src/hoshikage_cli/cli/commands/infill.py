@@ -9,7 +9,6 @@ from ...display.figures import counted
 from ...errors import UsageError
 from ..exits import Exit
 from ..input import STDIN, read_text
-from ..interrupts import run_through
 from ..options import RUN, Typed, argument, flag, with_options, with_settings
 from ..output import Tracing, write_json
 from ..setup import (
@@ -22,6 +21,7 @@ from ..setup import (
     refuse_untold,
     tell_setup,
 )
+from ..signals import on_screen, run_through
 from ..streams import note, write, write_exactly
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def fill(setup: Setup, text: str, marker: str, prompt: str | None, trace: Tracin
         display.event(event)
         trace.event(event)
 
-    with display_for(setup) as display, load_model(setup, display) as generator:
+    with on_screen(display_for(setup)) as display, load_model(setup, display) as generator:
         run = generator.start_infill(text, setup.watched, marker=marker, prompt=prompt)
         trace.begin(run)
         run_through(run, each, delay_of(setup.output, display))

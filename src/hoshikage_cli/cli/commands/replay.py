@@ -12,10 +12,10 @@ from ...display.figures import counted
 from ...settings.declared import OutputSettings
 from ..exits import Exit
 from ..input import read_recording
-from ..interrupts import Interrupts, run_through
 from ..options import REQUIRED, Typed, argument, flag, with_options, with_settings
 from ..output import print_result, tell_flaw, tell_unseen
 from ..setup import choose_output, delay_of, view
+from ..signals import Interrupts, on_screen, run_through
 from ..streams import Answer, is_terminal, note
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def replay(asked: ReplayFlags, **flags: Typed) -> int:
     tell_flaw(recording)
     tell_unseen(recording, output.visual)
     interrupts = Interrupts(of_passes=False)
-    with view_for(output) as display:
+    with on_screen(view_for(output)) as display:
         delay = delay_of(output, display)
         result = play(recording, display, interrupts, asked.speed, delay)
         print_result(result, Answer(), as_json=False, streamed=False, display=display)

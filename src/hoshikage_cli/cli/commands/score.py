@@ -14,10 +14,10 @@ from ...settings.declared import declarations
 from ...settings.effect import listed
 from ..exits import Exit
 from ..input import STDIN, read_text
-from ..interrupts import Interrupts, run_through
 from ..options import RUN, Typed, argument, flag, with_options, with_settings
 from ..output import write_json
 from ..setup import Setup, choose, load_model, tell_setup
+from ..signals import Interrupts, on_screen, run_through
 from ..streams import is_terminal, note, write
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def scored(setup: Setup, texts: Sequence[str], asked: ScoreFlags) -> list[Score]
         if interrupts.seen:
             raise DecodeAborted("between two passes, where there was none to stop")
 
-    with display_for(setup) as display, load_model(setup, display) as generator:
+    with on_screen(display_for(setup)) as display, load_model(setup, display) as generator:
         scores: Iterable[Score] = generator.scores(
             texts,
             asked.prompt,

@@ -24,5 +24,7 @@ typedef struct {
     int32_t   keep;
 } hoshi_rows;
 
+#define HOSHI_INTERRUPTED ...
+
 int hoshi_reduce_rows(const float * conditional, const float * unconditional, int64_t n_rows, int64_t n_vocab,
                       const int64_t * positions, const hoshi_rule * rule, int32_t n_threads, hoshi_rows * out);

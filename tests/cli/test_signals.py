@@ -1,0 +1,351 @@
+"""Signals: a run that is ended says what there is, and the terminal is left as it was."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from hoshikage_cli.cli.signals import CODES
+from program import PROGRAM
+from terminal import Terminal
+
+from .test_tmux import SLOW, Tmux, step_shown
+
+HIDE_CURSOR, SHOW_CURSOR = b"\x1b[?25l", b"\x1b[?25h"
+LONG = ("-n", "400", "--steps", "400", "--eos-policy", "suppress", "-s", "1")
+ENDING = {"INT": 130, "TERM": 143, "HUP": 129}
+# Half a second where nothing else runs; tests may share a processor with much.
+SOON = 10.0
+
+
+def cursor_is_shown(terminal):
+    return terminal.seen.rfind(HIDE_CURSOR) < terminal.seen.rfind(SHOW_CURSOR)
+
+
+def test_every_signal_that_ends_the_program_is_here():
+    assert {f"SIG{name}": code for name, code in ENDING.items()} == {
+        number.name: code for number, code in CODES.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def slow_model(model_file):
+    """A model whose passes take seconds, in many small parts."""
+    size = {"layers": 32, "width": 256, "feed_forward": 1024}
+    return model_file(name="slow", quantisation="Q8_0", **size)
+
+
+@pytest.mark.parametrize("visual", [[], ["--visual"]], ids=["bar", "view"])
+@pytest.mark.parametrize("name", ENDING)
+def test_a_pass_is_stopped_and_what_there_is_is_told(environment, slow_model, name, visual):
+    options = ("-m", str(slow_model), "-n", "2000", "--steps", "8", "--json")
+    terminal = Terminal(["generate", "x", *options, *visual], environment)
+    terminal.wait_for(b"loading")
+    time.sleep(3)
+    sent = terminal.send(name)
+    code, output = terminal.end()
+    assert time.monotonic() - sent < SOON
+    assert code == ENDING[name]
+    assert b'"stop_reason": "interrupted"' in output
+    assert "interrupted after 0 steps" in terminal.screen()[-1]
+    assert cursor_is_shown(terminal)
+
+
+@pytest.mark.parametrize("name", ENDING)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("generate", "Tell a story.", *LONG),
+        ("generate", "Tell a story.", "-m", "hoshi-tiny-ar", "-n", "400", "--visual-delay", "30"),
+        ("infill", "a [MASK:300] b", *LONG[2:]),
+    ],
+    ids=["diffusion", "autoregressive", "infill"],
+)
+def test_between_steps_too(environment, command, name):
+    terminal = Terminal([*command, "--visual"], environment)
+    terminal.wait_for(b"NFE")
+    terminal.send(name)
+    code, output = terminal.end()
+    assert code == ENDING[name]
+    assert output.strip()
+    assert "▁" not in output.decode()
+    assert "interrupted after" in terminal.screen()[-1]
+    assert cursor_is_shown(terminal)
+
+
+@pytest.mark.parametrize("name", ENDING)
+def test_a_pass_over_tens_of_thousands_of_positions(environment, name):
+    """Its attention alone takes minutes, and so does the mask in front of it."""
+    size = ("-c", "30000", "--max-length", "30000", "--steps", "4")
+    terminal = Terminal(["generate", "x", *size, "--visual", "--json"], environment)
+    terminal.wait_for(b"loading")
+    time.sleep(6)
+    sent = terminal.send(name)
+    code, output = terminal.end()
+    assert time.monotonic() - sent < SOON
+    assert code == ENDING[name]
+    assert b'"stop_reason": "interrupted"' in output
+
+
+def test_two_hang_ups_are_one(environment):
+    """A terminal that goes away says so twice: through the shell, and by itself."""
+    terminal = Terminal(["generate", "Tell a story.", *LONG], environment)
+    terminal.wait_for(b"masked")
+    terminal.send("HUP")
+    terminal.send("HUP")
+    terminal.send("TERM")
+    code, output = terminal.end()
+    assert code == 129
+    assert output.strip()
+
+
+def test_an_answer_survives_its_terminal(environment, tmp_path):
+    """Nothing can be drawn any more, and the text still goes where it was to go."""
+    file = tmp_path / "answer.txt"
+    with file.open("wb") as stdout:
+        terminal = Terminal(["generate", "Tell a story.", *LONG, "--visual"], environment, stdout)
+        terminal.wait_for(b"masked")
+        os.close(terminal.slave)
+        os.close(terminal.master)
+        terminal.send("HUP")
+        assert terminal.process.wait(timeout=60) == 129
+    assert file.read_text().strip()
+
+
+@pytest.mark.parametrize(("ignored", "code"), [("HUP", 0), ("INT", 0)])
+def test_what_is_ignored_stays_ignored(environment, ignored, code):
+    """As under nohup, and in the background of a script."""
+    line = f'trap "" {ignored}; exec "$@"'
+    options = ("-n", "100", "--steps", "100", "--eos-policy", "suppress")
+    process = subprocess.Popen(
+        ["sh", "-c", line, "sh", *PROGRAM, "generate", "x", *options, "--visual"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+    )
+    for line in process.stderr:
+        if b"step 5" in line:
+            process.send_signal(getattr(signal, f"SIG{ignored}"))
+            break
+    output, said = process.communicate(timeout=120)
+    assert process.returncode == code
+    assert b"interrupted" not in said
+    assert output.strip()
+
+
+# ------------------------------------------------------------------------------- chat
+
+
+def chat(environment, *options):
+    """A chat, and its first answer under way."""
+    terminal = Terminal(["chat", *options], environment, stdout=None, stdin=None)
+    terminal.wait_for(b"\x1b[?2004h")
+    return terminal
+
+
+@pytest.mark.parametrize(("name", "code"), [("TERM", 143), ("HUP", 129), ("QUIT", -3)])
+@pytest.mark.parametrize("answering", [False, True], ids=["prompt", "answer"])
+def test_a_chat_leaves_the_terminal_as_it_was(environment, name, code, answering):
+    terminal = chat(environment, *LONG)
+    if answering:
+        terminal.type(b"Tell a story.\r")
+        terminal.wait_for(b"masked")
+    terminal.send(name)
+    assert terminal.process.wait(timeout=60) == code
+    assert terminal.echoes
+    terminal.end()
+    assert cursor_is_shown(terminal)
+    assert b"Traceback" not in terminal.seen
+
+
+def test_ctrl_c_ends_an_answer_and_not_a_chat(environment):
+    terminal = chat(environment, *LONG)
+    terminal.type(b"Tell a story.\r")
+    terminal.wait_for(b"masked")
+    terminal.send("INT")
+    terminal.wait_for(b"stopped; what was said so far is kept")
+    terminal.type(b"/quit\r")
+    assert terminal.end()[0] == 0
+
+
+def test_piped_messages_end_with_ctrl_c(environment):
+    process = subprocess.Popen(
+        [*PROGRAM, "chat", *LONG, "-m", "hoshi-tiny-ar"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+    )
+    process.stdin.write(b"Tell a story.\nTell another.\n")
+    process.stdin.flush()
+    process.stdout.read(1)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode in (130, 0)  # 0: the answers were faster
+    assert b"Traceback" not in said
+
+
+# ------------------------------------------------------------- stopped and brought back
+
+
+def test_ctrl_backslash_gives_the_cursor_back(environment):
+    for options in (["--visual"], []):
+        line = ["generate", "Tell a story.", "-m", "hoshi-tiny", *LONG, *options]
+        terminal = Terminal(line, environment)
+        terminal.wait_for(b"masked")
+        terminal.send("QUIT")
+        assert terminal.end()[0] == -signal.SIGQUIT
+        assert cursor_is_shown(terminal)
+        assert terminal.screen() == []
+
+
+tmux_only = pytest.mark.skipif(shutil.which("tmux") is None, reason="no tmux")
+
+
+@pytest.fixture
+def tmux(tmp_path, environment):
+    opened = Tmux(tmp_path, environment)
+    yield opened
+    opened("kill-server")
+
+
+def run_line(*options):
+    return ("generate", "Tell a story.", *SLOW, *options, "--visual-delay", "150")
+
+
+@tmux_only
+@pytest.mark.parametrize("command", ["view", "bar"])
+def test_a_run_is_stopped_and_brought_back(tmux, command):
+    tmux.start(*(run_line("--visual") if command == "view" else run_line("--cache", "none")))
+    under_way = step_shown(5) if command == "view" else (lambda shown: "masked" in shown)
+    tmux.wait(under_way)
+    tmux.type("C-z")
+    shown = tmux.wait(lambda screen: "Stopped" in screen)
+    assert tmux.cursor_is_shown()
+    assert "masked" not in shown
+    tmux.type("fg", "Enter")
+    shown = tmux.wait(lambda screen: "masked" in screen.split("fg")[-1])
+    assert shown.count("masked") == 1
+    screen, code = tmux.ended()
+    assert code == 0
+    assert tmux.cursor_is_shown()
+    assert "▁" not in screen
+    assert screen.count("tokens/s") == 1
+
+
+@tmux_only
+def test_a_run_in_the_background_draws_nothing(tmux):
+    tmux.start(*run_line("--visual"))
+    tmux.wait(step_shown(5))
+    tmux.type("C-z")
+    tmux.wait(lambda screen: "Stopped" in screen)
+    tmux.type("bg", "Enter")
+    time.sleep(1)
+    assert "masked" not in tmux.screen()
+    tmux.type("fg", "Enter")
+    tmux.wait(step_shown(8))
+    tmux.type("C-c")
+    screen, code = tmux.ended()
+    assert code == 130
+    assert "interrupted after" in screen
+    assert tmux.cursor_is_shown()
+
+
+@tmux_only
+def test_a_chat_is_stopped_in_an_answer(tmux):
+    tmux.start("chat", *SLOW, "--visual-delay", "150")
+    tmux.wait(lambda screen: "> " in screen)
+    tmux.type("Tell a story.", "Enter")
+    tmux.wait(lambda screen: "masked" in screen)
+    tmux.type("C-z")
+    tmux.wait(lambda screen: "Stopped" in screen)
+    tmux.type("echo seen by the shell", "Enter")
+    tmux.wait(lambda screen: screen.count("seen by the shell") == 2)
+    tmux.type("fg", "Enter")
+    tmux.wait(lambda screen: "masked" in screen.split("fg")[-1])
+    tmux.type("C-c")
+    tmux.wait(lambda screen: "stopped; what was said so far is kept" in screen)
+    tmux.type("/quit", "Enter")
+    assert tmux.ended()[1] == 0
+
+
+# --------------------------------------------------------------------- at the ends
+
+EARLY = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+sys.argv = ["hoshikage", "generate", "-q", "Hi", "-n", "8", "--steps", "2"]
+from hoshikage_cli.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "hoshikage_cli.cli.streams",
+        "typer",
+        "hoshikage_cli.cli.commands.generate",
+        "numpy",
+        "jinja2",
+        "hoshikage_cli.llama._native",
+        "hoshikage_cli.engines.diffusion",
+    ],
+)
+def test_ctrl_c_while_something_is_imported(environment, module):
+    """Whenever it comes: from our first line on there is no traceback."""
+    found = subprocess.run(
+        [sys.executable, "-c", EARLY.format(module=module)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=120,
+    )
+    assert found.returncode in (-signal.SIGINT, 130)
+    assert found.stderr in ("", "hoshikage: interrupted\n")
+    assert found.stdout == ""
+
+
+def test_ctrl_c_when_all_is_said(environment):
+    """While Python takes itself down."""
+    program = (
+        "import atexit, os, signal, sys\n"
+        "atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))\n"
+        "sys.argv = ['hoshikage', 'config', 'path']\n"
+        "from hoshikage_cli.__main__ import main\n"
+        "main()\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment
+    )
+    assert found.stderr == ""
+    assert re.search(r"config\.toml$", found.stdout.strip())
+
+
+def test_a_command_that_waits_for_its_input(environment):
+    for name, code in ENDING.items():
+        process = subprocess.Popen(
+            [*PROGRAM, "generate", "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+        )
+        time.sleep(3)
+        process.send_signal(getattr(signal, f"SIG{name}"))
+        _, said = process.communicate(timeout=60)
+        assert process.returncode in (code, -getattr(signal, f"SIG{name}"))
+        assert b"Traceback" not in said
