@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from hoshikage_cli.cli.signals import CODES
 from program import PROGRAM
 from terminal import Terminal
 
-from .test_tmux import SLOW, Tmux, step_shown
+from .test_tmux import PROMPT, SLOW, Tmux, step_shown
 
 HIDE_CURSOR, SHOW_CURSOR = b"\x1b[?25l", b"\x1b[?25h"
 LONG = ("-n", "400", "--steps", "400", "--eos-policy", "suppress", "-s", "1")
@@ -216,23 +217,35 @@ def tmux(tmp_path, environment):
     opened("kill-server")
 
 
-def run_line(*options):
-    return ("generate", "Tell a story.", *SLOW, *options, "--visual-delay", "150")
+STORY = ("generate", "Tell a story.", *SLOW, "--visual-delay", "150")
+FETCH = (f"fg; echo {PROMPT}$?", "Enter")
+
+
+def begin(tmux, *arguments):
+    """The program by itself: what stood behind it would go on when it is stopped."""
+    tmux.type("clear; " + shlex.join([*PROGRAM, *arguments]), "Enter")
+
+
+def stop(tmux):
+    tmux.type("C-z")
+    screen = tmux.wait(lambda screen: "Stopped" in screen)
+    assert tmux.cursor_is_shown()
+    assert "NFE" not in screen
+    assert "▁" not in screen
+
+
+def fetched(screen):
+    return "NFE" in screen.partition(FETCH[0])[2]
 
 
 @tmux_only
-@pytest.mark.parametrize("command", ["view", "bar"])
-def test_a_run_is_stopped_and_brought_back(tmux, command):
-    tmux.start(*(run_line("--visual") if command == "view" else run_line("--cache", "none")))
-    under_way = step_shown(5) if command == "view" else (lambda shown: "masked" in shown)
-    tmux.wait(under_way)
-    tmux.type("C-z")
-    shown = tmux.wait(lambda screen: "Stopped" in screen)
-    assert tmux.cursor_is_shown()
-    assert "masked" not in shown
-    tmux.type("fg", "Enter")
-    shown = tmux.wait(lambda screen: "masked" in screen.split("fg")[-1])
-    assert shown.count("masked") == 1
+@pytest.mark.parametrize("options", [["--visual"], ["--steps", "400"]], ids=["view", "bar"])
+def test_a_run_is_stopped_and_brought_back(tmux, options):
+    begin(tmux, *STORY, *options)
+    tmux.wait(lambda screen: "NFE" in screen)
+    stop(tmux)
+    tmux.type(*FETCH)
+    assert tmux.wait(fetched).count("NFE") == 1
     screen, code = tmux.ended()
     assert code == 0
     assert tmux.cursor_is_shown()
@@ -242,15 +255,14 @@ def test_a_run_is_stopped_and_brought_back(tmux, command):
 
 @tmux_only
 def test_a_run_in_the_background_draws_nothing(tmux):
-    tmux.start(*run_line("--visual"))
-    tmux.wait(step_shown(5))
-    tmux.type("C-z")
-    tmux.wait(lambda screen: "Stopped" in screen)
+    begin(tmux, *STORY, "--visual")
+    tmux.wait(step_shown(2))
+    stop(tmux)
     tmux.type("bg", "Enter")
     time.sleep(1)
-    assert "masked" not in tmux.screen()
-    tmux.type("fg", "Enter")
-    tmux.wait(step_shown(8))
+    assert "NFE" not in tmux.screen()
+    tmux.type(*FETCH)
+    tmux.wait(fetched)
     tmux.type("C-c")
     screen, code = tmux.ended()
     assert code == 130
@@ -260,16 +272,15 @@ def test_a_run_in_the_background_draws_nothing(tmux):
 
 @tmux_only
 def test_a_chat_is_stopped_in_an_answer(tmux):
-    tmux.start("chat", *SLOW, "--visual-delay", "150")
+    begin(tmux, "chat", *SLOW, "--visual-delay", "150")
     tmux.wait(lambda screen: "> " in screen)
     tmux.type("Tell a story.", "Enter")
-    tmux.wait(lambda screen: "masked" in screen)
-    tmux.type("C-z")
-    tmux.wait(lambda screen: "Stopped" in screen)
+    tmux.wait(lambda screen: "NFE" in screen)
+    stop(tmux)
     tmux.type("echo seen by the shell", "Enter")
     tmux.wait(lambda screen: screen.count("seen by the shell") == 2)
-    tmux.type("fg", "Enter")
-    tmux.wait(lambda screen: "masked" in screen.split("fg")[-1])
+    tmux.type(*FETCH)
+    tmux.wait(fetched)
     tmux.type("C-c")
     tmux.wait(lambda screen: "stopped; what was said so far is kept" in screen)
     tmux.type("/quit", "Enter")

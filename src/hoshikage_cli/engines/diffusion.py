@@ -18,6 +18,7 @@ from ..decoding.step import Step
 from ..decoding.view import Flags, View
 from ..errors import PromptTooLong, RunError, UsageError
 from ..llama.canvases import CanvasContext
+from ..llama.memory import need_of, refuse_too_large
 from ..llama.model import Model
 from ..settings.declared import Settings, SpeedSettings, alternatives
 from ..settings.function import Function
@@ -97,7 +98,7 @@ class DiffusionEngine:
         """A job from a canvas (L,) that is laid out already."""
         mask_token = mask_token_of(self.model, settings)
         shift = settings.model.shift_logits
-        return CanvasJob(
+        job = CanvasJob(
             tokens=tokens,
             prompt_length=prompt_length,
             mask_token=mask_token,
@@ -107,6 +108,10 @@ class DiffusionEngine:
             settings=settings,
             early_stop=early_stop,
         )
+        rows = job.sequences * min(settings.diffusion.block_length or len(tokens), len(tokens))
+        need = need_of(self.model, len(tokens), job.sequences, job.sequences * len(tokens), rows)
+        refuse_too_large(need, len(tokens))
+        return job
 
     # ------------------------------------------------------------------------------ steps
 
@@ -272,4 +277,6 @@ def canvas_length(model: Model, prompt_length: int, settings: Settings) -> int:
             f"a prompt of {prompt_length} tokens and {length - prompt_length} to generate "
             f"exceed the context of {limit}: shorten the prompt or lower --max-tokens"
         )
+    # Before a canvas of that length is made: its cells alone may be too many.
+    refuse_too_large(need_of(model, length, 1, batch=0, rows=0), length)
     return length

@@ -17,6 +17,7 @@ from . import library
 from ._native import ffi, lib
 from .batch import Batch
 from .errors import ClosedError, ContextError, DecodeAborted, DecodeError
+from .memory import need_of, refuse_too_large, refuse_too_many
 from .model import Model
 
 if TYPE_CHECKING:
@@ -74,6 +75,9 @@ class Context:
         self.max_sequences = sequences
         self.threads = threads or default_threads()
         self.n_vocab = model.n_vocab
+        refuse_too_many(self.threads, default_threads())
+        need = need_of(model, length, sequences, batch, rows=0)
+        refuse_too_large(need, length * sequences)
         self._abort = ffi.new("hoshi_abort *")
         self._causal = causal
         self._shape = (batch, flash_attention, outputs, cell_type)
