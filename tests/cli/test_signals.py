@@ -239,9 +239,8 @@ def fetched(screen):
 
 
 @tmux_only
-@pytest.mark.parametrize("options", [["--visual"], ["--steps", "400"]], ids=["view", "bar"])
-def test_a_run_is_stopped_and_brought_back(tmux, options):
-    begin(tmux, *STORY, *options)
+def test_a_run_is_stopped_and_brought_back(tmux):
+    begin(tmux, *STORY, "--visual")
     tmux.wait(lambda screen: "NFE" in screen)
     stop(tmux)
     tmux.type(*FETCH)
@@ -251,6 +250,18 @@ def test_a_run_is_stopped_and_brought_back(tmux, options):
     assert tmux.cursor_is_shown()
     assert "▁" not in screen
     assert screen.count("tokens/s") == 1
+
+
+@tmux_only
+def test_a_bar_is_stopped_and_brought_back(tmux):
+    begin(tmux, "generate", "Tell a story.", *LONG)
+    tmux.wait(lambda screen: "NFE" in screen)
+    tmux.type("C-z")
+    tmux.wait(lambda screen: "Stopped" in screen)
+    assert tmux.cursor_is_shown()
+    tmux.type(*FETCH)
+    assert tmux.ended()[1] == 0
+    assert tmux.cursor_is_shown()
 
 
 @tmux_only
@@ -273,7 +284,7 @@ def test_a_run_in_the_background_draws_nothing(tmux):
 @tmux_only
 def test_a_chat_is_stopped_in_an_answer(tmux):
     begin(tmux, "chat", *SLOW, "--visual-delay", "150")
-    tmux.wait(lambda screen: "> " in screen)
+    tmux.wait(lambda screen: "\n>" in screen)
     tmux.type("Tell a story.", "Enter")
     tmux.wait(lambda screen: "NFE" in screen)
     stop(tmux)
