@@ -1,4 +1,4 @@
-"""What each way of decoding gets right on the demo model's held-out tasks, and what it costs."""
+"""What each way of decoding gets right on held-out tasks of the demo models, and what it costs."""
 
 from __future__ import annotations
 
@@ -26,8 +26,16 @@ SETTINGS: dict[str, dict] = {
     "threshold 0.9": {"steps": 0, "threshold": 0.9},
     "factor 1": {**BLOCKS, "factor": 1.0},
     "entropy bound 0.1": {"steps": 0, "entropy_bound": 0.1},
+    "entropy threshold 0.5": {"steps": 0, "entropy_threshold": 0.5},
+    "entropy exit 1.5": {"steps": 0, "entropy_exit": 1.5},
+    "KLASS 0.01": {"steps": 0, "klass": 0.01},
     "--fast": {"fast": True},
 }
+IN_BLOCKS: dict[str, dict] = {
+    "hoshi-tiny-block, one token a step": {"threshold": 1.0},
+    "hoshi-tiny-block": {},
+}
+MODELS = {"hoshi-tiny": SETTINGS, "hoshi-tiny-block": IN_BLOCKS}
 REFERENCE = "one token a step"
 
 
@@ -51,9 +59,13 @@ class Score:
 
 
 def scores(items: int) -> list[Score]:
-    """Every setting on so many held-out items of each task, one answer at a time."""
-    with hk.load("hoshi-tiny", threads=2, seed=1) as generator:
-        settings = {name: partial(settled, generator, each) for name, each in SETTINGS.items()}
+    """Every setting of each model on so many held-out items of each task, an answer at a time."""
+    return [score for model, ways in MODELS.items() for score in scores_of(model, ways, items)]
+
+
+def scores_of(model: str, ways: dict[str, dict], items: int) -> list[Score]:
+    with hk.load(model, threads=2, seed=1) as generator:
+        settings = {name: partial(settled, generator, own) for name, own in ways.items()}
         trial = accuracy.Trial(generator, held_out_items(items), settings, at_once=1)
         for _ in trial:
             pass

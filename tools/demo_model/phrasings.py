@@ -258,7 +258,7 @@ SORTING = Wordings(
     forms=Parts(
         ("{x}", "{x}", "{x}", "{x}", "{commas}", "{tight}", "[{commas}]", "{last}", '"{x}"')
         + ("{slashes}",),
-        ("{x}", "{x}", "({commas})", "{semicolons}", "{dashes}"),
+        ("{x}", "{x}", "({commas})", "{semicolons}"),
     ),
     classic=(
         "Sort {x}.",
@@ -308,7 +308,7 @@ REVERSAL = Wordings(
     forms=Parts(
         ("{x}", "{x}", "{x}", "{x}", "{x}", "{commas}", "{dashes}", '"{x}"', "{x}")
         + ("{semicolons}",),
-        ("{x}", "{x}", "{x}", "'{x}'", "({x})", "{slashes}"),
+        ("{x}", "{x}", "{x}", "'{x}'", "({x})"),
     ),
     classic=(
         "Reverse {x}.",
