@@ -23,6 +23,7 @@ from peer import ROOT
 os.environ.update(DEFAULTS)  # as the program does, and like it before the library is loaded
 sys.path.append(str(ROOT / "tools"))
 
+import block_speed
 import quality
 import speed
 from hoshikage_cli.export.plot import Point, plot
@@ -45,6 +46,7 @@ def main() -> int:
         "guidance": lambda: [speed.guidance(n)],
         "batch": lambda: speed.batches(n),
         "peer": lambda: speed.diffusion_speed(n),
+        "blocks": lambda: block_speed.block_speed(n),
         "quality": lambda: quality.scores(options.items),
     }
     results = known_results() if options.only or options.rewrite else {}
@@ -133,7 +135,8 @@ def write_page(comparisons: list[speed.Comparison], scores: list[quality.Score])
         "",
         f"A LLaDA of 24 layers × 896 with random weights, vocabulary {speed.VOCABULARY_SIZE:,},",
         f"Q8_0; canvas {speed.CANVAS}, blocks of {speed.BLOCK}. The peer is `llama-diffusion-cli`,",
-        "unpatched, built from the same tree with the same options.",
+        "unpatched, built from the same tree with the same options. Blocks: a Qwen3 of 28 layers ×",
+        "1024, the peer `llama-bench`.",
         "",
         *speed_lines(comparisons),
         "",
