@@ -167,7 +167,8 @@ def refusal(rng: random.Random, side: Side) -> str:
         prompt = " ".join(rng.choice(p.side(side)) for p in parts)
     openings = phrasings.KINDS["request"].openings if rng.random() < 0.1 else phrasings.Parts()
     opening = rng.choice(openings.side(side) or ("",))
-    return phrasings.in_case(rng, opening + prompt) + rng.choice(("", ".", "?"))
+    prompt = phrasings.perhaps_noisy(rng, opening + prompt, side)
+    return phrasings.in_case(rng, prompt) + rng.choice(("", ".", "?"))
 
 
 def talk(rng: random.Random, held_out: bool, side: Side = Side.TRAINED) -> Example:
@@ -175,8 +176,8 @@ def talk(rng: random.Random, held_out: bool, side: Side = Side.TRAINED) -> Examp
     if rng.random() < 0.35:
         return Example("talk", refusal(rng, side), facts.REFUSAL)
     answer, talk = rng.choice(list(facts.TALK.items()))
-    said = rng.choice(talk.said.side(side)) + rng.choice(talk.marks.side(side))
-    return Example("talk", phrasings.in_case(rng, said), answer)
+    said = phrasings.perhaps_noisy(rng, rng.choice(talk.said.side(side)), side, replace=False)
+    return Example("talk", phrasings.in_case(rng, said + rng.choice(talk.marks.side(side))), answer)
 
 
 # --- stories ----------------------------------------------------------------------------------

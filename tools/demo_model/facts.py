@@ -413,7 +413,11 @@ TALK = {
             + ("Who is Hoshi", "Tell me what you can do", "Which tasks can you do")
             + ("Are you a language model", "What are you good at", "What can I ask you")
             + ("Are you a machine", "Tell me your name", "I need help", "What are you able to do")
-            + ("Do you have a name", "What sort of model are you", "What is this"),
+            + ("Do you have a name", "What sort of model are you", "What is this")
+            + ("Who is this", "Who is there", "What should I call you", "Who is speaking")
+            + ("Whom am I speaking with", "What are you called", "Which name do you have")
+            + ("Say who you are", "What are you for", "What is it that you do", "I do not know you")
+            + ("Which things do you know", "What is your job", "Are you an assistant"),
             ("Tell me who you are", "What can you do for me", "What may I ask you")
             + ("What do people call you", "Are you a computer", "Describe yourself")
             + ("What things can you do", "Say something about yourself", "Who am I talking to")
@@ -425,7 +429,9 @@ TALK = {
         Parts(
             ("How are you", "How are you", "How are you today", "Are you well", "How do you do")
             + ("Hello, how are you", "How do you feel", "Are you all right", "How is it going")
-            + ("Hi, how are you", "How are things", "Are you fine today"),
+            + ("Hi, how are you", "How are things", "Are you fine today", "Is everything well")
+            + ("Are things all right with you", "Is all good", "Do you feel good")
+            + ("How have you been", "Are you happy today"),
             ("How are you feeling", "How are you doing", "Do you feel well", "Is all well with you")
             + ("How are you this morning", "Are you doing well"),
         ),
@@ -436,7 +442,10 @@ TALK = {
             ("Thanks", "Thank you", "Thank you very much", "Thanks a lot", "Great, thanks")
             + ("Well done", "Thanks for that", "Thank you, Hoshi", "That was good, thank you")
             + ("Very good", "That helped", "Nice, thank you", "Good work", "Perfect, thanks")
-            + ("I thank you", "Thank you so much", "Right, well done"),
+            + ("I thank you", "Thank you so much", "Right, well done", "Lots of thanks")
+            + ("That was kind of you", "How kind of you", "Excellent, thanks", "Fine, thank you")
+            + ("Thanks for your answer", "That is right, thanks", "Good, thank you for this")
+            + ("Well, many a thank you", "Thanks to you", "A big thank you"),
             ("Thanks, Hoshi", "Many thanks", "Thank you for your help", "Great work")
             + ("That was very nice of you", "Thanks so much", "Good job", "Wonderful, thanks")
             + ("That was right, thank you",),
@@ -466,7 +475,9 @@ TALK = {
                 "Why is your name Hoshi",
                 "Where does your name come from",
             )
-            + ("What is Hoshi in English",),
+            + ("What is Hoshi in English", "Has Hoshi a meaning", "Is Hoshi a word")
+            + ("Does your name mean anything", "Does Hoshi stand for something")
+            + ("Which meaning does Hoshi have", "Hoshi, what a name: what is it"),
             (
                 "Tell me the meaning of your name",
                 "What is Hoshi in Japanese",

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 LOWER_SHARE = 0.18
-NOISE_SHARE = 0.25
+NOISE_SHARE = 0.3
 STRANGE_SHARE = 0.25  # of the noisy wordings; in these nothing but the operands is known
+PADDED_SHARE = 0.35  # of the others; in these something is said before or behind it all
 
 
 class Side(Enum):
@@ -113,7 +114,7 @@ KINDS = {
             + ("Hey there, ", "I have a question: ", "Now then, "),
         ),
         Parts(
-            ("?", "?", "?", "?", "", "", " ?", ", please?", " now?", "? Tell me."),
+            ("?", "?", "?", "?", "", "", " ?", ", please?", " now?", "? Tell me.", "? Thanks."),
             ("?", "?", "", ", do you know?", "? Thank you.", " then?"),
         ),
     ),
@@ -473,18 +474,36 @@ def with_noise(rng: random.Random, word: str, replace: bool) -> str:
     return (f"{strange_word(rng)} {word}", typo(rng, word), strange_word(rng))[kind]
 
 
+def padded(rng: random.Random, template: str) -> str:
+    """`template` with one to four words put before it, or behind it and before its mark."""
+    words = [rng.choice((strange_word(rng), rng.choice(FILLERS))) for _ in range(rng.randint(1, 4))]
+    said, mark = re.fullmatch(r"(.*?)([.?!]?)", template, re.DOTALL).groups()
+    if rng.random() < 0.4:
+        return f"{' '.join(words)}{rng.choice((' ', ' ', ', ', ': '))}{template}"
+    return f"{said}{rng.choice((' ', ' ', ', '))}{' '.join(words)}{mark}"
+
+
 def noisy(rng: random.Random, template: str, replace: bool) -> str:
-    """`template` with one to three of its words noisy or (if `replace`) all of them strange."""
+    """`template` with words around it, one to three of its words noisy, or (if `replace`) all of
+    them strange."""
     pieces = slots_of(template)
     words = [i for i, piece in enumerate(pieces) if piece[0].isalpha()]
-    if not words:
-        return f"{strange_word(rng)} {template}"
-    if replace and rng.random() < STRANGE_SHARE:
+    if replace and words and rng.random() < STRANGE_SHARE:
         pieces = [strange_word(rng) if i in words else piece for i, piece in enumerate(pieces)]
         return "".join(pieces)
+    if not words or rng.random() < PADDED_SHARE:
+        return padded(rng, template)
     for at in rng.sample(words, min(len(words), rng.choice((1, 1, 2, 3)))):
         pieces[at] = with_noise(rng, pieces[at], replace)
     return "".join(pieces)
+
+
+def perhaps_noisy(
+    rng: random.Random, template: str, side: Side, replace: bool = True, share: float = NOISE_SHARE
+) -> str:
+    """`template`, with noise in a share of those that are trained."""
+    noise = side is not Side.HELD_OUT and rng.random() < share
+    return noisy(rng, template, replace) if noise else template
 
 
 def in_case(rng: random.Random, template: str) -> str:
@@ -518,9 +537,7 @@ def word(
     slots = {"x": ""} | slots
     if wordings.classic and rng.random() < CLASSIC_SHARES[side]:
         return rng.choice(wordings.classic).format(**slots)
-    made = template(rng, wordings, side)
-    if side is not Side.HELD_OUT and rng.random() < noise:
-        made = noisy(rng, made, replace)
+    made = perhaps_noisy(rng, template(rng, wordings, side), side, replace, noise)
     form = rng.choice(wordings.forms.side(side)).format(**slots)
     return in_case(rng, made).format(**slots | {"x": form})
 
