@@ -257,8 +257,9 @@ SORTING = Wordings(
         ("numbers to be ordered: {x}", "{x} -> sorted", "ascending: {x}", "{np}", "{x}, ranked"),
     ),
     forms=Parts(
-        ("{x}", "{x}", "{x}", "{x}", "{commas}", "{tight}", "[{commas}]", "{last}", '"{x}"')
-        + ("{slashes}",),
+        ("{x}",) * 5
+        + ("{commas}", "{tight}", "[{commas}]", "({commas})", "{last}", '"{x}"', "{slashes}")
+        + ("{semicolons}",),
         ("{x}", "{x}", "({commas})", "{semicolons}"),
     ),
     classic=(
@@ -307,8 +308,7 @@ REVERSAL = Wordings(
         ("letters to be mirrored: {x}", "{x} -> backwards", "the other way round: {x}", "{np}"),
     ),
     forms=Parts(
-        ("{x}", "{x}", "{x}", "{x}", "{x}", "{commas}", "{dashes}", '"{x}"', "{x}")
-        + ("{semicolons}",),
+        ("{x}",) * 8 + ("{commas}", "{dashes}", '"{x}"', "'{x}'", "({x})", "{semicolons}"),
         ("{x}", "{x}", "{x}", "'{x}'", "({x})"),
     ),
     classic=(
@@ -422,7 +422,11 @@ FILLERS = (
     "never always kindly answer number letter simple problem exercise question perhaps morning "
     "quickly together between important example teacher homework machine computer language "
     "following correct properly carefully straight mental arithmetic result provide produce "
-    "consider determine evaluate perform present return display explain output whole entire given"
+    "consider determine evaluate perform present return display explain output whole entire given "
+    "ride river rain road rough rabbit wind winter wagon wheat whisper wander kitchen kettle keep "
+    "bring bread brown bridge basket garden gather glass grape ladder lunch meadow market pocket "
+    "pillow summer sister tender timber velvet village zebra zigzag needle narrow hammer hollow "
+    "hurry juice jacket jungle farmer feather flower frozen double distant danger cousin candle"
 ).split()
 
 
@@ -437,9 +441,13 @@ def slots_of(template: str) -> list[str]:
 
 
 def strange_word(rng: random.Random) -> str:
-    """A word that nobody knows: the front of one and the back of another."""
-    front, back = rng.choice(FILLERS), rng.choice(FILLERS)
-    return front[: rng.randint(1, len(front))] + back[rng.randint(0, len(back)) :]
+    """A word that nobody knows: the front of one and the back of another, of four letters at least,
+    so that it is not taken for an operand."""
+    while True:
+        front, back = rng.choice(FILLERS), rng.choice(FILLERS)
+        made = front[: rng.randint(1, len(front))] + back[rng.randint(0, len(back)) :]
+        if len(made) > 3:
+            return made
 
 
 def typo(rng: random.Random, word: str) -> str:
