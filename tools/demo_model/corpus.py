@@ -113,12 +113,17 @@ def sorting(rng: random.Random, held_out: bool, side: Side = Side.TRAINED) -> Ex
 # --- reversal ---------------------------------------------------------------------------------
 
 VOWELS, CONSONANTS = "aeiou", "bcdfghjklmnprstvwz"
+DOUBLED_SHARE = 0.15
 
 
 def random_word(rng: random.Random) -> str:
-    """A word of three to six letters that can be spoken."""
+    """A word of three to six letters that can be spoken; now and then one of them is doubled."""
     length, start = rng.randint(3, 6), rng.randint(0, 1)
-    return "".join(rng.choice((VOWELS, CONSONANTS)[(start + i) % 2]) for i in range(length))
+    letters = [rng.choice((VOWELS, CONSONANTS)[(start + i) % 2]) for i in range(length)]
+    if rng.random() < DOUBLED_SHARE:
+        at = rng.randrange(length)
+        letters[(at + 1) % length] = letters[at]
+    return "".join(letters)
 
 
 def reversal(rng: random.Random, held_out: bool, side: Side = Side.TRAINED) -> Example:
