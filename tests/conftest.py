@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+from contextlib import suppress
 
 import pytest
 
@@ -12,6 +14,13 @@ from program import PROGRAM, clean_environment
 # As the program itself does, before the library is loaded: threads that spin while they wait take
 # the processors from the other processes of a parallel run.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+# A shell ignores some signals for what it starts in the background, and the programs that tests
+# start would ignore them in turn.
+with suppress(ValueError):  # not the main thread
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for ignored in (signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM, signal.SIGTSTP):
+        signal.signal(ignored, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def test_the_answer_follows_the_view_on_the_same_terminal(environment, hoshikage
 
 
 @pytest.mark.parametrize("view", ["confidence", "order"])
-@pytest.mark.parametrize("model", ["hoshi-tiny", "hoshi-tiny-ar"])
+@pytest.mark.parametrize("model", ["hoshi-tiny", "hoshi-tiny-block", "hoshi-tiny-ar"])
 def test_the_colours_of_the_view_stay_as_the_answer(environment, hoshikage, view, model):
     story = ("generate", "Tell a story about Mia.", "-m", model, "-s", "1", "-n", "40")
     terminal = Terminal([*story, f"--visual={view}"], environment, stdout=None)

@@ -51,7 +51,7 @@ def test_an_end_token_in_a_hole_is_no_end_of_what_is_played(hoshikage, tmp_path)
     assert replayed(path).text.endswith("kite too.\n")
 
 
-@pytest.mark.parametrize("model", ["hoshi-tiny", "hoshi-tiny-ar"])
+@pytest.mark.parametrize("model", ["hoshi-tiny", "hoshi-tiny-block", "hoshi-tiny-ar"])
 def test_each_of_several_answers_has_a_file(hoshikage, tmp_path, model):
     options = (*SHORT, "-m", model, "--temp", "1", "-N", "3", "--trace", tmp_path / "run.jsonl")
     told = json.loads(hoshikage("generate", "--json", *options, "Hello!").stdout)

@@ -6,14 +6,15 @@ import time
 
 import pytest
 
-MODELS = ("hoshi-tiny", "hoshi-tiny-ar")
+MODELS = ("hoshi-tiny", "hoshi-tiny-block", "hoshi-tiny-ar")
 PROMPT = "What is the capital of Japan?"
+STORY = "Tell a story about Mia and a kite."
 PAUSE = 0.1
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_what_is_done_between_steps_is_not_in_their_time(shipped, name):
-    run, times = shipped(name).stream(PROMPT, steps=8), []
+    run, times = shipped(name).stream(STORY, steps=8), []
     for event in run:
         times.append(event.step.elapsed)
         time.sleep(PAUSE)

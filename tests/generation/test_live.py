@@ -9,7 +9,7 @@ import pytest
 from hoshikage_cli.errors import PromptTooLong
 from hoshikage_cli.generation.arrivals import AHEAD
 
-MODELS = ("hoshi-tiny", "hoshi-tiny-ar")
+MODELS = ("hoshi-tiny", "hoshi-tiny-block", "hoshi-tiny-ar")
 PROMPTS = ("Hello!", "What is 7 + 8?", "Sort 3 1 2.", "Bye.", "What is 3 + 4?", "Hi.", "What?")
 TOO_LONG = "word " * 2000
 PATIENCE = 60
@@ -70,7 +70,7 @@ def test_a_refusal_does_not_wait_for_the_next_prompt(generator, ask):
 
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_no_prompt_is_taken_before_it_can_run(generator, ask, at_once):
-    side_by_side = at_once if generator.kind == "diffusion" else 1
+    side_by_side = 1 if generator.kind == "autoregressive" else at_once
     answered = 0
 
     def asked():

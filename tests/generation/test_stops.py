@@ -67,7 +67,7 @@ SETTINGS = {"temperature": 0.0, "seed": 1}
 
 
 @pytest.mark.native
-@pytest.mark.parametrize("model", ["hoshi-tiny", "hoshi-tiny-ar"])
+@pytest.mark.parametrize("model", ["hoshi-tiny", "hoshi-tiny-block", "hoshi-tiny-ar"])
 @pytest.mark.parametrize("stop", [". ", "kite", ["happy", "She"], "no such text"])
 def test_an_answer_ends_in_front_of_a_stop(model, stop):
     import hoshikage_cli as hk

@@ -510,7 +510,7 @@ def perhaps_noisy(
     rng: random.Random, template: str, side: Side, replace: bool = True, share: float = NOISE_SHARE
 ) -> str:
     """`template`, with noise in a share of those that are trained."""
-    noise = side is not Side.HELD_OUT and rng.random() < share
+    noise = side is Side.TRAINED and rng.random() < share
     return noisy(rng, template, replace) if noise else template
 
 

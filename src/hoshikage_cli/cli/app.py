@@ -39,7 +39,7 @@ Examples:
   hoshikage generate "What is the capital of Japan?"
   hoshikage generate -m dream.gguf --visual "Write a haiku about the sea."
   hoshikage infill "Mia found a [MASK:2]. Ben loved the red kite too."
-  hoshikage score -p "What is 2 + 3?" --choices "2 + 3 = 5." --choices "2 + 3 = 6."
+  hoshikage score -p "What is 2 + 3?" --choices "It is 5." --choices "It is 6."
   hoshikage batch prompts.jsonl -o answers.jsonl
   hoshikage chat -m dream.gguf
   hoshikage inspect dream.gguf

@@ -10,7 +10,7 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class ShippedModel:
-    """A model file of the package; `kind` is "diffusion" or "autoregressive"."""
+    """A model file of the package; `kind` is that of its family."""
 
     name: str
     file: str
@@ -29,7 +29,15 @@ CATALOGUE: dict[str, ShippedModel] = {
         kind="diffusion",
         description="Tiny masked-diffusion model: sums, sorting, 4×4 sudoku, facts, short stories.",
         licence="MIT",
-        sha256="dd1f4d14f3d086198517a94f6c0644df8161268a65c0b7b06173f955da125b18",
+        sha256="075293cc439bf3347840df5ecf9ee6c7d744f82a4c220e6be22c390493ae8c73",
+    ),
+    "hoshi-tiny-block": ShippedModel(
+        name="hoshi-tiny-block",
+        file="hoshi-tiny-block.gguf",
+        kind="block",
+        description="The twin of hoshi-tiny that writes in blocks, trained on the same corpus.",
+        licence="MIT",
+        sha256="9e30003be5d7bc614fa64b5b6ce41d4c1bcdbcc4fd5590a564ff9c31c923b52f",
     ),
     "hoshi-tiny-ar": ShippedModel(
         name="hoshi-tiny-ar",
@@ -37,7 +45,7 @@ CATALOGUE: dict[str, ShippedModel] = {
         kind="autoregressive",
         description="The autoregressive twin of hoshi-tiny, trained on the same corpus.",
         licence="MIT",
-        sha256="3447ac76e2d0e61167606c59eec133db61b9579668efc3f2b26fa00c2d5a7947",
+        sha256="caeb8569b453a970ef97318e0a8c90e1febfb809488759efcc60beff4f6e5e68",
     ),
 }
 

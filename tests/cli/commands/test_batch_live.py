@@ -17,7 +17,7 @@ import pytest
 from program import PROGRAM
 
 SHORT = ("--steps", "2", "-n", "4")
-MODELS = ("hoshi-tiny", "hoshi-tiny-ar")
+MODELS = ("hoshi-tiny", "hoshi-tiny-block", "hoshi-tiny-ar")
 PATIENCE = 60
 """Seconds until an answer counts as one that never comes; it takes two on an idle machine."""
 

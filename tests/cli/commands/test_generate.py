@@ -253,7 +253,7 @@ WRONG = [
     (("",), 2, "no prompt"),
     (("a", "b"), 2, "unexpected extra argument"),
     (("a", "-p", "b"), 2, "give one of them"),
-    (("-m", "nope", "hi"), 2, "hoshi-tiny, hoshi-tiny-ar"),
+    (("-m", "nope", "hi"), 2, "hoshi-tiny, hoshi-tiny-block, hoshi-tiny-ar"),
     (("-m", "{folder}", "hi"), 2, "is a directory"),
     (("-m", "{text}", "hi"), 1, "is not a GGUF file"),
     (("-m", "{empty}", "hi"), 1, "it is empty"),

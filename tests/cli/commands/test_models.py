@@ -30,7 +30,7 @@ def names(run):
 def test_shipped_models_are_listed(hoshikage):
     run = hoshikage("models")
     assert run.returncode == 0
-    assert names(run) == ["hoshi-tiny", "hoshi-tiny-ar"]
+    assert names(run) == ["hoshi-tiny", "hoshi-tiny-block", "hoshi-tiny-ar"]
     head, first = run.stdout.splitlines()[:2]
     assert head.split() == ["NAME", "KIND", "SIZE", "FILE"]
     assert first.split()[1] == "diffusion"
@@ -40,7 +40,7 @@ def test_shipped_models_are_listed(hoshikage):
 
 def test_a_folder_of_models(hoshikage, folder):
     run = hoshikage("models", HOSHIKAGE_MODELS=str(folder))
-    assert names(run)[2:] == ["big-00001-of-00002", "broken", "two", "one"]
+    assert names(run)[3:] == ["big-00001-of-00002", "broken", "two", "one"]
     assert "not readable" in run.stdout
     told = json.loads(hoshikage("models", "--json", HOSHIKAGE_MODELS=str(folder)).stdout)
     two = next(model for model in told if model["name"] == "two")
@@ -89,12 +89,13 @@ def test_what_cannot_be_named(hoshikage, folder, name, file, code, words):
     run = hoshikage("models", "add", name, folder / file)
     assert (run.returncode, run.stderr.count("\n")) == (code, 1)
     assert words in run.stderr
-    assert len(names(hoshikage("models"))) == 2
+    assert len(names(hoshikage("models"))) == 3
 
 
 def test_an_unknown_model_is_told_what_there_is(hoshikage, folder):
     hoshikage("models", "add", "mine", folder / "one.gguf")
-    assert "hoshi-tiny, hoshi-tiny-ar, mine" in hoshikage("generate", "-m", "nope", "hi").stderr
+    told = hoshikage("generate", "-m", "nope", "hi").stderr
+    assert "hoshi-tiny, hoshi-tiny-block, hoshi-tiny-ar, mine" in told
 
 
 def test_a_broken_list_of_names_is_told_from_the_config_file(hoshikage, tmp_path):

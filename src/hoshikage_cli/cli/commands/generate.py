@@ -37,7 +37,7 @@ EXAMPLES = """\b
 Examples:
   hoshikage generate "What is the capital of Japan?"
   hoshikage generate -m llada.gguf --block-length 32 --visual "Tell a story."
-  hoshikage generate --trace - "Tell a story." | hoshikage export - -o story.html
+  hoshikage generate --trace - "A story." | hoshikage export - -o run.html
   cat notes.txt | hoshikage generate -m dream.gguf "Summarise this." > out.txt
   hoshikage generate -m dream.gguf --json -f prompt.txt | jq .timings
 
