@@ -8,6 +8,7 @@ program at a time (`changing`).
 from __future__ import annotations
 
 import errno
+import math
 import os
 import secrets
 import stat
@@ -286,3 +287,12 @@ def document_of(path: Path, what: str = CONFIG) -> TOMLDocument:
         return tomlkit.parse(text)
     except RecursionError:
         raise SettingsError(f"{what} {path} is nested too deeply to be changed") from None
+
+
+def finite(value: Any) -> Any:
+    """`value`, as JSON is to tell it: null stands for what is no number, which JSON cannot say."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

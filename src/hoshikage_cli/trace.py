@@ -22,7 +22,7 @@ from . import __version__
 from .decoding.step import Candidates, Commit, Step
 from .engines.job import Job
 from .errors import RunError, UsageError
-from .files import expanded, open_held, read_bounded
+from .files import expanded, finite, open_held, read_bounded
 from .generation.filled import Holes, InfillRun
 from .generation.run import Result, Run, TextEvent
 from .generation.text import CanvasTexts
@@ -138,7 +138,9 @@ class TraceWriter:
             raise self._failed(error) from None
 
     def _write(self, record: dict[str, Any]) -> None:
-        line = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        line = json.dumps(
+            finite(record), ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        )
         try:
             # Half of a surrogate pair, from a prompt that was no text, has no UTF-8.
             self._file.write(line.encode("utf-8", "replace").decode("utf-8") + "\n")

@@ -106,7 +106,9 @@ def test_what_is_taken_back_is_told_and_played_again_without_the_code(run, folde
     (folder / "my_rules.py").unlink()
     (folder / "imported").unlink()
     played = run("replay", "run.jsonl", "--visual", "--speed", "1000")
-    assert (played.stdout, played.stderr) == (done.stdout, done.stderr)
+    assert played.stdout == done.stdout
+    # A replay tells the figures, which -q has left out before.
+    assert played.stderr.splitlines()[:-1] == done.stderr.splitlines()
     for name in ("run.html", "run.svg", "run.cast"):
         assert run("export", "run.jsonl", "-o", name).returncode == 0
         assert "my_rules:doubting" in (folder / name).read_text(encoding="utf-8")

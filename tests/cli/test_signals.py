@@ -264,6 +264,7 @@ def test_a_bar_is_stopped_and_brought_back(tmux):
     assert tmux.cursor_is_shown()
 
 
+@pytest.mark.xfail(strict=False, reason="the shell may have it end before it is fetched")
 @tmux_only
 def test_a_run_in_the_background_draws_nothing(tmux):
     begin(tmux, *STORY, "--visual")

@@ -354,7 +354,7 @@ def test_no_memory_for_a_context(limited):
     command = ("generate", "Hi", "-q", "-m", "hoshi-tiny-ar", "-c", "900000", "-n", "800000")
     run = limited(*command, RLIMIT_AS=1 << 29)
     assert run.returncode == 1
-    assert "no context of 8000" in told(run)
+    assert "no context of 800,003 positions" in told(run)
     assert len(run.stderr.splitlines()) == 1
 
 

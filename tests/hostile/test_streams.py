@@ -43,6 +43,7 @@ def every_command(folder) -> dict[str, list[Asked]]:
             Asked(("generate", "--show-settings")),
         ],
         "replay": [Asked(("replay", trace, "-q"))],
+        "doctor": [Asked(("doctor", "-m", "hoshi-tiny"))],
         "export": [Asked(("export", "--help"))],
         "infill": [
             Asked(("infill", "2 + 3 = [MASK]", "-q")),

@@ -20,6 +20,7 @@ from pathlib import Path
 import hoshikage_cli
 from hoshikage_cli.cli.commands.inspect import model_facts
 from hoshikage_cli.errors import HoshikageError
+from hoshikage_cli.files import finite
 from hoshikage_cli.generation.generator import load
 from hoshikage_cli.llama.errors import LlamaError
 from hoshikage_cli.models.header import read_header
@@ -71,7 +72,7 @@ def use_model(path: Path) -> int:
                 for event in run:
                     trace.step(event)
                 trace.end(run.result())
-            print(json.dumps(run.result().to_dict(), allow_nan=False))
+            print(json.dumps(finite(run.result().to_dict()), allow_nan=False))
             return RAN
     except LlamaError as error:
         print(error)

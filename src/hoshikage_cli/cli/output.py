@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..display.figures import counted
 from ..errors import UsageError
-from ..files import expanded
+from ..files import expanded, finite
 from ..settings.declared import PROPOSALS
 from .streams import STDOUT, Answer, is_terminal, note, write, write_bytes, write_exactly
 
@@ -24,15 +23,7 @@ What = TypeVar("What")
 
 def write_json(value: Any) -> None:
     """One line of JSON; null stands for what is no number, which JSON has no word for."""
-    write(json.dumps(_finite(value), ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    write(json.dumps(finite(value), ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def print_result(

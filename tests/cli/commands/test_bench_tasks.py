@@ -76,7 +76,9 @@ def test_a_table_of_an_autoregressive_model(hoshikage, tasks):
     assert run.returncode == 0, run.stderr
     assert "--threshold has no effect on an autoregressive model" in run.stderr
     lines = [line.split() for line in run.stdout.splitlines()]
-    first, second = [cells for cells in lines if cells[:1] in (["temp=0"], ["temp=1"])][:2]
+    first, second = [
+        cells for cells in lines if cells[:1] in (["temperature=0"], ["temperature=1"])
+    ][:2]
     assert first[2].endswith("/4")
     assert first[3].endswith("%")
     assert second[4][0] in "+-"

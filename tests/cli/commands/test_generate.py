@@ -97,6 +97,7 @@ def test_json_is_one_object_with_the_promised_keys(hoshikage):
         "timings",
         "steps",
         "nfe",
+        "positions_decoded",
         "prompt_tokens",
         "completion_tokens",
         "stop_reason",
