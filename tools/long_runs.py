@@ -18,7 +18,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median_low
 
+GIVING_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+"""Has glibc give large pieces back at once, so that what is seen is what is held, and not where the
+allocator found room for a buffer of some megabytes the last time."""
 PROGRAM = [sys.executable, "-m", "hoshikage_cli"]
 SHORT = ["--steps", "4", "-n", "8", "--seed", "1"]
 GENERATIONS = """
@@ -54,9 +58,10 @@ class Growth:
     name: str
     count: int
     first: Sample
-    """The most of each in the first half, of which the beginning does not count."""
+    """The first half, of which the beginning does not count: the most memory, and how many files
+    are open mostly (one that is read and closed again is no growth)."""
     second: Sample
-    """The most of each in the second half."""
+    """The same of the second half."""
 
     def __str__(self) -> str:
         one, other = self.first, self.second
@@ -69,7 +74,7 @@ class Growth:
 def watch(name: str, count: int, command: list[str], done: Callable[[], int], **given) -> Growth:
     """Run a command to its end and look at it meanwhile. Raises RuntimeError if it fails."""
     samples = []
-    process = subprocess.Popen(command, **given)
+    process = subprocess.Popen(command, env=os.environ | GIVING_BACK, **given)
     while process.poll() is None:
         if found := sample(process.pid, done()):
             samples.append(found)
@@ -79,8 +84,8 @@ def watch(name: str, count: int, command: list[str], done: Callable[[], int], **
     return Growth(
         name,
         count,
-        most([s for s in samples if count / 5 <= s.done <= count / 2]),
-        most([s for s in samples if count / 2 < s.done]),
+        summed_up([s for s in samples if count / 5 <= s.done <= count / 2]),
+        summed_up([s for s in samples if count / 2 < s.done]),
     )
 
 
@@ -93,8 +98,9 @@ def sample(pid: int, done: int) -> Sample | None:
         return None
 
 
-def most(samples: list[Sample]) -> Sample:
-    return Sample(samples[-1].done, max(s.resident for s in samples), max(s.files for s in samples))
+def summed_up(samples: list[Sample]) -> Sample:
+    files = median_low(s.files for s in samples)
+    return Sample(samples[-1].done, max(s.resident for s in samples), files)
 
 
 def lines_in(path: Path) -> int:
