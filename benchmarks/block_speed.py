@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from pathlib import Path
 from statistics import median
 
@@ -14,10 +12,8 @@ from hoshikage_cli.decoding.denoiser import Query
 from hoshikage_cli.llama.block_attention import BlockAttention
 from hoshikage_cli.llama.block_context import BlockContext
 from hoshikage_cli.llama.model import Model
-from hoshikage_cli.llama.openmp import environment_of_others
-from peer import PEER, ROOT
-from random_model import Shape, copied_vocabulary, write_model
-from speed import THREADS, VOCABULARY, Comparison, seconds
+from peer import ROOT
+from speed import THREADS, Comparison, bench_rate, model_of_shape, seconds
 
 FILE = ROOT / "build" / "bench" / "qwen3-0.6b.gguf"
 BLOCK, TOKENS, PROMPT = 4, 64, 1024
@@ -25,23 +21,9 @@ MASK = 3
 
 
 def block_model() -> Path:
-    """The shape of a 0.6B Qwen3 with random weights; made once."""
-    if not FILE.exists():
-        FILE.parent.mkdir(parents=True, exist_ok=True)
-        shape = Shape(
-            arch="qwen3",
-            layers=28,
-            width=1024,
-            heads=16,
-            kv_heads=8,
-            feed_forward=3072,
-            quantisation="Q8_0",
-            seed=1,
-        )
-        draft = FILE.with_suffix(".new")
-        write_model(draft, shape, copied_vocabulary(VOCABULARY))
-        draft.rename(FILE)
-    return FILE
+    """The shape of a 0.6B Qwen3 with random weights."""
+    shape = {"layers": 28, "width": 1024, "heads": 16, "kv_heads": 8, "feed_forward": 3072}
+    return model_of_shape(FILE, arch="qwen3", **shape)
 
 
 def block_speed(repetitions: int) -> list[Comparison]:
@@ -59,7 +41,7 @@ def against_one_by_one(path: Path, repetitions: int) -> list[Comparison]:
         for _ in range(repetitions):
             runs = [generator.generate("Once", steps=steps) for steps in (2, 1)]
             ours = [run.completion_tokens / run.timings["generate"] for run in runs]
-            found.append((*ours, bench_rate(path, "-p", "0", "-n", str(TOKENS))))
+            found.append((*ours, bench_rate(path, TOKENS)))
         timings = runs[0].timings
     two, one, rival = (median(column) for column in zip(*found, strict=True))
     share = 1 - timings["decode"] / timings["generate"]
@@ -77,13 +59,6 @@ def against_one_by_one(path: Path, repetitions: int) -> list[Comparison]:
     ] + [
         Comparison("the same, share of time that is not decoding", 100 * share, 3, "%", True),
     ]
-
-
-def bench_rate(path: Path, *what: str) -> float:
-    """Tokens a second by llama-bench."""
-    command = [PEER / "llama-bench", "-m", path, *what, "-t", str(THREADS), "-r", "1", "-o", "json"]
-    done = subprocess.run(command, capture_output=True, check=True, env=environment_of_others())
-    return json.loads(done.stdout)[0]["avg_ts"]
 
 
 def passes(path: Path, repetitions: int) -> list[Comparison]:

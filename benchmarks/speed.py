@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from operator import truediv
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -61,23 +62,20 @@ class Comparison:
 
 
 def large_model() -> Path:
-    """The shape of a 0.5B LLaDA with random weights; made once."""
-    if not LARGE.exists():
-        LARGE.parent.mkdir(parents=True, exist_ok=True)
-        shape = Shape(
-            arch="llada",
-            layers=24,
-            width=896,
-            heads=14,
-            kv_heads=2,
-            feed_forward=4864,
-            quantisation="Q8_0",
-            seed=1,
-        )
-        draft = LARGE.with_suffix(".new")
-        write_model(draft, shape, copied_vocabulary(VOCABULARY))
-        draft.rename(LARGE)
-    return LARGE
+    """The shape of a 0.5B LLaDA with random weights."""
+    shape = {"layers": 24, "width": 896, "heads": 14, "kv_heads": 2, "feed_forward": 4864}
+    return model_of_shape(LARGE, arch="llada", **shape)
+
+
+def model_of_shape(path: Path, **shape: Any) -> Path:
+    """A model with random weights in Q8_0; made once."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".new")
+        made = Shape(**shape, quantisation="Q8_0", seed=1)
+        write_model(draft, made, copied_vocabulary(VOCABULARY))
+        draft.rename(path)
+    return path
 
 
 def against_the_peer(path: Path, repetitions: int, settings: dict, steps: int) -> Row:
@@ -202,8 +200,9 @@ def our_rate(generator) -> float:
     return (len(times) - 1) / (times[-1] - times[0])
 
 
-def bench_rate(path: Path) -> float:
-    command = [PEER / "llama-bench", "-m", path, "-p", "0", "-n", "128", "-t", str(THREADS)]
+def bench_rate(path: Path, tokens: int = 128) -> float:
+    """Tokens a second of llama-bench, which generates so many from an empty context."""
+    command = [PEER / "llama-bench", "-m", path, "-p", "0", "-n", str(tokens), "-t", str(THREADS)]
     command += ["-r", "1", "-o", "json"]
     done = subprocess.run(command, capture_output=True, check=True, env=environment_of_others())
     return json.loads(done.stdout)[0]["avg_ts"]
