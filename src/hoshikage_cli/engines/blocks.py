@@ -23,7 +23,7 @@ from ..llama.model import Model
 from ..settings.declared import Settings
 from ..settings.family import unread_by
 from .contexts import Contexts
-from .diffusion import canvas_length, mask_token_of, named, parallel_rule_of, suppressed_by
+from .diffusion import laid_out, mask_token_of, named, parallel_rule_of, suppressed_by
 from .engine import Jobs
 from .job import Complete, Ended, Job, Tokens
 from .room import Room
@@ -80,9 +80,7 @@ class BlockEngine:
     def job(
         self, prompt: Tokens, settings: Settings, seed: int, complete: Complete | None = None
     ) -> BlockJob:
-        mask_token = mask_token_of(self.model, settings)
-        tokens = np.full(canvas_length(self.model, len(prompt), settings), mask_token, np.int32)
-        tokens[: len(prompt)] = prompt
+        tokens = laid_out(self.model, prompt, settings)
         return replace(self.canvas_job(tokens, len(prompt), settings, seed), complete=complete)
 
     def canvas_job(

@@ -81,10 +81,7 @@ class DiffusionEngine:
     def job(
         self, prompt: Tokens, settings: Settings, seed: int, complete: Complete | None = None
     ) -> CanvasJob:
-        mask_token = mask_token_of(self.model, settings)
-        length = canvas_length(self.model, len(prompt), settings)
-        tokens = np.full(length, mask_token, np.int32)
-        tokens[: len(prompt)] = prompt
+        tokens = laid_out(self.model, prompt, settings)
         return replace(self.canvas_job(tokens, len(prompt), settings, seed), complete=complete)
 
     def canvas_job(
@@ -261,6 +258,14 @@ def mask_token_of(model: Model, settings: Settings) -> int:
             f"--mask-token {chosen} is outside the vocabulary (0 to {model.n_vocab - 1})"
         )
     return chosen
+
+
+def laid_out(model: Model, prompt: Tokens, settings: Settings) -> Tokens:
+    """A prompt and the masks behind it. Raises as `mask_token_of` and `canvas_length` do."""
+    mask_token = mask_token_of(model, settings)
+    tokens = np.full(canvas_length(model, len(prompt), settings), mask_token, np.int32)
+    tokens[: len(prompt)] = prompt
+    return tokens
 
 
 def canvas_length(model: Model, prompt_length: int, settings: Settings) -> int:
