@@ -69,7 +69,14 @@ def test_a_recipe_runs(title, body, environment, tmp_path):
         pytest.skip("needs jq")
     folder = tmp_path / "work"
     folder.mkdir()
-    run = subprocess.run(
+    run = in_shell(code, folder, tmp_path, environment)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def in_shell(code, folder, tmp_path, environment):
+    """Run a page's commands as an installation would."""
+    return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", code],
         cwd=folder,
         env={**environment, "PATH": f"{with_program(tmp_path)}:{environment['PATH']}"},
@@ -78,8 +85,6 @@ def test_a_recipe_runs(title, body, environment, tmp_path):
         text=True,
         timeout=300,
     )
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert "Traceback" not in run.stderr
 
 
 def with_program(tmp_path):
@@ -111,15 +116,7 @@ def test_the_page_about_research_runs(tmp_path, environment):
     folder.mkdir()
     (folder / "my_rules.py").write_text("".join(functions), encoding="utf-8")
     (commands,) = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
-    run = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", commands],
-        cwd=folder,
-        env={**environment, "PATH": f"{with_program(tmp_path)}:{environment['PATH']}"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    run = in_shell(commands, folder, tmp_path, environment)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "taken back" in run.stderr
 
