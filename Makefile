@@ -63,7 +63,7 @@ lint: $(CHECKABLE) ## check the style and the types of the sources
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-peer: $(PEER) ## build llama-diffusion-cli and llama-bench, unpatched, for comparisons
+peer: $(PEER) ## build llama-diffusion-cli, llama-bench and llama-quantize, unpatched, for comparisons
 
 docs: build ## write docs/reference.md and the man page from the program's help (RUNS=--runs: run the examples anew)
 	$(BIN)/python tools/write_keywords.py
@@ -158,7 +158,7 @@ $(PEER): $(PEER_TREE) vendor/include/amx_tile_config.h benchmarks/peer_trace.cpp
 	$(BIN)/cmake -S vendor/peer/llama.cpp -B vendor/peer/build $(CMAKE_COMMON) -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) \
 		-DLLAMA_BUILD_TOOLS=ON -DLLAMA_BUILD_EXAMPLES=ON $(CMAKE_ARGS) > vendor/peer/configure.log 2>&1 \
 		|| { tail -n 20 vendor/peer/configure.log; exit 1; }
-	$(BIN)/ninja -C vendor/peer/build -j $(JOBS) llama-diffusion-cli llama-bench
+	$(BIN)/ninja -C vendor/peer/build -j $(JOBS) llama-diffusion-cli llama-bench llama-quantize
 	rm -rf $(@D) && mkdir -p $(@D)
 	find vendor/peer/build/bin -maxdepth 1 -type f -exec cp {} $(@D) \;
 	$(CXX) -std=c++17 -O2 -Wall -Wextra -Ivendor/peer/llama.cpp/include -Ivendor/peer/llama.cpp/ggml/include \

@@ -29,6 +29,7 @@ ORDER = (
     "llama",
     "settings",
     "models",
+    "convert",
     "chat",
     "engines",
     "generation",

@@ -85,14 +85,35 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             with open(path, "wb") as file:
                 yield file
             return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with _beside(target, found) as (file, draft):
+        with _draft_of(target, found) as (file, _):
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(draft, target)
     except OSError as error:
         raise cannot_write(path, error) from None
+
+
+@contextmanager
+def replacing_by_name(path: Path) -> Iterator[Path]:
+    """The same for what others write: the name under which they are to. Raises RunError for what
+    is no file."""
+    try:
+        target, found = _replaced_by(path)
+        if found is not None and not stat.S_ISREG(found.st_mode):
+            raise RunError(f"{path} is no regular file: give another name")
+        with _draft_of(target, found) as (_, draft):
+            yield draft
+    except OSError as error:
+        raise cannot_write(path, error) from None
+
+
+@contextmanager
+def _draft_of(target: Path, found: os.stat_result | None) -> Iterator[tuple[BinaryIO, Path]]:
+    """What becomes `target` when it is whole."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _beside(target, found) as (file, draft):
+        yield file, draft
+        file.flush()
+        os.fsync(file.fileno())
+        os.replace(draft, target)
 
 
 def _replaced_by(path: Path) -> tuple[Path, os.stat_result | None]:

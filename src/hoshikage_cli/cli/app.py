@@ -24,6 +24,7 @@ COMMANDS = (
     "bench",
     "inspect",
     "models",
+    "quantize",
     "config",
     "doctor",
 )
@@ -43,6 +44,7 @@ Examples:
   hoshikage batch prompts.jsonl -o answers.jsonl
   hoshikage chat -m dream.gguf
   hoshikage inspect dream.gguf
+  hoshikage quantize dream-bf16.gguf dream.gguf Q4_K_M
   hoshikage bench -m dream.gguf --block-length 32 --vary cache=none,dual
   hoshikage doctor -m dream.gguf
 """

@@ -102,15 +102,16 @@ class AnswerBar(Bar):
 
 
 class Loading(Display):
-    """A bar while a model is loaded, if that takes more than a moment; nothing else."""
+    """A bar while a model is loaded, if that takes more than a moment; nothing else. words: what it
+    says is done."""
 
     PATIENCE = 0.5
     """Seconds in which nothing is shown."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, words: str = "loading the model") -> None:
         self.console = console or on_stderr()
         self._bar = BarLine(self.console, TextColumn("{task.description}", style="dim"))
-        self._task = self._bar.add_task("loading the model", total=1.0, facts="")
+        self._task = self._bar.add_task(words, total=1.0, facts="")
         self._shown_from: float | None = None
 
     def __exit__(self, *_: object) -> None:

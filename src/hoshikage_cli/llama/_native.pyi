@@ -53,6 +53,11 @@ class ContextParameters(CData):
     kv_unified: bool
     swa_full: bool
 
+class QuantizeParameters(CData):
+    nthread: int
+    ftype: int
+    allow_requantize: bool
+
 class ChainParameters(CData):
     no_perf: bool
 
@@ -242,6 +247,12 @@ class Lib:
         n_threads: int,
         log_probability: Pointer[float],
         likeliest: Pointer[int],
+    ) -> int: ...
+
+    # quantize.h
+    def llama_model_quantize_default_params(self) -> QuantizeParameters: ...
+    def llama_model_quantize(
+        self, fname_inp: bytes, fname_out: bytes, params: Pointer[QuantizeParameters]
     ) -> int: ...
 
 ffi: FFI

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-DECLARATIONS = ("library", "model", "vocabulary", "context", "sampler", "native", "score")
+DECLARATIONS = tuple("library model vocabulary context sampler native score quantize".split())
 SOURCES = ("rows.c", "sample.c", "interrupt.c", "score.c", "patched.c")
 MODULE = "hoshikage_cli.llama._native"
 

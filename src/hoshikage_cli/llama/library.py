@@ -7,7 +7,7 @@ import os
 import re
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -36,12 +36,15 @@ class _Log:
         self.line = ""
         self.level = logging.INFO
         self.errors: deque[str] = deque(maxlen=40)
+        self.listener: Callable[[str], None] | None = None
 
     def hear(self, level: int | None, text: str) -> None:
         """Take in a piece of a line; a level of None goes on with the line before."""
         if level is not None:
             self.line, self.level = "", level
         self.line += text
+        if self.listener is not None:
+            self.listener(text)
         if self.line.endswith("\n"):
             self._end(self.line.strip())
             self.line = ""
@@ -104,6 +107,16 @@ def calling() -> Iterator[None]:
             error, _raised = _raised, None
             if error is not None:
                 raise error
+
+
+@contextmanager
+def hearing(listener: Callable[[str], None]) -> Iterator[None]:
+    """Inside `calling()`: let every piece of the log be heard as it comes."""
+    _log.listener = listener
+    try:
+        yield
+    finally:
+        _log.listener = None
 
 
 def keep_exception(kind: type, error: BaseException, traceback: object) -> None:

@@ -1,0 +1,175 @@
+"""Quantising a file: in a process of its own, which can be ended at any moment.
+
+The library's quantiser neither stops nor says how far it is within a tensor, and what it writes is
+only a file at the end. So a child calls it and tells what it begins; ours waits, and what is
+written has its name when it is whole.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import RunError, UsageError
+from ..files import refuse_input, replacing_by_name
+from ..models.check import BLOCKS, check
+from ..models.header import Header, read_header
+from ..models.quantisations import Quantisation, is_quantised, least_size
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+GB = 10**9
+
+
+def quantize(
+    header: Header,
+    target: Path,
+    wanted: Quantisation,
+    *,
+    again: bool = False,
+    threads: int | None = None,
+    on_progress: Callable[[float], object] | None = None,
+) -> Header:
+    """Write a model to `target`, quantised; what it has become. again: whether weights that are
+    quantised already may be, at a loss. on_progress hears the share that is done, 0 to 1.
+
+    Raises UsageError for what is refused before anything is written, RunError for what fails
+    thereafter; `target` is then as it was.
+    """
+    check(header)
+    refuse_input(target, *parts_of(header))
+    if is_quantised(header) and not again:
+        raise UsageError(
+            f"{header.path.name} is quantised already, and loses more each time: quantise the F32 "
+            "or BF16 model instead, or go on with --requantize"
+        )
+    refuse_no_room(target, least_size(header, wanted))
+    report = _sharing(header, on_progress)
+    with replacing_by_name(target) as draft:
+        _in_a_child((str(header.path), str(draft), wanted.number, again, threads or 0), report)
+    return read_header(target)
+
+
+def parts_of(header: Header) -> list[Path]:
+    """The files of a model, which may be split."""
+    count = header.metadata.get("split.count", 0)
+    if not isinstance(count, int) or count < 2:
+        return [header.path]
+    return sorted(header.path.parent.glob(header.path.name.replace("-00001-of-", "-?????-of-")))
+
+
+def size_of(header: Header) -> int:
+    """Bytes of these."""
+    return sum(part.stat().st_size for part in parts_of(header))
+
+
+def refuse_no_room(target: Path, needed: int) -> None:
+    """Raises RunError where a disk has less than that."""
+    folder = next(each for each in target.absolute().parents if each.exists())
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise RunError(
+            f"{target.name} takes {needed / GB:.1f} GB, and {free / GB:.1f} GB are free in "
+            f"{folder}: make room, or write it elsewhere"
+        )
+
+
+def _sharing(
+    header: Header, on_progress: Callable[[float], object] | None
+) -> Callable[[str], None]:
+    """What hears the names of tensors, and tells the share that is done."""
+    sizes = {tensor.name: _size(tensor.shape, tensor.type) for tensor in header.tensors}
+    total, done, last = sum(sizes.values()) or 1, 0, ""
+
+    def hear(name: str) -> None:
+        nonlocal done, last
+        done, last = done + sizes.get(last, 0), name
+        if on_progress is not None:
+            on_progress(min(1.0, done / total))
+
+    return hear
+
+
+def _size(shape: tuple[int, ...], kind: int) -> int:
+    weights, size = BLOCKS[kind]
+    return prod(shape) // weights * size
+
+
+# --------------------------------------------------------------------------------- the child
+
+
+def _in_a_child(arguments: tuple[Any, ...], report: Callable[[str], None]) -> None:
+    """Run the quantiser; whatever ends us ends it. Raises RunError."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    child = context.Process(target=_child, args=(theirs, arguments), daemon=True)
+    with _undisturbed():
+        child.start()
+    theirs.close()
+    try:
+        _listen(ours, report)
+        child.join()
+    finally:
+        child.kill()
+        child.join()
+        ours.close()
+
+
+def _listen(connection: Connection, report: Callable[[str], None]) -> None:
+    while True:
+        try:
+            what, text = connection.recv()
+        except EOFError:
+            raise RunError("llama.cpp ended while it was quantising: is memory short?") from None
+        if what == "done":
+            return
+        if what == "failed":
+            raise RunError(text)
+        report(text)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """What is begun inside never sees a Ctrl-C: it is ours to end it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _child(connection: Connection, arguments: tuple[Any, ...]) -> None:
+    from ..llama.errors import LlamaError
+    from ..llama.quantize import quantize
+
+    def tell(what: str, text: str = "") -> None:
+        try:
+            connection.send((what, text))
+        except OSError:
+            os._exit(1)  # nobody waits any more
+
+    source, target, number, again, threads = arguments
+    try:
+        quantize(
+            Path(source),
+            Path(target),
+            number,
+            again=again,
+            threads=threads,
+            on_tensor=lambda name: tell("begun", name),
+        )
+    except LlamaError as error:
+        tell("failed", str(error))
+    else:
+        tell("done")
