@@ -8,7 +8,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from fakes import TableDenoiser
+from fakes import BlockTable, TableDenoiser
+from hoshikage_cli.decoding.blocks import BlockPlan, Blocks
 from hoshikage_cli.decoding.diffusion import DiffusionPlan
 from hoshikage_cli.decoding.likelihood import (
     SERIES,
@@ -19,7 +20,9 @@ from hoshikage_cli.decoding.likelihood import (
     mean_and_error,
     monte_carlo,
 )
+from hoshikage_cli.decoding.profile import PROFILES, Profile
 from hoshikage_cli.decoding.proposal import ProposalRule
+from hoshikage_cli.decoding.together import alone
 from reference import likelihood as reference
 
 TEXT = np.array([3, 1, 4, 1, 5, 9, 2, 6], np.int32)
@@ -234,3 +237,54 @@ def test_every_rule_comes_to_its_end(options):
     assert found.log_likelihood == pytest.approx(found.log_probability.sum())
     again = along_order(denoiser, TEXT, PROMPT, plan(denoiser, steps=3, **options))
     assert again.log_likelihood == found.log_likelihood
+
+
+# -------------------------------------------------------------- models that write in blocks
+
+
+class UnmaskingBlocks(BlockTable):
+    """Never says that a position stays masked."""
+
+    def rows(self, cells, sees):
+        rows = super().rows(cells, sees)
+        rows[:, self.mask_token] = -1e4
+        return rows
+
+
+IN_BLOCKS = {
+    "one by one": Profile(4),
+    "begun by the prompt": Profile(4, grid="prompt end", last_block="short"),
+    "first token foretold": Profile(4, first_token="autoregressive", shift="in block"),
+    "in parts": Profile(4, sub_block=2),
+    "side by side": Profile(4, steps=1),
+    "left to right": PROFILES["sdlm"],
+}
+
+
+@pytest.mark.parametrize("profile", IN_BLOCKS.values(), ids=IN_BLOCKS)
+def test_in_blocks_all_texts_together_have_probability_one(profile):
+    attention = profile.text_attention, profile.block_attention
+    shape = {"shift": profile.shift, "first": profile.first_token, "n_vocab": 4}
+    total = 0.0
+    for rest in product(range(3), repeat=5):
+        denoiser = UnmaskingBlocks(profile.block_length, *attention, **shape)
+        text = np.array([2, 0, *rest], np.int32)
+        total += math.exp(along_order(denoiser, text, 2, BlockPlan(profile)).log_likelihood)
+    assert total == pytest.approx(1, abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_in_blocks_a_text_that_was_written_is_scored_as_it_was_written(seed):
+    denoiser, plan = UnmaskingBlocks(4, seed=seed), BlockPlan(Profile(4), logprobs=0)
+    canvas = np.array([3, 1, *[denoiser.mask_token] * 9], np.int32)
+    steps = list(alone(denoiser, Blocks(denoiser, canvas, 2, plan)))
+    told = {c.position: c.logprob for step in steps for c in step.commits}
+    found = along_order(UnmaskingBlocks(4, seed=seed), steps[-1].canvas, 2, plan)
+    np.testing.assert_allclose(found.log_probability, [told[i] for i in sorted(told)], atol=1e-6)
+    np.testing.assert_array_equal(found.likeliest, steps[-1].canvas[2:])
+    assert found.nfe == sum(step.nfe for step in steps)
+
+
+def test_where_tokens_are_edited_there_is_no_order():
+    with pytest.raises(ValueError, match="edited"):
+        along_order(BlockTable(32), TEXT, PROMPT, BlockPlan(PROFILES["llada2.1"]))

@@ -22,6 +22,7 @@ OUTSIDE = {
 """What is decided outside of a plan: which model, which prompt, how often, what is shown."""
 
 BESIDE = {"gumbel": {"temperature": "0.7"}, "klass_confidence": {"klass": "0.1"}}
+BESIDE |= {"block_cache": {"sub_block": "2"}}
 BESIDE |= {"max_post_steps": {"edit_threshold": "0.4"}, "alg_temp": {"algorithm": "entropy"}}
 """What some are given with, without which they are known to have no effect."""
 

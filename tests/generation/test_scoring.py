@@ -11,6 +11,7 @@ import hoshikage_cli as hk
 from hoshikage_cli.decoding.denoiser import Query
 from hoshikage_cli.decoding.likelihood import drawn
 from hoshikage_cli.engines.scoring import METHODS
+from hoshikage_cli.engines.table import ENGINES
 from hoshikage_cli.errors import PromptTooLong, UsageError
 from hoshikage_cli.llama.canvases import CanvasContext
 from hoshikage_cli.llama.text_context import TextContext
@@ -213,6 +214,29 @@ def test_every_setting_counts_along_the_order(tiny, options):
     assert all(token.logprob is not None for token in first.tokens)
 
 
+# -------------------------------------------------------------- models that write in blocks
+
+
+@pytest.fixture(scope="module")
+def in_blocks():
+    with hk.load("hoshi-tiny-block", threads=1, seed=1) as generator:
+        yield generator
+
+
+def test_in_blocks_the_right_answer_is_the_likelier(in_blocks):
+    right, wrong = (in_blocks.score(text, QUESTION) for text in (RIGHT, WRONG))
+    assert right.method == "order"
+    assert right.log_likelihood > wrong.log_likelihood + 3
+    assert in_blocks.score(RIGHT, QUESTION, edit_threshold=0.5).tokens == right.tokens
+
+
+def test_in_blocks_any_text_can_be_scored(in_blocks):
+    for options in ({}, {"threshold": 1.0}, {"sub_block": 2, "block_cache": True}):
+        found = in_blocks.score(STRANGE * 18, **options)
+        assert math.isfinite(found.log_likelihood)
+        assert all(token.logprob is not None for token in found.tokens)
+
+
 # ------------------------------------------------------------------------------- refusals
 
 
@@ -257,8 +281,8 @@ def test_a_mask_in_the_prompt_is_refused(tiny):
     assert tiny.score("x", f"What is {mask}?").log_likelihood < 0  # spelled, it is mere text
 
 
-def test_every_method_has_its_kind():
-    assert {method.kind for method in METHODS.values()} == {"diffusion", "autoregressive"}
+def test_every_kind_has_a_method():
+    assert {kind for kinds in METHODS.values() for kind in kinds} == set(ENGINES)
 
 
 def test_progress_of_several_texts(tiny):

@@ -18,12 +18,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .blocks import BlockPlan, Blocks
 from .denoiser import Denoiser, Query
-from .diffusion import DiffusionPlan
+from .diffusion import Diffusion, DiffusionPlan
 from .guidance import guide, unconditional_canvas
 from .proposal import Proposal, ProposalRule, Proposer, propose
 from .randomness import Stream, keys, uniform
-from .together import diffuse
+from .together import alone
 
 Tokens = NDArray[np.int32]
 Rows = NDArray[np.float32]
@@ -197,11 +198,15 @@ def mean_and_error(estimates: Floats) -> tuple[float, float | None]:
 # ------------------------------------------------------------------- along the model's order
 
 
+LOOPS: dict[type, Callable[..., Diffusion | Blocks]] = {DiffusionPlan: Diffusion, BlockPlan: Blocks}
+"""The loop of each kind of plan."""
+
+
 def along_order(
     denoiser: Denoiser,
     tokens: Tokens,
     prompt_length: int,
-    plan: DiffusionPlan,
+    plan: DiffusionPlan | BlockPlan,
     proposer: Proposer = propose,
     scorer: Scorer = log_probabilities,
     heard: Callable[[float], object] = lambda share: None,
@@ -211,28 +216,36 @@ def along_order(
     The plan's rules choose the positions by what the model proposes for them (but for the policy
     that puts end tokens last, which looks at the text's own). Tokens that a step
     unmasks together count as independent of each other, as they are when the model generates; with
-    one token a step it is a chain rule along the order.
+    one token a step it is a chain rule along the order. What a last block has behind the text is
+    filled as the model would fill it, and counts for nothing. Raises ValueError for a plan that
+    edits: a token would count more than once.
     """
-    found = np.full(len(tokens), np.nan)
-    likeliest = np.zeros(len(tokens), np.int32)
+    if isinstance(plan, BlockPlan) and plan.profile.edit_threshold is not None:
+        raise ValueError("there is no order to score a text along where tokens are edited")
+    length = len(tokens)
+    found = np.full(length, np.nan)
+    likeliest = np.zeros(length, np.int32)
     guidance, nfe = plan.rule.guidance, 0
 
     def retracing(
         logits: Rows, unconditional: Rows | None, positions: Indices, step: int, rule: ProposalRule
     ) -> Proposal:
         # What stands here when a position is committed is what it was committed by.
-        scored = scorer(logits, unconditional, tokens[positions], guidance)
-        found[positions], likeliest[positions] = scored.log_probability, scored.likeliest
+        count = int(np.searchsorted(positions, length))
+        of_text, blind = positions[:count], unconditional
+        scored = scorer(
+            logits[:count], None if blind is None else blind[:count], tokens[of_text], guidance
+        )
+        found[of_text], likeliest[of_text] = scored.log_probability, scored.likeliest
         proposal = proposer(logits, unconditional, positions, step, rule)
-        return replace(proposal, tokens=tokens[positions])
+        return replace(proposal, tokens=np.concatenate([tokens[of_text], proposal.tokens[count:]]))
 
     canvas = tokens.copy()
     canvas[prompt_length:] = denoiser.mask_token
-    length = len(tokens) - prompt_length
-    for step in diffuse(
-        denoiser, canvas, prompt_length, replace(plan, early_stop=False), retracing
-    ):
+    loop = LOOPS[type(plan)]
+    run = loop(denoiser, canvas, prompt_length, replace(plan, early_stop=False), retracing)
+    for step in alone(denoiser, run):
         nfe += step.nfe
-        heard(1 - step.masked / length)
+        heard(1 - step.masked / (length - prompt_length))
     found, likeliest = found[prompt_length:], likeliest[prompt_length:]
     return Likelihood(float(found.sum()), None, found, likeliest, nfe=nfe)

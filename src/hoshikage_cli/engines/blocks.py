@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -106,13 +106,17 @@ class BlockEngine:
         """What the model would put at masked positions, were it to unmask them first; and the
         passes that it took to know."""
         found = []
-        with self.contexts.lease(BlockContext, **self._shape(job, job.room, 1)) as context:
+        with self.lease(job) as context:
             for query in map(job.query, positions):
                 (rows,) = context.logits([query])
                 row = rows[0].copy()
                 row[job.mask_token] = -np.inf
                 found.append(int(row.argmax()))
         return found, len(positions)
+
+    def lease(self, job: BlockJob) -> AbstractContextManager[BlockContext]:
+        """A context for this job alone."""
+        return self.contexts.lease(BlockContext, **self._shape(job, job.room, 1))
 
     def steps(self, jobs: Jobs, at_once: int = 1) -> Iterator[tuple[Job, Step | Ended]]:
         return side_by_side(Room(jobs, lambda job: job.alike), self._worker, at_once)

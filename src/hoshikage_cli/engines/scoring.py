@@ -7,7 +7,7 @@ one is a row of `METHODS`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from ..llama.model import Model
 from ..llama.score import log_probabilities
 from ..llama.text_context import TextContext
 from ..settings.declared import Settings
+from .blocks import BlockEngine
 from .diffusion import (
     CanvasJob,
     DiffusionEngine,
@@ -61,7 +62,7 @@ def likelihoods(engine: Engine, method: str, asked: ScoreJob, heard: Heard) -> I
     Raises PromptTooLong before anything is computed.
     """
     _check_lengths(engine.model, asked)
-    return METHODS[method].run(engine, asked, heard)
+    return METHODS[method][engine.model.family.kind](engine, asked, heard)
 
 
 def method_of(kind: str, wanted: str | None) -> str:
@@ -69,9 +70,7 @@ def method_of(kind: str, wanted: str | None) -> str:
 
     Raises UsageError for one that is not there, or that is for other models.
     """
-    fitting = [name for name, method in METHODS.items() if method.kind == kind]
-    if not fitting:
-        raise UsageError(f"no likelihood is known of {kind} models: give a model of another kind")
+    fitting = [name for name, kinds in METHODS.items() if kind in kinds]
     if wanted is None:
         return fitting[0]
     if wanted not in fitting:
@@ -203,25 +202,46 @@ def _canvas(engine: DiffusionEngine, asked: ScoreJob, text: Tokens) -> CanvasJob
     """The text behind what is given, as a canvas. Raises UsageError for masks in either."""
     tokens = np.concatenate([asked.before, text]).astype(np.int32)
     job = engine.canvas_job(tokens, len(asked.before), asked.settings, asked.seed)
-    if (tokens == job.mask_token).any():
-        raise UsageError("what is scored holds the mask token: leave it out, of the prompt as well")
+    _refuse_masks(tokens, job.mask_token)
     return job
+
+
+# -------------------------------------------------------------- models that write in blocks
+
+
+def _block_after_block(engine: Engine, asked: ScoreJob, heard: Heard) -> Iterator[Likelihood]:
+    """Along the order of a run that edits nothing."""
+    assert isinstance(engine, BlockEngine)
+    for text, told in zip(asked.texts, _shares(heard, len(asked.texts)), strict=True):
+        tokens = np.concatenate([asked.before, text]).astype(np.int32)
+        job = engine.canvas_job(tokens, len(asked.before), asked.settings, asked.seed)
+        _refuse_masks(tokens, job.mask_token)
+        profile = replace(job.plan.profile, edit_threshold=None)
+        with engine.lease(job) as context:
+            yield along_order(
+                context,
+                tokens,
+                job.prompt_length,
+                replace(job.plan, profile=profile),
+                proposer_of(context.threads, job.watch),
+                _scorer(context),
+                told,
+            )
+
+
+def _refuse_masks(tokens: Tokens, mask_token: int) -> None:
+    if (tokens == mask_token).any():
+        raise UsageError("what is scored holds the mask token: leave it out, of the prompt as well")
 
 
 # ------------------------------------------------------------------------------ the methods
 
 
-@dataclass(frozen=True)
-class Method:
-    """A way to find how likely texts are."""
+Way = Callable[[Any, ScoreJob, Heard], Iterator[Likelihood]]
 
-    kind: str
-    """The kind of model that it is for."""
-    run: Callable[[Any, ScoreJob, Heard], Iterator[Likelihood]]
-
-
-METHODS = {
-    "exact": Method("autoregressive", _exactly),
-    "monte-carlo": Method("diffusion", _by_draws),
-    "order": Method("diffusion", _in_order),
+METHODS: dict[str, dict[str, Way]] = {
+    "exact": {"autoregressive": _exactly},
+    "monte-carlo": {"diffusion": _by_draws},
+    "order": {"diffusion": _in_order, "block": _block_after_block},
 }
+"""By name, for the kinds of model that each is defined for; the first for a kind is its default."""

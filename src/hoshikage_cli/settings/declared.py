@@ -205,6 +205,15 @@ class DiffusionSettings:
         help="Fill a block in parts of so many positions, one after the other; 0: as a whole.",
         panel="Diffusion",
     )
+    block_cache: bool = option(
+        False,
+        "--block-cache",
+        kinds=BLOCK,
+        idle_with=("sub_block", (None, 0)),
+        help="Compute a block as a whole only when a part of it is begun, and then that part alone "
+        "(Fast-dLLM v2): cheaper, not exact.",
+        panel="Speed",
+    )
     edit_threshold: float | None = option(
         None,
         "--edit-threshold",

@@ -28,6 +28,7 @@ class Keywords(TypedDict, total=False):
     eps: float
     block_length: int
     sub_block: int | None
+    block_cache: bool
     edit_threshold: float | None
     max_post_steps: int
     cfg_scale: float

@@ -68,7 +68,8 @@ class ScoreFlags:
         "--method",
         choices=("monte-carlo", "order"),
         help="For diffusion models: an estimate from random masks (LLaDA's; without this flag), or "
-        "the sum along the model's own order of unmasking.",
+        "the sum along the model's own order of unmasking, which is how models that write in "
+        "blocks are scored.",
         panel="Scoring",
     )
     samples: int = flag(
@@ -87,11 +88,17 @@ class ScoreFlags:
     )
 
 
+# A text that is scored stands as it is.
+EDITING = ("edit_threshold", "max_post_steps")
 # What each method reads of the settings that are not about the model or the prompt.
 READ_BY: dict[str, tuple[str, ...]] = {
     "exact": (),
     "monte-carlo": ("cfg_scale", "seed"),
-    "order": tuple(d.name for d in declarations().values() if d.group in ("diffusion", "speed"))
+    "order": tuple(
+        d.name
+        for d in declarations().values()
+        if d.group in ("diffusion", "speed") and d.name not in EDITING
+    )
     + ("temperature", "top_k", "top_p", "seed"),
 }
 
