@@ -23,8 +23,6 @@ class Quantisation:
     """What files have under general.file_type."""
     type: int
     """ggml's number of the type that most of its matrices have."""
-    told: str
-    """What it is good for."""
 
     @property
     def bits(self) -> float:
@@ -36,30 +34,30 @@ class Quantisation:
 QUANTISATIONS = {
     each.name: each
     for each in (
-        Quantisation("F32", 0, 0, "single precision, as tests want it"),
-        Quantisation("BF16", 32, 30, "as most checkpoints come"),
-        Quantisation("F16", 1, 1, "half precision"),
-        Quantisation("Q8_0", 7, 8, "nothing lost that could be told; the fastest here with VNNI"),
-        Quantisation("Q6_K", 18, 14, "next to nothing lost"),
-        Quantisation("Q5_K_M", 17, 13, "little lost"),
-        Quantisation("Q5_K_S", 16, 13, "little lost, a little smaller"),
-        Quantisation("Q5_1", 9, 7, "of an older kind"),
-        Quantisation("Q5_0", 8, 6, "of an older kind"),
-        Quantisation("Q4_K_M", 15, 12, "the usual choice where memory is short"),
-        Quantisation("Q4_K_S", 14, 12, "a little smaller, a little worse"),
-        Quantisation("Q4_1", 3, 3, "of an older kind"),
-        Quantisation("Q4_0", 2, 2, "of an older kind, quick on processors"),
-        Quantisation("IQ4_NL", 25, 20, "as Q4_K_S, slower on processors"),
-        Quantisation("IQ4_XS", 30, 23, "the smallest of four bits"),
-        Quantisation("Q3_K_L", 13, 11, "much lost"),
-        Quantisation("Q3_K_M", 12, 11, "much lost"),
-        Quantisation("Q3_K_S", 11, 11, "much lost"),
-        Quantisation("IQ3_M", 27, 21, "much lost"),
-        Quantisation("IQ3_S", 26, 21, "much lost"),
-        Quantisation("Q2_K", 10, 10, "most lost: for a look"),
-        Quantisation("TQ2_0", 37, 35, "for models trained with three values"),
-        Quantisation("TQ1_0", 36, 34, "for models trained with three values"),
-        Quantisation("MXFP4_MOE", 38, 39, "for experts of a mixture"),
+        Quantisation("F32", 0, 0),
+        Quantisation("BF16", 32, 30),
+        Quantisation("F16", 1, 1),
+        Quantisation("Q8_0", 7, 8),
+        Quantisation("Q6_K", 18, 14),
+        Quantisation("Q5_K_M", 17, 13),
+        Quantisation("Q5_K_S", 16, 13),
+        Quantisation("Q5_1", 9, 7),
+        Quantisation("Q5_0", 8, 6),
+        Quantisation("Q4_K_M", 15, 12),
+        Quantisation("Q4_K_S", 14, 12),
+        Quantisation("Q4_1", 3, 3),
+        Quantisation("Q4_0", 2, 2),
+        Quantisation("IQ4_NL", 25, 20),
+        Quantisation("IQ4_XS", 30, 23),
+        Quantisation("Q3_K_L", 13, 11),
+        Quantisation("Q3_K_M", 12, 11),
+        Quantisation("Q3_K_S", 11, 11),
+        Quantisation("IQ3_M", 27, 21),
+        Quantisation("IQ3_S", 26, 21),
+        Quantisation("Q2_K", 10, 10),
+        Quantisation("TQ2_0", 37, 35),
+        Quantisation("TQ1_0", 36, 34),
+        Quantisation("MXFP4_MOE", 38, 39),
     )
 }
 """From the largest to the smallest, as far as they are for the same."""

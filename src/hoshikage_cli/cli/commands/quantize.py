@@ -26,11 +26,9 @@ Examples:
   hoshikage quantize dream-7b-bf16.gguf dream-7b-q8.gguf q8_0 -t 8
   hoshikage quantize big-q8.gguf small.gguf Q4_0 --requantize
 
-\b
-Types, from the largest to the smallest (bits of a weight):
-""" + "".join(
-    f"  {each.name:10} {each.bits:5.2f}  {each.told}\n" for each in QUANTISATIONS.values()
-)
+Q8_0 loses nothing that could be told, Q6_K and Q5_K_M little, Q4_K_M is the usual choice where memory
+is short, Q3_K_M loses much and Q2_K most. Bits of a weight: {bits}.
+""".format(bits=", ".join(f"{each.name} {each.bits:.3g}" for each in QUANTISATIONS.values()))
 
 
 @dataclass(frozen=True)
