@@ -8,6 +8,7 @@
         ├── NoMaskToken
         ├── FunctionError           engines/functions.py
         ├── NotAModel               models/header.py
+        ├── DoesNotFit              models/fit.py
         ├── ChatTemplateError       chat/template.py
         ├── TraceError              trace.py
         ├── StrictStop              batch/run.py

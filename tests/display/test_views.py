@@ -18,6 +18,7 @@ from rich.text import Text
 from hoshikage_cli.decoding.step import Candidates, Commit, Step
 from hoshikage_cli.display.batch import BatchBar
 from hoshikage_cli.display.figures import (
+    LoadExpectation,
     duration,
     expectation,
     minutes,
@@ -487,14 +488,25 @@ def test_figures():
     assert progress_facts(event())[0] == "step 4/8"
 
 
-def test_a_run_of_minutes_says_so_before():
+def test_a_run_that_takes_a_while_says_so_before():
     """Behind its second step, when its pace is known."""
     long = "this will take about 4 minutes: up to 128 steps of 2.0 s"
     assert expectation(event(index=1, total=128, elapsed=4.0)) == long
     others = [event(index=i, total=128, elapsed=2.0 * (i + 1)) for i in (0, 2)]
-    short = event(index=1, total=50, elapsed=4.0)
+    assert expectation(event(index=1, total=50, elapsed=0.5)).startswith(
+        "this will take about 12 s"
+    )
+    short = event(index=1, total=50, elapsed=0.39)
     assert [expectation(each) for each in (*others, short)] == [None] * 3
     assert [minutes(s) for s in (121, 3600, 4200)] == ["2 minutes", "1 hour", "1 hour 10 minutes"]
+
+
+def test_a_model_that_takes_a_while_says_so_once():
+    slow, quick = LoadExpectation(), LoadExpectation()
+    shares = [(0.0, 5.0), (0.01, 5.5), (0.05, 6.5), (0.5, 20.0)]
+    told = [slow.line(share, now) for share, now in shares]
+    assert told == [None, None, "this will take about 30 s to load", None]
+    assert [quick.line(share, now) for share, now in [(0.0, 5.0), (0.2, 6.5)]] == [None, None]
 
 
 def test_what_will_take_minutes_is_told_in_place_and_in_lines(capsys):

@@ -23,6 +23,7 @@ ON_BOTH = {
         "trace_proposals",
         "json",
         "logprobs",
+        "force",
         "quiet",
         "verbose",
         "debug",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from .shapes import ARCHITECTURES, Shape
 from .vocabulary import Vocabulary, byte_vocabulary, copied_vocabulary
-from .write import write_model
+from .write import write_header, write_model
 
 __all__ = [
     "ARCHITECTURES",
@@ -18,5 +18,6 @@ __all__ = [
     "Vocabulary",
     "byte_vocabulary",
     "copied_vocabulary",
+    "write_header",
     "write_model",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from pathlib import Path
 
@@ -20,24 +21,43 @@ QUANTISATIONS = {
 }
 FILE_TYPES = {"F32": 0, "F16": 1, "Q4_0": 2, "Q8_0": 7}
 ROWS_AT_ONCE = 4096
+ALIGNMENT = gguf.GGUF_DEFAULT_ALIGNMENT
 
 
 def write_model(path: str | Path, shape: Shape, vocabulary: Vocabulary | None = None) -> Path:
     """Write a model of `shape` to `path`; without a vocabulary it gets that of bytes."""
-    vocabulary = vocabulary or byte_vocabulary()
+    writer, wanted = _begun(Path(path), shape, vocabulary or byte_vocabulary())
+    for tensor in wanted:
+        writer.write_tensor_data(_data(tensor, shape))
+    writer.close()
+    return Path(path)
+
+
+def write_header(path: str | Path, shape: Shape) -> Path:
+    """Write a file that has all but the weights of a model, in whose place is a hole: it takes no
+    room on the disk, whatever its size."""
+    writer, wanted = _begun(Path(path), shape, byte_vocabulary())
+    writer.close()
+    sizes = [_n_bytes(tensor, _quantisation(tensor, shape)) for tensor in wanted]
+    aligned = [-(-size // ALIGNMENT) * ALIGNMENT for size in (Path(path).stat().st_size, *sizes)]
+    os.truncate(path, sum(aligned))
+    return Path(path)
+
+
+def _begun(
+    path: Path, shape: Shape, vocabulary: Vocabulary
+) -> tuple[gguf.GGUFWriter, list[Tensor]]:
+    """A file with everything in front of the weights, and which weights there are."""
     wanted = list(tensors(shape, len(vocabulary.tokens)))
     writer = gguf.GGUFWriter(None, shape.arch)
     _add_facts(writer, shape, len(vocabulary.tokens))
     _add_vocabulary(writer, vocabulary, shape.family.names_mask)
     for tensor in wanted:
         _announce(writer, tensor, _quantisation(tensor, shape))
-    writer.write_header_to_file(Path(path))
+    writer.write_header_to_file(path)
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
-    for tensor in wanted:
-        writer.write_tensor_data(_data(tensor, shape))
-    writer.close()
-    return Path(path)
+    return writer, wanted
 
 
 def _add_facts(writer: gguf.GGUFWriter, shape: Shape, n_vocab: int) -> None:
@@ -100,13 +120,18 @@ def _quantisation(tensor: Tensor, shape: Shape) -> gguf.GGMLQuantizationType:
 
 def _announce(writer: gguf.GGUFWriter, tensor: Tensor, kind: gguf.GGMLQuantizationType) -> None:
     block, size = gguf.GGML_QUANT_SIZES[kind]
-    n_bytes = int(np.prod(tensor.shape)) // block * size
+    n_bytes = _n_bytes(tensor, kind)
     stored = (*tensor.shape[:-1], tensor.shape[-1] // block * size)
     plain = {gguf.GGMLQuantizationType.F32: np.float32, gguf.GGMLQuantizationType.F16: np.float16}
     if kind in plain:
         writer.add_tensor_info(tensor.name, tensor.shape, np.dtype(plain[kind]), n_bytes)
     else:
         writer.add_tensor_info(tensor.name, stored, np.dtype(np.uint8), n_bytes, raw_dtype=kind)
+
+
+def _n_bytes(tensor: Tensor, kind: gguf.GGMLQuantizationType) -> int:
+    block, size = gguf.GGML_QUANT_SIZES[kind]
+    return int(np.prod(tensor.shape)) // block * size
 
 
 def _data(tensor: Tensor, shape: Shape) -> NDArray:

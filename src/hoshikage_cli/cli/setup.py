@@ -211,12 +211,31 @@ def load_model(setup: Setup, display: Display | None = None) -> Generator:
             return load_model(setup, display)
     from ..generation.generator import load_file
 
+    refuse_unfit(setup)
     layers = setup.settings.model.gpu_layers
     if layers != 0 and setup.resolved.typed("gpu_layers") and not gpus():
         note(f"--gpu-layers has no effect, there is no GPU that this build can use: {GPU_BUILD}")
     name = setup.name if setup.name in CATALOGUE else setup.header.path.name
     title = name if setup.name else DEFAULT_MODEL
     return load_file(setup.header, title, gpu_layers=layers, on_progress=display.loading)
+
+
+def refuse_unfit(setup: Setup) -> None:
+    """Raises DoesNotFit for what the memory does not hold, unless --force goes on."""
+    if setup.output.force or on_gpu(setup):
+        return
+    from ..models.fit import need_of
+    from ..models.fit import refuse_unfit as refuse
+
+    canvas, header = setup.settings.canvas, setup.header
+    positions = canvas.max_length or canvas.max_tokens or 1
+    need = need_of(header, positions, header.size_bytes, at_once=header.family.both_ways)
+    refuse(need, setup.title, positions)
+
+
+def on_gpu(setup: Setup) -> bool:
+    """Whether layers are kept elsewhere than in the machine's memory."""
+    return setup.settings.model.gpu_layers != 0 and bool(gpus())
 
 
 # ----------------------------------------------------------------------------- displays

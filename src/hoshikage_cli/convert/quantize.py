@@ -45,7 +45,7 @@ def quantize(
     thereafter; `target` is then as it was.
     """
     check(header)
-    refuse_input(target, *parts_of(header))
+    refuse_input(target, *header.files)
     if is_quantised(header) and not again:
         raise UsageError(
             f"{header.path.name} is quantised already, and loses more each time: quantise the F32 "
@@ -56,19 +56,6 @@ def quantize(
     with replacing_by_name(target) as draft:
         _in_a_child((str(header.path), str(draft), wanted.number, again, threads or 0), report)
     return read_header(target)
-
-
-def parts_of(header: Header) -> list[Path]:
-    """The files of a model, which may be split."""
-    count = header.metadata.get("split.count", 0)
-    if not isinstance(count, int) or count < 2:
-        return [header.path]
-    return sorted(header.path.parent.glob(header.path.name.replace("-00001-of-", "-?????-of-")))
-
-
-def size_of(header: Header) -> int:
-    """Bytes of these."""
-    return sum(part.stat().st_size for part in parts_of(header))
 
 
 def refuse_no_room(target: Path, needed: int) -> None:

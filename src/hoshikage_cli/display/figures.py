@@ -30,18 +30,44 @@ def seconds_left(event: TextEvent) -> float | None:
     return event.step.elapsed * (1 - share) / share if share > 0 else None
 
 
-LONG = 120.0
-"""Seconds from which on a run is worth a word before."""
+LONG = 10.0
+"""Seconds from which on a wait is worth a word before."""
 
 
 def expectation(event: TextEvent) -> str | None:
-    """One line about a run that will take minutes. The first step has more to do than others, so it
+    """One line about a run that will take a while. The first step has more to do than others, so it
     is behind the second one that their pace is known; None for all other steps, and short runs."""
     step, left = event.step, seconds_left(event)
     if step.index != 1 or left is None or step.elapsed + left < LONG:
         return None
     steps = "" if step.total is None else f": up to {step.total} steps of {step.elapsed / 2:.1f} s"
-    return f"this will take about {minutes(step.elapsed + left)}{steps}"
+    return f"this will take about {in_words(step.elapsed + left)}{steps}"
+
+
+class LoadExpectation:
+    """One line about a model that will take a while to load, when its pace is known."""
+
+    PATIENCE = 1.0
+    """Seconds after which it is."""
+
+    def __init__(self) -> None:
+        self._began: float | None = None
+        self._told = False
+
+    def line(self, share: float, now: float) -> str | None:
+        """The share that is loaded at a time; the line where it is due."""
+        self._began = now if self._began is None else self._began
+        passed = now - self._began
+        if self._told or share <= 0 or passed < self.PATIENCE:
+            return None
+        self._told = True
+        whole = passed / share
+        return f"this will take about {in_words(whole)} to load" if whole >= LONG else None
+
+
+def in_words(seconds: float) -> str:
+    """`24 s`, from a minute and a half on as `minutes` says it."""
+    return f"{round(seconds)} s" if seconds < 90 else minutes(seconds)
 
 
 def minutes(seconds: float) -> str:

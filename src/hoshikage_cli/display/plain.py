@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import suppress
 
 from ..generation.run import Result, TextEvent
 from .display import Display
-from .figures import expectation, step_facts, summary
+from .figures import LoadExpectation, expectation, step_facts, summary
 from .layout import printable
 
 
@@ -29,7 +30,14 @@ class PlainLines(Display):
 
 
 class Expectation(Display):
-    """One line about a run that will take minutes; nothing else."""
+    """One line about a model, and one about a run, that will take a while; nothing else."""
+
+    def __init__(self) -> None:
+        self._load = LoadExpectation()
+
+    def loading(self, share: float) -> None:
+        if line := self._load.line(share, time.monotonic()):
+            _line(line)
 
     def event(self, event: TextEvent) -> None:
         if line := expectation(event):

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
 from ..generation.run import Result, TextEvent
 from .console import on_stderr
 from .display import Display
-from .figures import expectation, progress_facts, share_done, summary
+from .figures import LoadExpectation, expectation, progress_facts, share_done, summary
 
 
 class BarLine(Progress):
@@ -47,6 +47,7 @@ class Bar(Display):
         self.console = console or on_stderr()
         self._progress = BarLine(self.console, TextColumn("{task.description}", style="dim"))
         self._task = self._progress.add_task("loading", total=1.0, facts="")
+        self._load = LoadExpectation()
 
     def __enter__(self) -> Bar:
         self._progress.start()
@@ -62,6 +63,8 @@ class Bar(Display):
         self._progress.redraw()
 
     def loading(self, share: float) -> None:
+        if line := self._load.line(share, time.monotonic()):
+            say(self.console, line)
         self._progress.update(self._task, completed=share)
 
     def event(self, event: TextEvent) -> None:

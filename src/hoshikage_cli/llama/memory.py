@@ -52,12 +52,13 @@ def need_of(model: Model, length: int, sequences: int, batch: int, rows: int) ->
     return Need(cells, batch * length * MASK, rows * model.n_vocab * LOGIT)
 
 
-def bytes_of_cell(metadata: Mapping[str, str]) -> int:
-    """Of the keys and values of a position; 0 where the file does not say it in plain numbers."""
+def bytes_of_cell(metadata: Mapping[str, object]) -> int:
+    """Of the keys and values of a position; 0 where the file does not say it in plain numbers, as
+    the library tells them or as the header has them."""
     architecture = metadata.get("general.architecture", "")
 
     def number(key: str) -> int:
-        text = metadata.get(f"{architecture}.{key}", "")
+        text = str(metadata.get(f"{architecture}.{key}", ""))
         return int(text) if text.isdigit() else 0
 
     heads = number("attention.head_count")

@@ -162,6 +162,21 @@ class Header:
     def n_parameters(self) -> int:
         return sum(prod(tensor.shape) for tensor in self.tensors)
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Those of the model, which may be split."""
+        count = self.metadata.get("split.count", 0)
+        first = f"-00001-of-{count:05}" if isinstance(count, int) else ""
+        if not first or count < 2 or first not in self.path.name:
+            return (self.path,)
+        later = (first.replace("00001", f"{number:05}", 1) for number in range(2, count + 1))
+        return (self.path, *(self.path.with_name(self.path.name.replace(first, n)) for n in later))
+
+    @property
+    def size_bytes(self) -> int:
+        """Of its files, as far as they are there."""
+        return sum(each.stat().st_size for each in self.files if each.exists())
+
     def of_architecture(self, key: str) -> Any:
         """A key under the architecture's name, such as `context_length`."""
         return self.metadata.get(f"{self.architecture}.{key}")

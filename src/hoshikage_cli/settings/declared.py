@@ -523,7 +523,8 @@ class PromptSettings:
 
 @dataclass(frozen=True)
 class OutputSettings:
-    """How a run is shown, and what is told of it; never changes what is generated."""
+    """How a run is shown, what is told of it, whether it is begun; never changes what is
+    generated."""
 
     visual: str | None = option(
         None,
@@ -581,6 +582,13 @@ class OutputSettings:
         maximum=MOST_TOLD,
         help="Tell in the JSON the log-probability of each token, with K alternatives.",
         part="logprobs",
+    )
+    force: bool = option(
+        False,
+        "--force",
+        help="Load a model that does not fit into memory, to be read from the disk all the time.",
+        panel="Model",
+        part="model",
     )
     quiet: bool = option(
         False,

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...display.display import Display
-from ...display.progress import Loading
 from ...errors import UsageError
 from ...files import expanded
 from ...models.find import find_model
@@ -26,8 +25,8 @@ Examples:
   hoshikage quantize dream-7b-bf16.gguf dream-7b-q8.gguf q8_0 -t 8
   hoshikage quantize big-q8.gguf small.gguf Q4_0 --requantize
 
-Q8_0 loses nothing that could be told, Q6_K and Q5_K_M little, Q4_K_M is the usual choice where memory
-is short, Q3_K_M loses much and Q2_K most. Bits of a weight: {bits}.
+Q8_0 loses nothing that could be told, Q6_K and Q5_K_M little, Q4_K_M is the usual choice where
+memory is short, Q3_K_M loses much and Q2_K most. Bits of a weight: {bits}.
 """.format(bits=", ".join(f"{each.name} {each.bits:.3g}" for each in QUANTISATIONS.values()))
 
 
@@ -66,7 +65,6 @@ class QuantizeFlags:
 def quantize(asked: QuantizeFlags) -> int:
     """Write a model anew with fewer bits for each weight; its name is there when it is whole."""
     from ...convert.quantize import quantize as write
-    from ...convert.quantize import size_of
 
     wanted = quantisation_of(asked.type)
     header = read_header(find_model(asked.source))
@@ -82,7 +80,7 @@ def quantize(asked: QuantizeFlags) -> int:
             on_progress=display.loading,
         )
     if not asked.quiet:
-        before, after = (size_of(each) / 2**20 for each in (header, made))
+        before, after = (each.size_bytes / 2**20 for each in (header, made))
         seconds = time.monotonic() - began
         note(f"{target} is {wanted.name}: {after:,.1f} MiB, of {before:,.1f} ({seconds:.1f} s)")
     return Exit.OK
@@ -102,4 +100,6 @@ def progress_display(quiet: bool, words: str) -> Display:
     """A bar where somebody watches."""
     if quiet or not is_terminal(sys.stderr):
         return Display()
+    from ...display.progress import Loading
+
     return Loading(words=words)
