@@ -24,6 +24,7 @@ os.environ.update(DEFAULTS)  # as the program does, and like it before the libra
 sys.path.append(str(ROOT / "tools"))
 
 import block_speed
+import likelihood
 import quality
 import speed
 from hoshikage_cli.export.plot import Point, plot
@@ -48,6 +49,7 @@ def main() -> int:
         "peer": lambda: speed.diffusion_speed(n),
         "blocks": lambda: block_speed.block_speed(n),
         "quality": lambda: quality.scores(options.items),
+        "likelihood": likelihood.compared,
     }
     results = known_results() if options.only or options.rewrite else {}
     for name in options.only or ([] if options.rewrite else parts):
@@ -56,8 +58,9 @@ def main() -> int:
         RESULTS.parent.mkdir(parents=True, exist_ok=True)
         RESULTS.write_text(json.dumps(results, indent=1))
     scores = [quality.Score(**item) for item in results.pop("quality", [])]
+    texts = [likelihood.Compared(**item) for item in results.pop("likelihood", [])]
     comparisons = [speed.Comparison(**item) for items in results.values() for item in items]
-    write_page(comparisons, scores)
+    write_page(comparisons, scores, texts)
     print(PAGE.read_text())
     return 0 if all(comparison.reached for comparison in comparisons) else 1
 
@@ -119,7 +122,11 @@ def quality_lines(scores: list[quality.Score]) -> list[str]:
     return lines
 
 
-def write_page(comparisons: list[speed.Comparison], scores: list[quality.Score]) -> None:
+def write_page(
+    comparisons: list[speed.Comparison],
+    scores: list[quality.Score],
+    texts: list[likelihood.Compared],
+) -> None:
     if scores:
         draw(scores)
     info = build_info()
@@ -142,6 +149,7 @@ def write_page(comparisons: list[speed.Comparison], scores: list[quality.Score])
         "",
         *miss_lines(comparisons),
         *quality_section(scores),
+        *likelihood_section(texts),
     ]
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text("\n".join(lines))
@@ -161,6 +169,27 @@ def quality_section(scores: list[quality.Score]) -> list[str]:
         f"![Accuracy against tokens a second](images/{PLOT.name})",
         "",
     ]
+
+
+def likelihood_section(texts: list[likelihood.Compared]) -> list[str]:
+    if not texts:
+        return []
+    lines = [
+        "## Likelihood",
+        "",
+        "`hoshikage score` beside LLaDA's formula, which a plain program of its own evaluates on",
+        "the same rows of `hoshi-tiny`: log-likelihoods in nats, with their standard errors, of",
+        f"{likelihood.DRAWS} draws each, spread evenly here and independent there. The last column",
+        "is their distance in standard errors of the difference.",
+        "",
+        "| prompt | text | `hoshikage score` | the formula | apart |",
+        "| --- | --- | ---: | ---: | ---: |",
+    ]
+    for each in texts:
+        cells = [each.prompt or "", each.text, f"{each.ours:.3f} ± {each.our_error:.3f}"]
+        cells += [f"{each.formula:.3f} ± {each.formula_error:.3f}", f"{each.errors_apart:.1f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return [*lines, ""]
 
 
 def processor() -> str:
