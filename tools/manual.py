@@ -23,8 +23,9 @@ Row = tuple[str, str]
 
 ABOUT = "Text from diffusion language models, and autoregressive ones, on llama.cpp."
 LAYERS = (
-    "A setting is, in this order, a flag, an environment variable, a line of the config file, what "
-    "the model's file advises, what models of its family do, or its default; "
+    "A setting is, in this order, a flag, of the preset, an environment variable, a line of the "
+    "config file, what goes with the model's name or its file advises, what models of its family "
+    "do, or its default; "
     "hoshikage generate --show-settings tells each and where it came from."
 )
 NAMES = (

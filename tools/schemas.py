@@ -28,7 +28,7 @@ def schemas() -> dict[Path, str]:
 def by_name() -> dict[str, dict[str, Any]]:
     """Each by the name of its file."""
     known = declarations()
-    of_runs = {n: value(d) for n, d in known.items() if d.group != "output"}
+    of_runs = {n: value(d) for n, d in known.items() if d.group != "output" and d.option.told}
     shown = {n: with_source(value(d)) for n, d in known.items()}
     in_file = {key: spelled(d) for d in known.values() if d.option.config for key in d.names}
     return {

@@ -18,6 +18,8 @@ from .option import Declaration, option
 ALGORITHMS = ("origin", "entropy", "margin", "random", "confidence")
 SCHEDULES = ("timestep", "block", "linear")
 """These two by number as well, as llama-diffusion-cli and the variables of either count."""
+PRESETS = ("llada-paper", "fast-dllm", "dream-paper", "sdar-static", "sdar-dynamic")
+"""Those of presets.toml."""
 CACHES = ("none", "prefix", "dual", "active")
 
 MOST_TOLD = 20
@@ -138,6 +140,16 @@ class CanvasSettings:
 
 @dataclass(frozen=True)
 class DiffusionSettings:
+    preset: str | None = option(
+        None,
+        "--preset",
+        choices=PRESETS,
+        config=False,
+        told=False,
+        kinds=DENOISED,
+        help="The settings of a paper, where no flag says otherwise.",
+        panel="Diffusion",
+    )
     steps: int = option(
         50,
         "--steps",

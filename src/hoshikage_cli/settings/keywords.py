@@ -20,6 +20,7 @@ class Keywords(TypedDict, total=False):
     max_tokens: int
     max_length: int | None
     stop: str | Sequence[str]
+    preset: Literal["llada-paper", "fast-dllm", "dream-paper", "sdar-static", "sdar-dynamic"] | None
     steps: int
     algorithm: (
         Literal["origin", "entropy", "margin", "random", "confidence", 0, 1, 2, 3, 4] | Function

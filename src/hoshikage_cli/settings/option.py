@@ -65,6 +65,8 @@ class Option:
     """Another setting that leaves this one without effect wherever it is given."""
     config: bool = True
     """Whether the config file may have it."""
+    told: bool = True
+    """Whether runs tell of it; what stands for others need not be told beside them."""
     panel: str = "Output"
     """The topic that it stands under in help."""
     part: str = ""

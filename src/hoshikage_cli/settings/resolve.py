@@ -1,5 +1,5 @@
-"""The settings of a run, from all layers: flag > environment > config file > what the model advises
-> what its family does > default.
+"""The settings of a run, from all layers: flag > preset > environment > config file > what the
+model advises > what its family does > default.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from ..errors import SettingsError, did_you_mean, quoted
 from .declared import GROUPS, Settings, alternatives, by_any_name, declarations
 from .function import Function
 from .option import Declaration
+from .presets import presets, settings_of
 from .values import parse, show
 from .variables import variable_of
 
-LAYERS = ("default", "family", "model", "config", "environment", "flag")
+LAYERS = ("default", "family", "model", "config", "environment", "preset", "flag")
 UNRULED = ("origin",)
 """Algorithms that decide by themselves what to unmask, so that no parallel rule goes with them; nor
 does one with a step function."""
@@ -45,7 +46,7 @@ class Resolved:
 
     def values(self) -> dict[str, Any]:
         """Every setting that decides what is generated, by name; of a function its name alone."""
-        known = [d.name for d in declarations().values() if d.group != "output"]
+        known = [d.name for d in declarations().values() if d.group != "output" and d.option.told]
         found = {name: self.value(name) for name in known}
         return {n: str(v) if isinstance(v, Function) else v for n, v in found.items()}
 
@@ -71,9 +72,11 @@ def resolve(
     differ in defaults; family: those of its family; unread: what that does not read. Raises
     SettingsError, one line that says what was given, what is allowed and what to type.
     """
+    typed, variables = _from_flags(flags), _from_environment(environ)
     layers = {
-        "flag": _from_flags(flags),
-        "environment": _from_environment(environ),
+        "flag": typed,
+        "preset": _preset(typed, variables, kind),
+        "environment": variables,
         "config": _from_config(config),
         "model": {known.name: advice[known.name] for known in _known_in(advice)},
         "family": dict(family or {}),
@@ -111,6 +114,17 @@ def _from_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
     known = declarations()
     given = {name: value for name, value in flags.items() if value is not None}
     return {name: parse(known[name], v, known[name].flag) for name, v in given.items()}
+
+
+def _preset(
+    typed: Mapping[str, Any], variables: Mapping[str, Any], kind: str | None
+) -> dict[str, Any]:
+    """What the preset says; a variable serves all models, so one that is not for this kind says
+    nothing."""
+    if "preset" in typed:
+        return settings_of(typed["preset"], kind)
+    name = variables.get("preset")
+    return settings_of(name, kind) if name and presets()[name].kind == kind else {}
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -112,3 +112,55 @@ def test_a_shipped_name_cannot_go(hoshikage):
     run = hoshikage("models", "rm", "hoshi-tiny")
     assert (run.returncode, run.stdout) == (2, "")
     assert "hoshi-tiny is shipped with the program" in run.stderr
+
+
+# ------------------------------------------------------------------- settings with a name
+
+
+def test_settings_go_with_a_name(hoshikage, folder):
+    add = ("models", "add", "mine", folder / "one.gguf")
+    added = hoshikage(*add, "--set", "steps=4", "--set", "block-length=16")
+    assert added.returncode == 0, added.stderr
+    changed = hoshikage("models", "set", "mine", "top_p", "0.5")
+    assert changed.stderr.endswith("mine goes with --steps 4 --block-length 16 --top-p 0.5\n")
+    hoshikage("models", "set", "mine", "block-length")
+    shown = hoshikage("models", "show", "mine").stdout
+    assert [line.split() for line in shown.splitlines()[-2:]] == [["steps", "4"], ["top-p", "0.5"]]
+    told = json.loads(hoshikage("models", "show", "mine", "--json").stdout)
+    assert told["kept"] == {"steps": 4, "top_p": 0.5}
+    run = hoshikage("generate", "-m", "mine", "--show-settings", "--top-p", "0.9")
+    rows = {line.split()[0]: line.split()[1:] for line in run.stdout.splitlines()}
+    assert rows["steps"] == ["4", "model"]
+    assert rows["top-p"] == ["0.9", "flag"]
+    assert rows["block-length"] == ["32", "default"]
+
+
+def test_a_preset_in_show_settings(hoshikage):
+    run = hoshikage("generate", "--preset", "fast-dllm", "--show-settings", "-n", "8")
+    rows = {line.split()[0]: line.split()[1:] for line in run.stdout.splitlines()}
+    assert rows["preset"] == ["fast-dllm", "flag"]
+    assert (rows["cache"], rows["max-tokens"]) == (["dual", "preset"], ["8", "flag"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("set", "hoshi-tiny", "steps", "4"), "hoshikage models add NAME hoshi-tiny"),
+        (("set", "mien", "steps", "4"), "did you mean mine?"),
+        (("set", "mine", "stpes", "4"), "did you mean steps?"),
+        (("set", "mine", "seed", "4"), "is not kept with a name"),
+        (("set", "mine", "algorithm", "os:abort"), "would run code"),
+        (("set", "mine", "steps", "9999999"), "is out of range"),
+        (("set", "mine", "family", "sdar"), "cannot be of the family sdar"),
+        (("add", "other", "{file}", "--set", "steps"), "give KEY=VALUE"),
+        (("add", "other", "{file}", "--set", "steps=many"), "is not a whole number"),
+        (("show", "mne"), "did you mean mine?"),
+    ],
+)
+def test_what_cannot_go_with_a_name(hoshikage, folder, arguments, words):
+    hoshikage("models", "add", "mine", folder / "one.gguf")
+    given = [each.format(file=folder / "one.gguf") for each in arguments]
+    run = hoshikage("models", *given)
+    assert (run.returncode, run.stderr.count("\n")) == (2, 1)
+    assert words in run.stderr
+    assert json.loads(hoshikage("models", "show", "mine", "--json").stdout)["kept"] == {}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -110,9 +111,37 @@ class KeptFlags:
 class AddFlags(KeptFlags):
     name: str = argument(REQUIRED, metavar="NAME", help="The name, as in -m NAME.", panel=OTHERS)
     path: str = argument(REQUIRED, metavar="FILE", help="A GGUF file.", panel=OTHERS)
+    set: tuple[str, ...] = flag(
+        (),
+        "--set",
+        metavar="KEY=VALUE",
+        help="A setting that goes with the name, as --set steps=128; may be given again.",
+        panel=OTHERS,
+    )
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """All that goes with the name. Raises UsageError for what is no setting."""
+        from ...errors import UsageError
+        from ...models.registry import read_kept
+
+        found = {}
+        for each in self.set:
+            key, sign, value = each.partition("=")
+            if not sign:
+                raise UsageError(f"--set {each}: give KEY=VALUE, as in --set steps=128")
+            found[key] = value
+        return read_kept(found, "--set ") | self.given
 
 
-@app.command("add", cls=TopicsCommand)
+ADD_EXAMPLES = """\b
+Examples:
+  hoshikage models add dream ~/models/dream-7b-q8.gguf
+  hoshikage models add sdar sdar-1.7b.gguf --family sdar --set block-length=4 --set threshold=0.9
+"""
+
+
+@app.command("add", cls=TopicsCommand, epilog=ADD_EXAMPLES)
 @with_options(AddFlags)
 def add(asked: AddFlags, *, context: typer.Context) -> int:
     """Give a file a name, and settings that go with it; what had that name is forgotten."""
@@ -125,13 +154,96 @@ def add(asked: AddFlags, *, context: typer.Context) -> int:
     from ..streams import note
 
     file = find_model(expanded(asked.path))
-    header = read_header(file).as_family(asked.family)
+    kept = asked.kept
+    header = read_header(file).as_family(kept.get("family"))
     check(header)
-    asked.check_mask(header)
-    before = add_alias(asked.name, file, asked.given)
+    told = replace(asked, family=kept.get("family"), mask_token=kept.get("mask_token"))
+    told.check_mask(header)
+    before = add_alias(asked.name, file, kept)
     if not _typed_before(context, "quiet"):
         changed = f", no longer for {before}" if before else ""
         note(f"{asked.name} stands for {file.absolute()}{changed}")
+    return Exit.OK
+
+
+def complete_given(incomplete: str) -> list[str]:
+    import os
+
+    from ...models.registry import read_aliases
+
+    return [name for name in read_aliases(os.environ) if name.startswith(incomplete)]
+
+
+def complete_kept(incomplete: str) -> list[str]:
+    from ...models.registry import keepable
+
+    names = {known.long_name for known in keepable().values()}
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
+Given = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="A name that was given.", autocompletion=complete_given),
+]
+
+
+@app.command("set")
+def set_kept(
+    context: typer.Context,
+    name: Given,
+    key: Annotated[
+        str,
+        typer.Argument(metavar="KEY", help="A setting, as steps.", autocompletion=complete_kept),
+    ],
+    value: Annotated[
+        Optional[str],  # noqa: UP045 - read by typer
+        typer.Argument(metavar="[VALUE]", help="Its value; without it, it is forgotten."),
+    ] = None,
+) -> int:
+    """Keep a setting with a name, for every run of that model where no flag says otherwise."""
+    from ...models.find import header_of
+    from ...models.registry import keep
+    from ..exits import Exit
+    from ..streams import note
+
+    if key == "family" and value is not None:
+        header_of(name, value)  # which it can be of
+    alias = keep(name, key, value)
+    if not _typed_before(context, "quiet"):
+        note(f"{name} goes with {_spelled(alias.kept) or 'no settings'}")
+    return Exit.OK
+
+
+@app.command("show")
+def show(
+    context: typer.Context,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A name that hoshikage models lists.")
+    ],
+    json: AsJson = False,
+) -> int:
+    """What a name stands for, and the settings that go with it."""
+    import os
+
+    from ...errors import UsageError, did_you_mean, quoted
+    from ...models.registry import known_models
+    from ..exits import Exit
+    from ..output import write_json
+    from ..setup import choose_output
+    from ..streams import write
+
+    known = {model.name: model for model in known_models(os.environ)}
+    if name not in known:
+        raise UsageError(f"no model is called {quoted(name)}{did_you_mean(name, known)}")
+    told = facts(known[name])
+    if json or _typed_before(context, "json") or choose_output({}).json:
+        write_json(told)
+        return Exit.OK
+    rows = [(key, told[key]) for key in ("name", "source", "path", "kind", "family", "problem")]
+    rows += list(told["kept"].items())
+    shown = [(key.replace("_", "-"), value) for key, value in rows if value is not None]
+    width = max(len(key) for key, _ in shown)
+    write("".join(f"{key:{width}}  {value}\n" for key, value in shown))
     return Exit.OK
 
 
@@ -191,24 +303,8 @@ def _target(asked: LabelFlags, file: Path) -> Path:
     return target
 
 
-def complete_given(incomplete: str) -> list[str]:
-    import os
-
-    from ...models.registry import read_aliases
-
-    return [name for name in read_aliases(os.environ) if name.startswith(incomplete)]
-
-
 @app.command("rm")
-def rm(
-    context: typer.Context,
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME", help="A name that was given.", autocompletion=complete_given
-        ),
-    ],
-) -> int:
+def rm(context: typer.Context, name: Given) -> int:
     """Take a name away again; the file stays."""
     from ...models.registry import remove_alias
     from ..exits import Exit
@@ -290,8 +386,11 @@ def _place(told: dict[str, Any]) -> str:
     """Where a model lies, and what is kept with its name."""
     if told["source"] == "shipped":
         return "shipped with hoshikage"
-    kept = [f"--{name.replace('_', '-')} {value}" for name, value in told["kept"].items()]
-    return "  ".join([told["path"] or "", " ".join(kept)]).rstrip()
+    return "  ".join([told["path"] or "", _spelled(told["kept"])]).rstrip()
+
+
+def _spelled(kept: Mapping[str, Any]) -> str:
+    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in kept.items())
 
 
 def _size(told: dict[str, Any]) -> str:
