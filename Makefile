@@ -141,7 +141,7 @@ build/bound: FORCE
 	@mkdir -p build
 	@echo '$(HOSHIKAGE_LLAMA_DIR)' | cmp -s - $@ || echo '$(HOSHIKAGE_LLAMA_DIR)' > $@
 
-$(NATIVE): $(BOUND) build/bound $(wildcard $(PACKAGE)/llama/*.c $(PACKAGE)/llama/*.h $(PACKAGE)/llama/declarations/*.h) \
+$(NATIVE): $(BOUND) build/bound $(wildcard $(PACKAGE)/llama/*.c $(PACKAGE)/llama/*.cpp $(PACKAGE)/llama/*.h $(PACKAGE)/llama/declarations/*.h) \
 		$(PACKAGE)/llama/build.py vendor/llama.cpp.lock | $(VENV)/.tools
 	$(BIN)/python $(PACKAGE)/llama/build.py
 	@touch $@

@@ -19,12 +19,19 @@ class Terminal:
     """A program whose stderr, and stdin and stdout if wanted, is a terminal of 80 × 24, and what it
     wrote there."""
 
-    def __init__(self, arguments, environment, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL):
+    def __init__(
+        self,
+        arguments,
+        environment,
+        stdout=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        program=PROGRAM,
+    ):
         self.master, self.slave = pty.openpty()
         os.set_blocking(self.master, True)
         self.seen = b""
         self.process = subprocess.Popen(
-            [*PROGRAM, *arguments],
+            [*program, *arguments],
             stdin=self.slave if stdin is None else stdin,
             stdout=self.slave if stdout is None else stdout,
             stderr=self.slave,

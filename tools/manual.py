@@ -38,6 +38,8 @@ CODES = {
     Exit.OK: "done",
     Exit.FAILED: "the run, or a record of a batch, failed",
     Exit.USAGE: "something is to be typed differently",
+    Exit.GAVE_UP: "a fault of llama.cpp, to be reported; what was generated is printed",
+    Exit.HUNG_UP: "the terminal went away",
     Exit.INTERRUPTED: "Ctrl-C; what was generated is printed",
     Exit.CLOSED_PIPE: "whoever read the output went away",
     Exit.TERMINATED: "SIGTERM",

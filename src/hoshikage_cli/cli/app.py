@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from . import signals
+from . import last_words, signals
 from .exits import Exit
 from .help import TopicsCommand
 from .meant import in_front
@@ -115,6 +115,7 @@ def run(arguments: list[str]) -> int:
         named = [name for name in COMMANDS if name in arguments[:1]]
         asked = program(named or COMMANDS)
         signals.install()
+        last_words.install()
         with signals.terminal_kept():
             result = asked(arguments, prog_name="hoshikage", standalone_mode=False)
         code = result if isinstance(result, int) else Exit.OK

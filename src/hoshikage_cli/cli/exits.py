@@ -11,6 +11,8 @@ class Exit(IntEnum):
     """A run that was typed rightly and failed."""
     USAGE = 2
     """Something to type differently."""
+    GAVE_UP = 70
+    """llama.cpp gave up in the middle of a run: a fault of it, or of ours."""
     HUNG_UP = 129
     """The terminal went away: 128 and the signal's number, as shells count."""
     INTERRUPTED = 130

@@ -193,6 +193,12 @@ def terminal_kept() -> Iterator[None]:
         yield
 
 
+def give_terminal_back() -> None:
+    """As it was before the program, for good: where the process is about to end."""
+    if _Watch.now is not None:
+        _Watch.now.give_back()
+
+
 @contextmanager
 def terminal_lent() -> Iterator[None]:
     """While another program has it, which is to see signals as ever."""
@@ -264,11 +270,12 @@ class _Watch:
         while not self._over:
             number = signal.sigwait({*OF_THE_TERMINAL, WAKE})
             if number != WAKE:
-                self._give_back()
+                self.give_back()
                 _let_happen(number)
                 self._take_again()
 
-    def _give_back(self) -> None:
+    def give_back(self) -> None:
+        """Take away what is drawn, and undo what was done to the terminal."""
         if _in_foreground():
             self._ours = terminal_modes()
         for holder in reversed(self.holders):

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from . import aborts
 from ._build_facts import LIBRARIES, LLAMA_COMMIT, VENDORED
 from ._native import ffi, lib
 
@@ -92,7 +93,9 @@ class BuildInfo:
 # 4. A pass asks `hoshi_should_abort` (interrupt.c) between its nodes and in the long ones: it stops
 #    for `Context.abort`, and for a signal that ends a run where the program has asked for it by
 #    `abort_on_interrupt`. It then ends as DecodeAborted; so do our loops over rows of logits.
-# 5. Error lines logged inside `calling()` go into the message of the exception that follows.
+# 5. Where the library gives up, the process ends (abort.cpp): `hoshi_on_abort` is called in the
+#    thread that did, whatever the others are at, and says what was asked for in `aborts`.
+# 6. Error lines logged inside `calling()` go into the message of the exception that follows.
 
 
 @contextmanager
@@ -147,6 +150,13 @@ def hoshi_on_log(level: int, text: Text, user_data: CData) -> None:
     _log.hear(None if goes_on else _LEVELS.get(level, logging.DEBUG), message)
 
 
+@ffi.def_extern()
+def hoshi_on_abort(message: Text) -> None:
+    ending = aborts.asked()
+    if ending is not None:
+        ending.say(_text(message))
+
+
 def initialise() -> None:
     """Start the library, once, with its log routed to the logger `hoshikage.llama`."""
     global _started
@@ -154,6 +164,8 @@ def initialise() -> None:
         if not _started:
             _started = True
             lib.llama_log_set(lib.hoshi_on_log, ffi.NULL)
+            if ending := aborts.asked():
+                lib.hoshi_end_on_abort(ending.code)
             lib.ggml_backend_load_all()
             lib.llama_backend_init()
 

@@ -1,5 +1,6 @@
 /* What is computed natively beside libllama: row reductions (rows.c), one sampled token
- * (sample.c), stopping a forward pass (interrupt.c), what only a patched library has (patched.c). */
+ * (sample.c), stopping a forward pass (interrupt.c), what only a patched library has (patched.c), how
+ * the process ends where llama.cpp gives up (abort.cpp). */
 #ifndef HOSHI_NATIVE_H
 #define HOSHI_NATIVE_H
 
@@ -59,6 +60,9 @@ void hoshi_clear_interrupt(void);
 /* Makes those of SIGINT, SIGTERM and SIGHUP that have a handler stop what is under way as well; 0, or
  * -1 as sigaction. */
 int hoshi_abort_on_interrupt(void);
+
+/* From now on the process ends with this exit code, after hoshi_on_abort, where llama.cpp gives up. */
+void hoshi_end_on_abort(int code);
 
 /* Lets each position of a block of n attend to the whole block, under causal attention; 0: off.
  * Returns whether the bound library can. */

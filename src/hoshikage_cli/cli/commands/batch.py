@@ -20,6 +20,7 @@ from ...files import expanded, refuse_input
 from ...generation.arrivals import AtHand, Live
 from ...settings.resolve import Resolved
 from ..exits import Exit
+from ..last_words import owing
 from ..options import RUN, Typed, argument, flag, with_options, with_settings
 from ..output import Traces
 from ..setup import (
@@ -165,7 +166,8 @@ def _drive(
 
     display.update(batch.progress)
     try:
-        interrupted = run_through(batch, display.update, interrupts=watch)
+        with owing(sink.finish):
+            interrupted = run_through(batch, display.update, interrupts=watch)
     except StrictStop:
         display.finish(batch.progress)
         raise

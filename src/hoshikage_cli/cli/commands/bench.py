@@ -18,6 +18,7 @@ from ...settings.resolve import Resolved
 from ...settings.values import parse
 from ..exits import Exit
 from ..functions import with_function
+from ..last_words import owing
 from ..options import RUN, Typed, argument, flag, with_options, with_settings
 from ..output import write_json
 from ..setup import Setup, choose, display_of_many, load_model, tell_setup
@@ -239,7 +240,11 @@ def on_tasks(asked: BenchFlags, grid: Grid, flags: Mapping[str, Typed]) -> int:
     tell_tasks(setup, grid, path, unchecked)
     with load_model(setup) as generator, on_screen(display_of_many(setup)) as display:
         trial = Trial(generator, items, settings, asked.at_once or AT_ONCE)
-        interrupted = run_through(trial, display.update)
+        with owing(lambda: report(trial, setup, asked, grid, drawn)):
+            interrupted = run_through(trial, display.update)
+    if not trial.over:
+        finished = "what is finished is shown" if trial.scores else "nothing is finished"
+        note(f"interrupted: {finished}")
     report(trial, setup, asked, grid, drawn)
     return Exit.INTERRUPTED if interrupted else Exit.OK
 
@@ -295,8 +300,6 @@ def tell_idle(setup: Setup, grid: Grid) -> None:
 def report(trial: Trial, setup: Setup, asked: BenchFlags, grid: Grid, drawn: Path | None) -> None:
     """Whatever is finished: rows, and the plot of them."""
     scores = trial.scores
-    if not trial.over:
-        note(f"interrupted: {'what is finished is shown' if scores else 'nothing is finished'}")
     if setup.output.json:
         write_json([row_of(score, scores[0], grid, asked.details) for score in scores])
     elif scores:

@@ -16,6 +16,7 @@ from ...settings.declared import VIEWS, declarations
 from ...settings.overlay import by_field, changeable
 from ...settings.values import parse, show
 from ..exits import Exit
+from ..last_words import owing
 from ..line_editor import LineEditor, Reader, history_path, piped_lines, typing_kept_unseen
 from ..options import RUN, Typed, with_settings
 from ..output import Traces, print_answer
@@ -179,11 +180,15 @@ class Session:
             display.event(event)
             self.traces.event(self.answers, event)
 
-        with on_screen(watched) as display:
+        def told(display: Display) -> Result:
+            result = run.result()
+            self.traces.finish(self.answers, result)
+            print_answer(result, printed, display)
+            return result
+
+        with owing(lambda: told(Display())), on_screen(watched) as display:
             interrupted = run_through(run, each, delay_of(self.setup.output, display))
-        result = run.result()
-        self.traces.finish(self.answers, result)
-        print_answer(result, printed, display)
+        result = told(display)
         self.tell_figures(result)
         if interrupted:
             self.stopped()

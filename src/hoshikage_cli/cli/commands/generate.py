@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from ...settings.declared import declarations
 from ...settings.resolve import Resolved
 from ..exits import Exit
 from ..input import read_prompt
+from ..last_words import owing
 from ..options import HIDDEN, RUN, Typed, argument, flag, with_options, with_settings
 from ..output import Traces, Tracing, print_result, write_json
 from ..setup import (
@@ -114,14 +115,19 @@ def drive(run: Run, setup: Setup, display: Display, trace: Tracing) -> int:
         display.event(event)
         trace.event(event)
 
+    def told(display: Display) -> Result:
+        result = run.result()
+        trace.finish(result)
+        if trace.takes_stdout:
+            display.finish(result)
+        else:
+            print_result(result, answer, setup.output.json, streaming, display)
+        return result
+
     trace.begin(run)
-    run_through(run, each, delay_of(setup.output, display))
-    result = run.result()
-    trace.finish(result)
-    if trace.takes_stdout:
-        display.finish(result)
-    else:
-        print_result(result, answer, setup.output.json, streaming, display)
+    with owing(lambda: told(Display())):
+        run_through(run, each, delay_of(setup.output, display))
+    result = told(display)
     if result.stop_reason != "interrupted":
         return Exit.FAILED if trace.failed else Exit.OK
     note(f"interrupted after {counted(result.steps, 'step')}: the text is unfinished")
@@ -146,15 +152,14 @@ def answers(setup: Setup, prompt: str) -> int:
 
         asked = ((prompt, one) for one in seeded)
         outcomes = generator.generate_many(asked, on_step=on_step)
-        finished = collect(outcomes, display, traces)
+        results: dict[int, Result] = {}
+        with owing(lambda: print_answers(results, setup.output.json)):
+            collect(outcomes, results, display, traces)
         display.close()
-    if setup.output.json:
-        write_json([result.to_dict() for result in finished])
-    else:
-        write("\n".join(result.text.rstrip("\n") + "\n" for result in finished))
-    if len(finished) == len(seeded):
+    print_answers(results, setup.output.json)
+    if len(results) == len(seeded):
         return Exit.FAILED if traces.failed else Exit.OK
-    note(f"interrupted: {len(finished)} of {len(seeded)} answers were finished")
+    note(f"interrupted: {len(results)} of {len(seeded)} answers were finished")
     return Exit.INTERRUPTED
 
 
@@ -167,11 +172,22 @@ def with_seeds(resolved: Resolved) -> list[Resolved]:
     return [resolved.with_values(seed=(first + i) % 2**32) for i in range(count)]
 
 
+def print_answers(results: Mapping[int, Result], as_json: bool) -> None:
+    """In the order of their seeds."""
+    finished = [results[number] for number in sorted(results)]
+    if as_json:
+        write_json([result.to_dict() for result in finished])
+    else:
+        write("\n".join(result.text.rstrip("\n") + "\n" for result in finished))
+
+
 def collect(
-    outcomes: Iterable[tuple[int, Result | HoshikageError]], display: Display, traces: Traces
-) -> list[Result]:
-    """Results in order, as far as they got before a Ctrl-C. Raises the first error."""
-    results: dict[int, Result] = {}
+    outcomes: Iterable[tuple[int, Result | HoshikageError]],
+    results: dict[int, Result],
+    display: Display,
+    traces: Traces,
+) -> None:
+    """Fill in the results, as far as they get before a Ctrl-C. Raises the first error."""
 
     def each(numbered: tuple[int, Result | HoshikageError]) -> None:
         number, outcome = numbered
@@ -182,7 +198,6 @@ def collect(
         display.answered(len(results))
 
     run_through(outcomes, each)
-    return [results[number] for number in sorted(results)]
 
 
 def answers_display(setup: Setup, total: int) -> Display:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from ...display.figures import counted
 from ...errors import UsageError
 from ..exits import Exit
 from ..input import STDIN, read_text
+from ..last_words import owing
 from ..options import RUN, Typed, argument, flag, with_options, with_settings
 from ..output import Tracing, write_json
 from ..setup import (
@@ -91,26 +93,46 @@ def infill(asked: InfillFlags, **flags: Typed) -> int:
     parse(text, marker)
     tell_setup(setup)
     trace = Tracing(setup.output.trace)
-    result = fill(setup, text, marker, asked.prompt, trace)
-    if not trace.takes_stdout:
-        print_filled(result, asked, setup.output.json)
+
+    def told(result: InfillResult) -> None:
+        if not trace.takes_stdout:
+            print_filled(result, asked, setup.output.json)
+
+    result = fill(setup, text, marker, asked.prompt, trace, told)
+    told(result)
     if result.stop_reason != "interrupted":
         return Exit.FAILED if trace.failed else Exit.OK
     note(f"interrupted after {counted(result.steps, 'step')}: some holes are not filled")
     return Exit.INTERRUPTED
 
 
-def fill(setup: Setup, text: str, marker: str, prompt: str | None, trace: Tracing) -> InfillResult:
+def fill(
+    setup: Setup,
+    text: str,
+    marker: str,
+    prompt: str | None,
+    trace: Tracing,
+    told: Callable[[InfillResult], None],
+) -> InfillResult:
+    """Run to the end, or to the first Ctrl-C; told: what prints what there is, which is called here
+    where llama.cpp gives up."""
+
     def each(event: TextEvent) -> None:
         display.event(event)
         trace.event(event)
 
     with on_screen(display_for(setup)) as display, load_model(setup, display) as generator:
         run = generator.start_infill(text, setup.watched, marker=marker, prompt=prompt)
+
+        def finished() -> InfillResult:
+            result = run.result()
+            trace.finish(result)
+            return result
+
         trace.begin(run)
-        run_through(run, each, delay_of(setup.output, display))
-        result = run.result()
-        trace.finish(result)
+        with owing(lambda: told(finished())):
+            run_through(run, each, delay_of(setup.output, display))
+        result = finished()
         display.finish(result)
     return result
 

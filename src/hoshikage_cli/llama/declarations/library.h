@@ -27,3 +27,6 @@ const char * ggml_backend_dev_name(ggml_backend_dev_t device);
 const char * ggml_backend_dev_description(ggml_backend_dev_t device);
 
 extern "Python" void hoshi_on_log(enum ggml_log_level level, const char * text, void * user_data);
+
+extern "Python+C" void hoshi_on_abort(const char * message);
+void hoshi_end_on_abort(int code);
