@@ -331,6 +331,14 @@ def test_settings_that_do_not_go_together_are_one_line(generator):
         generator.generate(PROMPTS[0], block_length=1, sub_block=2)
 
 
+def test_a_block_that_no_text_is_as_long_as(generator):
+    """A file may advise it: six tokens would take a pass over it all."""
+    if PROFILES[generator.model.family.name].last_block == "short":
+        pytest.skip("what is behind the text is not evaluated")
+    with pytest.raises(hk.UsageError, match="blocks of 4096 positions exceed the context of 128"):
+        generator.generate(PROMPTS[0], block_length=4096, ctx_size=128, max_tokens=6)
+
+
 def test_a_hole_at_the_end_is_filled(generator):
     for text, tail in ("the kite is[MASK:6]", ""), ("one [MASK:3][MASK:9]\n", "\n"):
         result = generator.infill(text)

@@ -183,9 +183,20 @@ def profile_of(family: str, settings: Settings) -> Profile:
         raise UsageError(f"family {family}: {error}") from None
 
 
+def refuse_endless(profile: Profile, limit: int) -> None:
+    """Raises UsageError for blocks that are evaluated whole, however short the text, and are longer
+    than any may be: a file can advise that."""
+    if profile.last_block != "short" and profile.block_length > limit:
+        raise UsageError(
+            f"blocks of {profile.block_length} positions exceed the context of {limit}: lower "
+            "--block-length or raise --ctx-size"
+        )
+
+
 def plan_of(model: Model, settings: Settings, seed: int) -> BlockPlan:
     """The pure plan of a run. Raises UsageError for settings that do not go together."""
     profile, unread = profile_of(model.family.name, settings), unread_by(model.family.name)
+    refuse_endless(profile, settings.model.ctx_size or model.n_ctx_train)
     rule = named(ProposalRule, settings.diffusion, settings.sampling) | {
         "confidence": profile.confidence,
         "banned": suppressed_by(model, settings),
