@@ -10,10 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._native import ffi, lib
+from .cuts import STRETCH, Cutter
 from .errors import TokenizeError
 
 if TYPE_CHECKING:
     from ._native import ModelHandle, VocabHandle
+
+CONTROL = lib.LLAMA_TOKEN_ATTR_CONTROL | lib.LLAMA_TOKEN_ATTR_UNKNOWN
+USER_DEFINED, RSTRIP = lib.LLAMA_TOKEN_ATTR_USER_DEFINED, lib.LLAMA_TOKEN_ATTR_RSTRIP
 
 
 class Owner(Protocol):
@@ -29,6 +33,7 @@ class Vocabulary:
     def __init__(self, model: Owner) -> None:
         self._model = model  # the vocabulary lives in the model's memory
         self._pieces: dict[tuple[int, bool], bytes] = {}
+        self._cutter: dict[bool, Cutter] = {}
 
     @property
     def _vocab(self) -> VocabHandle:
@@ -79,6 +84,27 @@ class Vocabulary:
         """Tokens (n,). `add_special` adds what the model wants around a text; `parse_special`
         reads spelled-out special tokens as such. Raises TokenizeError."""
         data = text.encode("utf-8", "surrogatepass")
+        if len(data) <= STRETCH:
+            return self._tokens(data, add_special, parse_special)
+        around = self._tokens(b"", add_special, parse_special)
+        before = int(len(around) > 0 and self.add_bos)
+        pieces = self._cutters(parse_special).pieces(data)
+        inside = [self._tokens(piece, False, parse_special) for piece in pieces]
+        return np.concatenate([around[:before], *inside, around[before:]])
+
+    def _cutters(self, parse_special: bool) -> Cutter:
+        if parse_special not in self._cutter:
+            kinds = CONTROL | USER_DEFINED if parse_special else USER_DEFINED
+            attributes = ((t, lib.llama_vocab_get_attr(self._vocab, t)) for t in range(len(self)))
+            strips = {
+                ffi.string(lib.llama_vocab_get_text(self._vocab, token)): bool(has & RSTRIP)
+                for token, has in attributes
+                if has & kinds
+            }
+            self._cutter[parse_special] = Cutter(strips)
+        return self._cutter[parse_special]
+
+    def _tokens(self, data: bytes, add_special: bool, parse_special: bool) -> NDArray[np.int32]:
         tokens = np.empty(len(data) + 8, np.int32)
         count = self._tokenize(data, tokens, add_special, parse_special)
         if count < 0:
