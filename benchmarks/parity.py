@@ -332,7 +332,7 @@ def differences_page(logits, comparisons, findings) -> str:
         "## Where they agree",
         "",
         "Logits of a whole-canvas pass, with `HOSHIKAGE_STOCK_KERNELS=1` to the bit. Without, on",
-        "processors with AVX-512 and no AMX, our own product of Q8_0 matrices rounds differently;",
+        "processors with AVX-512 and no AMX, our product of quantised matrices rounds differently;",
         "differences are shares of the largest logit.",
         "",
         "| model | with ggml's matrix products | with ours |",

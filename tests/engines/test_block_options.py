@@ -13,11 +13,11 @@ from hoshikage_cli.settings.effect import without_effect
 from .test_blocks import FAMILIES, MASK
 
 OUTSIDE = {
-    "model": ("model", "family", "gpu_layers", "threads", "ctx_size"),
+    "model": ("model", "family", "gpu_layers", "repack", "threads", "ctx_size"),
     "canvas": ("stop",),
     "sampling": ("samples",),
     "prompt": ("chat", "system_prompt", "parse_special"),
-    "output": ("visual", "visual_delay", "trace", "json", "quiet", "verbose", "debug"),
+    "output": ("visual", "visual_delay", "trace", "json", "force", "quiet", "verbose", "debug"),
 }
 """What is decided outside of a plan: which model, which prompt, how often, what is shown."""
 

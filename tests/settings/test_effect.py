@@ -12,7 +12,7 @@ from hoshikage_cli.settings.layers import Layers
 from .given import resolved
 
 ON_BOTH = {
-    "model": ("model", "family", "gpu_layers", "threads", "ctx_size"),
+    "model": ("model", "family", "gpu_layers", "repack", "threads", "ctx_size"),
     "canvas": ("max_tokens", "max_length", "stop"),
     "sampling": ("temperature", "top_k", "top_p", "seed", "samples"),
     "prompt": ("chat", "system_prompt", "parse_special"),

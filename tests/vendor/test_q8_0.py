@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import ctypes
-import os
-import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-HERE = Path(__file__).parent
-INCLUDE = HERE.parents[1] / "vendor" / "include"
+from vendor.compiled import compiled
+
 BLOCK = np.dtype([("d", np.float16), ("qs", np.int8, 32)])
 
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory):
-    library = tmp_path_factory.mktemp("q8_0") / "q8_0.so"
-    compiler = os.environ.get("CXX", "c++")
-    options = ["-std=c++17", "-O2", "-march=native", "-Wall", "-Wextra", "-Werror", "-shared"]
-    options += os.environ.get("CXXFLAGS", "").split()
-    command = [compiler, *options, "-fPIC", f"-I{INCLUDE}", HERE / "q8_0.cpp", "-o", library]
-    subprocess.run(command, check=True)
-    function = ctypes.CDLL(str(library)).product
+    function = compiled("q8_0.cpp", tmp_path_factory.mktemp("q8_0")).product
     sizes = [ctypes.c_int64] * 3
     function.argtypes = [*sizes, *[ctypes.c_void_p] * 3, ctypes.c_int64]
 

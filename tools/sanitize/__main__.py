@@ -22,6 +22,7 @@ TESTS = (
     "tests/llama/test_score.py",
     "tests/llama/test_sampler.py",
     "tests/vendor/test_q8_0.py",
+    "tests/vendor/test_prepared.py",
 )
 OPTIONS = {
     # Python itself leaves much behind when it ends.

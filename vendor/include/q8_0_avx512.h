@@ -4,7 +4,8 @@
  * pair of blocks: three quarters of its instructions are not multiplications. Here the 16 lanes of a
  * vector are 16 rows of the weights, so that a block's 32 products are summed as whole numbers and
  * scaled once. A strip of 16 rows is put into that order when its turn comes, which costs as much as
- * about four tokens, and serves all tokens of the batch.
+ * about four tokens, and serves all tokens of the batch. (For matrices that were not prepared when they
+ * were loaded, as prepared_avx512.h has it: those of mapped files.)
  *
  * The sum of a block is exact and blocks are added in order, so a token's result depends neither on
  * the other tokens of the batch (a lone one is left to ggml's dot product) nor on the threads. It differs from ggml's in the last
@@ -17,11 +18,12 @@
     defined(__AVX512VNNI__) && defined(__F16C__)
 #define HOSHI_Q8_0_AVX512 1
 
+#include "stock_kernels.h"
+
 #include <immintrin.h>
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -34,15 +36,6 @@
 #endif
 
 namespace hoshi {
-
-/* Whether HOSHIKAGE_STOCK_KERNELS was set, to anything but 0, when this was first asked. */
-inline bool stock_kernels() {
-    static const bool wished = [] {
-        const char * value = std::getenv("HOSHIKAGE_STOCK_KERNELS");
-        return value != nullptr && *value != '\0' && std::strcmp(value, "0") != 0;
-    }();
-    return wished;
-}
 
 constexpr int64_t LANES = 16;  // rows of weights in a strip
 constexpr int64_t TOKENS = 8;  // tokens whose sums are held in registers at once

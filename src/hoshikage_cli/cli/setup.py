@@ -217,7 +217,13 @@ def load_model(setup: Setup, display: Display | None = None) -> Generator:
         note(f"--gpu-layers has no effect, there is no GPU that this build can use: {GPU_BUILD}")
     name = setup.name if setup.name in CATALOGUE else setup.header.path.name
     title = name if setup.name else DEFAULT_MODEL
-    return load_file(setup.header, title, gpu_layers=layers, on_progress=display.loading)
+    return load_file(
+        setup.header,
+        title,
+        gpu_layers=layers,
+        repack=setup.settings.model.repack,
+        on_progress=display.loading,
+    )
 
 
 def refuse_unfit(setup: Setup) -> None:

@@ -500,8 +500,13 @@ def load_file(
     the settings that go with its name."""
     began = time.perf_counter()
     check(header)
-    layers = settings.get("gpu_layers") or 0
-    loaded = Model(header.path, gpu_layers=layers, on_progress=on_progress, family=header.named)
+    loaded = Model(
+        header.path,
+        gpu_layers=settings.get("gpu_layers") or 0,
+        repack=settings.get("repack") is not False,
+        on_progress=on_progress,
+        family=header.named,
+    )
     generator = Generator(loaded, name, settings, kept)
     generator.resolve()
     generator.load_seconds = time.perf_counter() - began

@@ -35,6 +35,7 @@ class ModelParameters(CData):
     progress_callback: Any
     progress_callback_user_data: CData
     vocab_only: bool
+    use_extra_bufts: bool
 
 class ContextParameters(CData):
     n_ctx: int

@@ -204,7 +204,7 @@ def kernels(info: BuildInfo, has: frozenset[str]) -> str:
     """Who multiplies matrices, in words."""
     wanted = {"AVX512", "AVX512_VNNI", "F16C"} <= has and "AMX_INT8" not in has
     if info.vendored and wanted and not info.stock_kernels:
-        return "our own for Q8_0, ggml's for the others"
+        return "our own for Q8_0, Q4_0, Q4_K, Q5_K and Q6_K, ggml's for the others"
     return "ggml's own"
 
 

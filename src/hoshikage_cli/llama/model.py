@@ -26,8 +26,9 @@ ProgressListener = Callable[[float], "bool | None"]
 
 
 class Model:
-    """Weights and vocabulary. `on_progress` hears the share loaded, 0 to 1; False stops loading.
-    `family` names what the file is, where it does not say so itself.
+    """Weights and vocabulary. `repack`: weights are laid out anew for the kernels, where there are
+    kernels for it. `on_progress` hears the share loaded, 0 to 1; False stops loading. `family`
+    names what the file is, where it does not say so itself.
 
     Raises ModelLoadError for a file that is missing, unreadable, no GGUF, cut short or of an
     architecture that the library does not know.
@@ -38,6 +39,7 @@ class Model:
         path: str | Path,
         *,
         gpu_layers: int = 0,
+        repack: bool = True,
         vocabulary_only: bool = False,
         on_progress: ProgressListener | None = None,
         family: str | None = None,
@@ -47,14 +49,21 @@ class Model:
         _check_file(self.path)
         library.initialise()
         self.children: WeakSet[Closable] = WeakSet()
-        self._loaded: ModelHandle | None = self._load(gpu_layers, vocabulary_only, on_progress)
+        self._loaded: ModelHandle | None = self._load(
+            gpu_layers, repack, vocabulary_only, on_progress
+        )
 
     def _load(
-        self, gpu_layers: int, vocabulary_only: bool, on_progress: ProgressListener | None
+        self,
+        gpu_layers: int,
+        repack: bool,
+        vocabulary_only: bool,
+        on_progress: ProgressListener | None,
     ) -> ModelHandle:
         watch = ffi.new_handle(_Progress(on_progress))
         parameters = lib.llama_model_default_params()
         parameters.n_gpu_layers = gpu_layers
+        parameters.use_extra_bufts = repack
         parameters.vocab_only = vocabulary_only
         parameters.progress_callback = lib.hoshi_on_progress
         parameters.progress_callback_user_data = watch

@@ -67,6 +67,13 @@ class ModelSettings:
         help="Layers kept on the GPU; -1: all.",
         panel="Model",
     )
+    repack: bool = option(
+        True,
+        "--repack",
+        help="Lay weights out anew when they are loaded, for faster passes; without it the file "
+        "stays mapped, and its memory can be shared.",
+        panel="Model",
+    )
     threads: int | None = option(
         None,
         "-t",

@@ -13,6 +13,7 @@ class Keywords(TypedDict, total=False):
 
     family: str | None
     gpu_layers: int
+    repack: bool
     threads: int | None
     ctx_size: int | None
     mask_token: int | None

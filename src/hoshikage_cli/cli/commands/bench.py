@@ -40,7 +40,7 @@ Examples:
 
 DEFAULT_PROMPT = "Tell a story about Mia and a kite."
 REPETITIONS = 3
-FIXED = ("model", "gpu_layers", "samples")
+FIXED = ("model", "gpu_layers", "repack", "samples")
 """What cannot be varied: the model is loaded once, and each prompt answered once."""
 Grid = Mapping[str, Mapping[str, str]]
 """By name: the settings that are varied, and their values."""
