@@ -8,9 +8,8 @@
 Names are looked up on first use, so that importing the package costs nothing.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+# No module is imported here: a Ctrl-C meanwhile would be a traceback, before the program can help.
+TYPE_CHECKING = False
 
 __version__ = "0.1.0"
 
@@ -43,6 +42,8 @@ _HOMES = {
 __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from .decoding.step import Candidates as Candidates
     from .decoding.step import Commit as Commit
     from .decoding.step import Step as Step
@@ -73,7 +74,7 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

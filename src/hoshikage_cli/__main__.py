@@ -1,8 +1,9 @@
-"""The program's entry: answers `--version` at once, leaves the rest to typer."""
+"""The program's entry: answers `--version` at once, leaves the rest to typer.
 
-from __future__ import annotations
+What is imported before `main` has begun takes no time: a Ctrl-C meanwhile would be a traceback.
+"""
 
-import signal
+import _signal  # type: ignore[import-not-found]  # what `signal` is made of
 import sys
 
 VERSION_FLAGS = ("--version", "-V")
@@ -27,8 +28,8 @@ def main() -> None:
 
 
 def _die_of_interrupt() -> None:
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if _signal.getsignal(_signal.SIGINT) != _signal.SIG_IGN:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
 
 def _run(arguments: list[str]) -> int:

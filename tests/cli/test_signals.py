@@ -10,11 +10,12 @@ import signal
 import subprocess
 import sys
 import time
+from random import Random
 
 import pytest
 
 from hoshikage_cli.cli.signals import CODES
-from program import PROGRAM
+from program import PROGRAM, SOURCE
 from terminal import Terminal
 
 from .test_tmux import PROMPT, SLOW, Tmux, step_shown
@@ -340,6 +341,42 @@ def test_ctrl_c_while_something_is_imported(environment, module):
     assert found.returncode in (-signal.SIGINT, 130)
     assert found.stderr in ("", "hoshikage: interrupted\n")
     assert found.stdout == ""
+
+
+def test_ctrl_c_at_any_early_moment(environment):
+    """Before our first line Python shows a traceback of its own making; of ours there is none."""
+    chance, ours = Random(1), 0
+    for _ in range(40):
+        process = subprocess.Popen(
+            [*PROGRAM, "generate", "-q", "Hi", "-n", "4", "--steps", "1"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=environment,
+            text=True,
+        )
+        time.sleep(chance.uniform(0, 0.3))
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=120)
+        if "Traceback" in said:
+            ours += "hoshikage_cli" in said
+        else:
+            assert process.returncode in (0, 130, -signal.SIGINT)
+            assert len(said.splitlines()) <= 1
+    # Our first lines take a moment themselves.
+    assert ours <= 1
+
+
+def test_nothing_is_imported_before_ctrl_c_is_seen_to():
+    """What Python has not loaded by itself takes so long that Ctrl-C falls into it."""
+    code = "import sys; before = set(sys.modules); import hoshikage_cli.__main__; "
+    code += "print(*set(sys.modules) - before)"
+    found = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(SOURCE)},
+    )
+    assert set(found.stdout.split()) == {"hoshikage_cli", "hoshikage_cli.__main__"}
 
 
 def test_ctrl_c_when_all_is_said(environment):
