@@ -409,3 +409,39 @@ def test_a_command_that_waits_for_its_input(environment):
         _, said = process.communicate(timeout=60)
         assert process.returncode in (code, -getattr(signal, f"SIG{name}"))
         assert b"Traceback" not in said
+
+
+LOADING = """
+import os, signal, sys
+from hoshikage_cli.display.display import Display
+
+def loading(self, share):
+    if share > 0.4:
+        os.kill(os.getpid(), signal.SIG{name})
+
+Display.loading = loading
+sys.argv = ["hoshikage", *{arguments!r}]
+from hoshikage_cli.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize(("name", "code"), ENDING.items())
+@pytest.mark.parametrize("command", ["generate", "infill", "score", "batch", "chat"])
+def test_while_a_model_is_loaded(environment, tmp_path, command, name, code):
+    """The signal comes while the library asks how far it should go on."""
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("Hi\n")
+    text = {"infill": ["a [MASK] b"], "batch": [str(prompts)], "chat": []}.get(command, ["Hi"])
+    arguments = [command, *text, "-q"]
+    found = subprocess.run(
+        [sys.executable, "-c", LOADING.format(name=name, arguments=arguments)],
+        input="Hi\n",
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=120,
+    )
+    assert (found.returncode, found.stdout) == (code, "")
+    assert len(found.stderr.splitlines()) <= 1
+    assert "Traceback" not in found.stderr
