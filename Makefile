@@ -128,6 +128,8 @@ $(LIBRARY): $(TREE) $(wildcard vendor/include/*.h) build/cmake-args
 	$(BIN)/ninja -C $(BUILD) -j $(JOBS) llama ggml-rpc
 	rm -rf $(@D) && mkdir -p $(@D)
 	find $(BUILD)/bin -maxdepth 1 \( -name '*.so' -o -name '*.dylib' \) -exec cp -L {} $(@D) \;
+	cd vendor/llama.cpp && $(abspath $(BIN))/python -m zipfile -c $(abspath $(@D))/converter.zip \
+		convert_hf_to_gguf.py conversion gguf-py
 	@touch $@
 
 # With HOSHIKAGE_LLAMA_DIR an installed libllama is bound, and none is built.

@@ -30,6 +30,7 @@ ORDER = (
     "settings",
     "models",
     "convert",
+    "hub",
     "chat",
     "engines",
     "generation",
@@ -46,6 +47,7 @@ ORDER = (
 # Which packages alone may import what others have made.
 KEPT_IN = {
     "cffi": ("llama",),
+    "huggingface_hub": ("hub",),
     "click": ("cli",),
     "jinja2": ("chat", "export"),
     "lm_eval": ("evaluation",),

@@ -9,6 +9,7 @@
         ├── FunctionError           engines/functions.py
         ├── NotAModel               models/header.py
         ├── DoesNotFit              models/fit.py
+        ├── HubError                hub/repository.py
         ├── ChatTemplateError       chat/template.py
         ├── TraceError              trace.py
         ├── StrictStop              batch/run.py

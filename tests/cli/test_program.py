@@ -13,7 +13,8 @@ from hoshikage_cli.llama.library import build_info
 from hoshikage_cli.settings.declared import declarations
 
 COMMANDS = (
-    "generate infill score chat batch bench replay export inspect models quantize config doctor"
+    "generate infill score chat batch bench replay export inspect models pull convert quantize "
+    "config doctor"
 ).split()
 
 

@@ -24,6 +24,8 @@ COMMANDS = (
     "bench",
     "inspect",
     "models",
+    "pull",
+    "convert",
     "quantize",
     "config",
     "doctor",
@@ -44,6 +46,7 @@ Examples:
   hoshikage batch prompts.jsonl -o answers.jsonl
   hoshikage chat -m dream.gguf
   hoshikage inspect dream.gguf
+  hoshikage pull llada:8b
   hoshikage quantize dream-bf16.gguf dream.gguf Q4_K_M
   hoshikage bench -m dream.gguf --block-length 32 --vary cache=none,dual
   hoshikage doctor -m dream.gguf

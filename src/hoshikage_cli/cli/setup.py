@@ -136,10 +136,29 @@ def choose_output(flags: Mapping[str, Typed]) -> OutputSettings:
 
 def _header(resolved: Resolved, kept: Mapping[str, Any]) -> Header:
     with _told_where(resolved, "model"):
-        path = find_model(resolved.value("model"))
+        path = located(resolved.value("model"), resolved.value("quiet"))
     header = read_header(path)
     with _told_where(resolved, "family"):
         return header.as_family(resolved.value("family") or kept.get("family"))
+
+
+REMOTE = "hf:"
+
+
+def located(name: str | None, quiet: bool) -> Path:
+    """The file that a name means; one of the hub is fetched unless it is here."""
+    if name is None or not name.startswith(REMOTE):
+        return find_model(name)
+    from ..hub.fetch import cached, fetch_model
+    from ..hub.repository import reference_of, refuse_missing
+    from ..llama.memory import available
+
+    refuse_missing()
+    reference = reference_of(name)
+    if (here := cached(reference)) is not None:
+        return here
+    with on_screen(progress_display(quiet, f"fetching {reference}")) as display:
+        return fetch_model(reference, available(), display.loading)
 
 
 @contextmanager
@@ -275,6 +294,15 @@ def view(colours: str | None, plain: bool, alone: bool = True, figures: bool = T
     from ..display.visual import LiveView
 
     return LiveView(colours, alone=alone)
+
+
+def progress_display(quiet: bool, words: str) -> Display:
+    """A bar of how far something is that takes long, where somebody watches."""
+    if quiet or not is_terminal(sys.stderr):
+        return Display()
+    from ..display.progress import Loading
+
+    return Loading(words=words)
 
 
 def loading_display(setup: Setup) -> Display:

@@ -7,24 +7,18 @@ written has its name when it is whole.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import shutil
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from ..errors import RunError, UsageError
 from ..files import refuse_input, replacing_by_name
 from ..models.check import BLOCKS, check
 from ..models.header import Header, read_header
 from ..models.quantisations import Quantisation, is_quantised, least_size
-
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
+from . import child
+from .child import Tell
 
 GB = 10**9
 
@@ -54,7 +48,8 @@ def quantize(
     refuse_no_room(target, least_size(header, wanted))
     report = _sharing(header, on_progress)
     with replacing_by_name(target) as draft:
-        _in_a_child((str(header.path), str(draft), wanted.number, again, threads or 0), report)
+        arguments = (str(header.path), str(draft), wanted.number, again, threads or 0)
+        child.run(_quantize, arguments, report, tick=lambda: None)
     return read_header(target)
 
 
@@ -93,70 +88,7 @@ def _size(shape: tuple[int, ...], kind: int) -> int:
 # --------------------------------------------------------------------------------- the child
 
 
-def _in_a_child(arguments: tuple[Any, ...], report: Callable[[str], None]) -> None:
-    """Run the quantiser; whatever ends us ends it. Raises RunError."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=_child, args=(theirs, arguments), daemon=True)
-    with _undisturbed():
-        child.start()
-    theirs.close()
-    try:
-        _listen(ours, report)
-        child.join()
-    finally:
-        child.kill()
-        child.join()
-        ours.close()
-
-
-def _listen(connection: Connection, report: Callable[[str], None]) -> None:
-    while True:
-        try:
-            what, text = connection.recv()
-        except EOFError:
-            raise RunError("llama.cpp ended while it was quantising: is memory short?") from None
-        if what == "done":
-            return
-        if what == "failed":
-            raise RunError(text)
-        report(text)
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """What is begun inside never sees a Ctrl-C: it is ours to end it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _child(connection: Connection, arguments: tuple[Any, ...]) -> None:
-    from ..llama.errors import LlamaError
+def _quantize(source: str, target: str, number: int, again: bool, threads: int, tell: Tell) -> None:
     from ..llama.quantize import quantize
 
-    def tell(what: str, text: str = "") -> None:
-        try:
-            connection.send((what, text))
-        except OSError:
-            os._exit(1)  # nobody waits any more
-
-    source, target, number, again, threads = arguments
-    try:
-        quantize(
-            Path(source),
-            Path(target),
-            number,
-            again=again,
-            threads=threads,
-            on_tensor=lambda name: tell("begun", name),
-        )
-    except LlamaError as error:
-        tell("failed", str(error))
-    else:
-        tell("done")
+    quantize(Path(source), Path(target), number, again=again, threads=threads, on_tensor=tell)

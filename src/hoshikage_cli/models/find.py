@@ -13,6 +13,7 @@ from ..llama.families import BLOCK_LENGTH
 from . import registry
 from .catalogue import CATALOGUE, DEFAULT_MODEL, shipped_path
 from .header import Header, read_header
+from .published import published
 
 
 def find_model(name: str | Path | None) -> Path:
@@ -36,6 +37,8 @@ def find_model(name: str | Path | None) -> Path:
         raise UsageError(f"{wanted} is a directory: name the .gguf file in it")
     # Unlike a Path, `os.path` knows that there is nothing under a name that is too long.
     if not os.path.exists(path):
+        if wanted in published():
+            raise UsageError(f"{wanted} is not on this machine: hoshikage pull {wanted} fetches it")
         names = ", ".join(model.name for model in registry.known_models(os.environ))
         raise UsageError(
             f"no model {quoted(wanted)}: give the path of a GGUF file, or one of {names}"

@@ -45,7 +45,7 @@ class ModelSettings:
         "--model",
         metavar="NAME|FILE",
         none="the shipped demo model",
-        help="GGUF file, or a name that hoshikage models lists.",
+        help="GGUF file, a name that hoshikage models lists, or hf:owner/name[:QUANTISATION].",
         panel="Model",
     )
     family: str | None = option(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...display.display import Display
 from ...errors import UsageError
 from ...files import expanded
 from ...models.find import find_model
@@ -16,8 +14,9 @@ from ...models.quantisations import QUANTISATIONS, quantisation_of
 from ..exits import Exit
 from ..help import OTHERS
 from ..options import REQUIRED, argument, flag, with_options
+from ..setup import progress_display
 from ..signals import on_screen
-from ..streams import is_terminal, note
+from ..streams import note
 
 EXAMPLES = """\b
 Examples:
@@ -94,12 +93,3 @@ def new_file(name: str) -> Path:
     if target.exists():
         raise UsageError(f"{target} is there already: give another name")
     return target
-
-
-def progress_display(quiet: bool, words: str) -> Display:
-    """A bar where somebody watches."""
-    if quiet or not is_terminal(sys.stderr):
-        return Display()
-    from ...display.progress import Loading
-
-    return Loading(words=words)

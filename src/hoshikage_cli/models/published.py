@@ -1,0 +1,51 @@
+"""Models that others publish, by short names: `published.toml`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..files import parse_toml, read_text
+
+FILE = Path(__file__).with_name("published.toml")
+
+
+@dataclass(frozen=True)
+class Published:
+    """A model that can be pulled."""
+
+    name: str
+    checkpoint: str
+    """Owner and name of the repository of its authors."""
+    told: str
+    """What it is good for."""
+    licence: str
+    """As its page says."""
+    parameters: float
+    """In billions."""
+    family: str
+    settings: Mapping[str, Any]
+    """Recommended, by field name."""
+    source: str
+    """Where these were read."""
+    gguf: str | None = None
+    """The repository of a conversion; None: there is none that is known."""
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What goes with the name when it is pulled."""
+        return {"family": self.family, **self.settings}
+
+    def gigabytes(self, bits: float) -> float:
+        """About what its file takes with so many bits a weight."""
+        return self.parameters * bits / 8
+
+
+@cache
+def published() -> dict[str, Published]:
+    """Every one by its name."""
+    table = parse_toml(read_text(FILE) or "", FILE)
+    return {name: Published(name, **facts) for name, facts in table.items()}
