@@ -62,7 +62,9 @@ class CachingDenoiser(TableDenoiser):
             seen = query.tokens.copy()
         else:
             window = np.union1d(query.recompute, rows)
-            seen = seen.copy()
+            grown = len(query.tokens) - len(seen)
+            assert grown == (window >= len(seen)).sum(), "what is new is to be evaluated"
+            seen = np.concatenate([seen, query.tokens[len(seen) :]])
             seen[window] = query.tokens[window]
         self.seen[query.sequence] = seen
         return self.rows(seen)[rows]

@@ -194,6 +194,53 @@ def test_without_a_cache_below_every_pass_is_full() -> None:
     assert {step.positions_decoded for step in results} == {16}
 
 
+@pytest.mark.parametrize("mode", ["prefix", "dual", "active"])
+@pytest.mark.parametrize("ahead", [None, 0, 3])
+def test_a_block_that_begins_evaluates_what_it_can_reach(mode, ahead) -> None:
+    plan = {"schedule": "block", "steps": 0, "block_length": 4, "look_ahead": ahead}
+    near = run(CachingDenoiser(), canvas(4, 16), cache=CachePlan(mode, reach=2), **plan)
+    begins = [step for step, last in zip(near[1:], near, strict=False) if step.block != last.block]
+    for step in begins:
+        end = 20 if ahead is None else min(20, step.block[1] + ahead)
+        assert step.positions_decoded == end - (step.block[0] - 2)
+    assert near[0].positions_decoded == (20 if ahead is None else 8 + ahead)
+
+
+@pytest.mark.parametrize("mode", ["prefix", "dual", "active"])
+@pytest.mark.parametrize("ahead", [None, 0, 3])
+def test_a_reach_over_everything_is_a_full_pass(mode, ahead) -> None:
+    plan = {"schedule": "block", "steps": 0, "block_length": 4, "look_ahead": ahead}
+    found = [
+        run(CachingDenoiser(), canvas(4, 16), cache=CachePlan(mode, reach=reach), **plan)
+        for reach in (None, 16)
+    ]
+    for left, right in zip(*found, strict=True):
+        np.testing.assert_array_equal(left.canvas, right.canvas)
+
+
+def test_a_short_reach_still_has_full_passes_when_they_are_due() -> None:
+    cache = CachePlan("dual", reach=0, refresh=6)
+    plan = {"schedule": "block", "steps": 0, "block_length": 4, "cache": cache}
+    steps = run(CachingDenoiser(), canvas(4, 16), **plan)
+    full = [step.index for step in steps if step.positions_decoded == 20]
+    assert full == [0, 6, 12]
+
+
+def test_known_text_behind_a_block_is_never_dropped() -> None:
+    tokens = canvas(4, 16)
+    tokens[12] = 5
+    asked = []
+    denoiser = CachingDenoiser()
+
+    def watch(queries, evaluate=denoiser.logits):
+        asked.extend(len(query.tokens) for query in queries)
+        return evaluate(queries)
+
+    denoiser.logits = watch
+    run(denoiser, tokens, schedule="block", steps=0, block_length=4, look_ahead=1)
+    assert asked == [13] * 8 + [17] * 3 + [20] * 4
+
+
 # ------------------------------------------------------------------------ parallel commits
 
 SURE = {

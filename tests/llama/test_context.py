@@ -140,6 +140,30 @@ def test_a_window_of_what_was_never_cached_is_evaluated_whole(context, whole):
     same(rows(context, canvas(), window, recompute=window), whole[window])
 
 
+@pytest.mark.parametrize("kept", [0, 30, 50])
+def test_a_canvas_may_grow_by_what_is_evaluated(context, whole, kept):
+    """Up to `kept` it stays as the shorter canvas had it; of none of it, nothing is old."""
+    rows(context, canvas()[:60], np.arange(60))
+    window = np.arange(kept, LENGTH)
+    found = rows(context, canvas(), window, recompute=window)
+    if kept == 0:
+        same(found, whole)
+    elif context.has_cache:
+        assert not np.allclose(found, whole[window], atol=10 * ROUNDING)
+    same(rows(context, canvas(), EVERYTHING), whole)
+
+
+def test_a_canvas_that_has_grown_otherwise_is_evaluated_whole(context, whole):
+    rows(context, canvas()[:50], np.arange(50))
+    window = np.arange(55, LENGTH)
+    same(rows(context, canvas(), window, recompute=window), whole[window])
+    rows(context, canvas(), EVERYTHING)
+    shorter = canvas()[:60]
+    wanted = rows(context, shorter, np.arange(60))
+    rows(context, canvas(), EVERYTHING)
+    same(rows(context, shorter, window[:5], recompute=window[:5]), wanted[window[:5]])
+
+
 def test_no_rows(context, whole):
     assert rows(context, canvas(), []).shape == (0, context.n_vocab)
     window = np.arange(5)

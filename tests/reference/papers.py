@@ -173,9 +173,12 @@ def dream(model, tokens, settings, steps, eps):
 
 def llada(model, tokens, settings, steps, block_length):
     """LLaDA's generate: blocks left to right, masks shared evenly among a block's steps. The
-    blocks begin at the first mask; a ragged last one is shorter; steps are rounded up."""
-    canvas, mask = list(tokens), settings["mask"]
+    blocks begin at the first mask; a ragged last one is shorter; steps are rounded up. With
+    DPad's suffix dropout at its simplest: masks beyond `look_ahead` behind the block are not there.
+    """
+    canvas, mask, ahead = list(tokens), settings["mask"], settings["look_ahead"]
     given = [token != mask for token in canvas]
+    known = max([i + 1 for i in range(len(canvas)) if given[i]], default=0)
     first = canvas.index(mask)
     edges = list(range(first, len(canvas), block_length))
     scopes = [range(edge, min(edge + block_length, len(canvas))) for edge in edges]
@@ -184,10 +187,12 @@ def llada(model, tokens, settings, steps, block_length):
     history, done, seen = [], 0, {}
     for scope in scopes:
         masked = sum(canvas[i] == mask for i in scope)
+        end = len(canvas) if ahead is None else max(known, scope[-1] + 1 + ahead)
         for j in range(share):
             count = masked // share + (1 if j < masked % share else 0)
             count = max(count, settings["rule"] is not None)
-            canvas = step_once(model, canvas, given, settings, scope, count, done + j, seen)
+            near = canvas[:end], given[:end]
+            canvas[:end] = step_once(model, *near, settings, scope, count, done + j, seen)
             history.append(list(canvas))
         done += share
     return history

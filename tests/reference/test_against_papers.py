@@ -69,6 +69,7 @@ def compare(denoiser, tokens, prompt, *, seed, scale=0.0, **settings):
         "alg_temp": plan.alg_temp,
         "alg_noise": noise(seed, Stream.ALG_TEMP),
         "ends_last": ENDS if plan.eos_policy == "last" else (),
+        "look_ahead": plan.look_ahead,
         "rule": plan.parallel and (plan.parallel.name, *plan.parallel.limits),
     }
     if plan.schedule == "block":
@@ -99,6 +100,7 @@ PLANS = st.fixed_dictionaries(
         "alg_temp": st.sampled_from((0.1, 0.7)),
         "eos_policy": st.just("last"),
         "parallel": st.sampled_from(RULES),
+        "look_ahead": st.integers(0, 5),
     },
 )
 

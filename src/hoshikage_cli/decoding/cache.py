@@ -33,6 +33,9 @@ class CachePlan:
     so that no more than needed are evaluated."""
     refresh: int = 0
     """A full pass at least every so many passes; 0: only at a block's start."""
+    reach: int | None = None
+    """When a block begins evaluate no more than so many positions before it, and all that follow;
+    None: everything. The first block has a full pass in any case."""
     recent: int = 1
     """For how many passes a committed position goes on being evaluated; at least 1, or its token
     would never be seen."""
@@ -52,36 +55,45 @@ def cheapest_window(needed: int, costs: Sequence[tuple[int, float]]) -> int:
 class Cache:
     """Remembers what the cached keys and values were computed from."""
 
-    def __init__(self, plan: CachePlan, length: int) -> None:
+    def __init__(self, plan: CachePlan) -> None:
         self._plan = plan
-        self._length = length
+        self._length = 0
         self._block: Block | None = None
         self._age = 0
         self._recent: deque[Positions] = deque(maxlen=max(1, plan.recent))
 
-    def window(self, block: Block, masked: Positions) -> Positions | None:
-        """Positions to evaluate in this pass; None is all of them."""
-        if self._is_due(block):
-            self._block, self._age = block, 0
+    def window(self, block: Block, masked: Positions, length: int) -> Positions | None:
+        """Positions to evaluate in this pass over so many; None is all of them.
+
+        `length` may grow when a block begins."""
+        due, begins = self._is_due(block), block is not self._block
+        self._block, self._length = block, length
+        self._age = 0 if due else self._age + 1
+        if due or begins:
             self._recent.clear()
+        if due:
             return None
-        self._age += 1
-        positions = WINDOWS[self._plan.mode](self, block, masked)
-        return None if len(positions) >= self._length else positions
+        windows = Cache._begun if begins else WINDOWS[self._plan.mode]
+        positions = windows(self, block, masked)
+        return None if len(positions) >= length else positions
 
     def committed(self, positions: Positions) -> None:
         """Positions whose tokens have just changed."""
         self._recent.append(positions)
 
     def _is_due(self, block: Block) -> bool:
-        if self._plan.mode == "none" or block is not self._block:
-            return True
-        return 0 < self._plan.refresh <= self._age + 1
+        plan = self._plan
+        begins = block is not self._block and (plan.reach is None or self._block is None)
+        return plan.mode == "none" or begins or 0 < plan.refresh <= self._age + 1
 
     def _at_least(self, needed: int) -> int:
         plan = self._plan
         wanted = max(needed, plan.window) if plan.window else cheapest_window(needed, plan.costs)
         return min(wanted, self._length)
+
+    def _begun(self, block: Block, masked: Positions) -> Positions:
+        """What a block is near to when it begins, and all that follows."""
+        return np.arange(max(0, block.start - (self._plan.reach or 0)), self._length)
 
     def _suffix(self, block: Block, masked: Positions) -> Positions:
         return np.arange(block.start, self._length)

@@ -58,6 +58,9 @@ class DiffusionPlan:
     block's last step is committed."""
     cache: CachePlan = field(default_factory=CachePlan)
     """What a pass evaluates afresh."""
+    look_ahead: int | None = None
+    """In blocks: so many masked positions behind the block are on the canvas yet; None: all. The
+    rest is dropped, but for what has known text behind it (DPad, arXiv 2508.14148)."""
     rule: ProposalRule = field(default_factory=ProposalRule)
     """How logits become proposals."""
     trace_proposals: int | None = None
@@ -126,7 +129,8 @@ class Diffusion(InTurns[Turn]):
             plan.steps,
             plan.block_length,
         )
-        self.cache = Cache(plan.cache if denoiser.has_cache else CachePlan(), len(self.canvas))
+        self.cache = Cache(plan.cache if denoiser.has_cache else CachePlan())
+        self._known = _end_of(self.canvas.tokens != denoiser.mask_token)
         memory = self.rule.memory if self.rule else 0
         self.movement = Movement(memory, len(self.canvas)) if memory else None
         self._moving = False  # whether the last step changed anything
@@ -151,13 +155,14 @@ class Diffusion(InTurns[Turn]):
         turn, canvas = self._due(), self.canvas
         block = turn.block
         wanted = turn.positions if self.plan.decide else canvas.masked(block.start, block.end)
-        window = self.cache.window(block, wanted)
-        evaluated = len(canvas) if window is None else len(window)
+        length = self._length(block)
+        window = self.cache.window(block, wanted, length)
+        evaluated = length if window is None else len(window)
         self._cost = self.sequences_needed * evaluated, self.sequences_needed
         twin = unconditional_canvas(canvas.tokens, canvas.given, canvas.mask_token)
         canvases = (canvas.tokens, twin)[: self.sequences_needed]
         places = enumerate(canvases, start=self.sequence)
-        return [Query(tokens, turn.positions, window, place) for place, tokens in places]
+        return [Query(tokens[:length], turn.positions, window, place) for place, tokens in places]
 
     def answer(self, rows: list[Rows]) -> Step:
         """Make the step that was asked about, with one array of rows a query."""
@@ -200,6 +205,13 @@ class Diffusion(InTurns[Turn]):
             share = self.schedule.share(step, block, plan.eps)
             return positions[self.algorithm.draw(share, positions, index, plan.rule.seed)]
         return positions if self._least(block, step, len(positions)) > 0 else positions[:0]
+
+    def _length(self, block: Block) -> int:
+        """So much of the canvas is there while this block is unmasked."""
+        ahead = self.plan.look_ahead
+        if ahead is None or not self.schedule.in_blocks:
+            return len(self.canvas)
+        return min(len(self.canvas), max(self._known, block.end + ahead))
 
     def _least(self, block: Block, step: int, masked: int) -> int:
         """How many a step commits at least: the quota, never none under a parallel rule, and in a
@@ -272,6 +284,12 @@ def _decided(turn: Turn, view: View, decision: Decision) -> Decision:
         raise ValueError("a step function decides about each position once")
     standing = view.canvas[view.positions[commit]]
     return Decision(commit[view.proposal.tokens[commit] != standing], remask)
+
+
+def _end_of(flags: Flags) -> int:
+    """Where the last of them ends; 0 where there is none."""
+    places = np.flatnonzero(flags)
+    return int(places[-1]) + 1 if len(places) else 0
 
 
 def _with_twin(rows: list[Rows]) -> tuple[Rows, Rows | None]:

@@ -63,9 +63,9 @@ class CanvasContext(Context):
 
         One forward pass for all queries that decode equally many positions. The arrays are views
         of the library's memory where the rows lie together and one pass was enough, valid until
-        the next call. `recompute` counts for a canvas that is cached; one that is not, or that was
-        of another length, is evaluated whole. Raises DecodeError, ValueError for a query that does
-        not fit the context.
+        the next call. `recompute` counts for a canvas that is cached, but for what it names; one
+        that is not, or that was longer, is evaluated whole. Raises DecodeError, ValueError for a
+        query that does not fit the context.
         """
         if not self._handle or not queries:
             return []
@@ -108,16 +108,22 @@ class CanvasContext(Context):
             )
         rows = self._rows_of(query.positions)
         unique = rows if ascends(rows) else np.unique(rows)
-        again = query.recompute if self._cached(query.sequence, length) else None
-        window = np.arange(length) if again is None else np.union1d(again, rows)
+        again = query.recompute
+        if again is not None:
+            again = np.union1d(again, rows)
+            again = again if self._cached(query.sequence, length, again) else None
+        window = np.arange(length) if again is None else again
         outputs = unique if self._has_memory else window
         return _Part(query.tokens, query.sequence, window, again is None, outputs, rows)
 
-    def _cached(self, sequence: int, length: int) -> bool:
-        """Whether the cells of this sequence are those of a canvas of this length."""
+    def _cached(self, sequence: int, length: int, window: NDArray[np.int64]) -> bool:
+        """Whether a sequence has cells for all of a canvas of this length that is not in the
+        window, and none beyond: a canvas may have grown by what is decoded now."""
         if not self.has_cache:
             return False
-        return lib.llama_memory_seq_pos_max(self._memory, sequence) == length - 1
+        cells = lib.llama_memory_seq_pos_max(self._memory, sequence) + 1
+        grown = len(window) - int(np.searchsorted(window, cells))
+        return cells <= length and grown == length - cells
 
     def _forget(self, part: _Part) -> None:
         """Remove the cells of positions that are about to be decoded again."""

@@ -323,9 +323,17 @@ class SpeedSettings:
     fast: bool = option(
         False,
         "--fast",
-        preset=(("schedule", "block"), ("steps", 0), ("cache", "dual"), ("threshold", 0.9)),
+        preset=(
+            ("schedule", "block"),
+            ("steps", 0),
+            ("cache", "dual"),
+            ("threshold", 0.9),
+            ("cache_reach", 128),
+            ("look_ahead", 128),
+        ),
         kinds=DIFFUSION,
-        help="The answer soon: block schedule, dual cache, threshold 0.9, steps as needed.",
+        help="The answer soon: block schedule, dual cache near the block, threshold 0.9, steps as "
+        "needed.",
         panel="Speed",
     )
     cache: str = option(
@@ -355,6 +363,31 @@ class SpeedSettings:
         kinds=DIFFUSION,
         idle_with=("cache", ("none", "prefix")),
         help="Least number of positions computed in a step; without it what is cheapest here.",
+        panel="Speed",
+    )
+    cache_reach: int | None = option(
+        None,
+        "--cache-reach",
+        minimum=0,
+        none="all",
+        unset=-1,
+        kinds=DIFFUSION,
+        implies=("schedule", "block"),
+        idle_with=("cache", ("none",)),
+        help="When a block begins, compute no more than so many positions before it afresh; -1: "
+        "everything. Implies --schedule block.",
+        panel="Speed",
+    )
+    look_ahead: int | None = option(
+        None,
+        "--look-ahead",
+        minimum=0,
+        none="all",
+        unset=-1,
+        kinds=DIFFUSION,
+        implies=("schedule", "block"),
+        help="Masked positions behind the block that the model is shown; -1: all. Implies "
+        "--schedule block.",
         panel="Speed",
     )
     threshold: float | None = option(

@@ -43,6 +43,8 @@ class Keywords(TypedDict, total=False):
     cache: Literal["none", "prefix", "dual", "active"]
     cache_refresh: int
     cache_window: int | None
+    cache_reach: int | None
+    look_ahead: int | None
     threshold: float | None
     factor: float | None
     entropy_bound: float | None
