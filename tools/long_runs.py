@@ -28,13 +28,13 @@ SHORT = ["--steps", "4", "-n", "8", "--seed", "1"]
 GENERATIONS = """
 import sys
 import hoshikage_cli as hk
-settings = {"steps": 3, "seed": 1}
+settings = {"steps": 3, "seed": 1, "threads": 1}
 with hk.load("hoshi-tiny") as one, hk.load("hoshi-tiny-ar") as other:
     for number in range(int(sys.argv[1])):
         text = "Hello! " * (number % 9)
         mine = {"cache": "dual"} if number % 3 == 0 else {"samples": 1}
         one.generate(text, max_tokens=4 + number % 60, **settings, **mine)
-        other.generate(text, max_tokens=1 + number % 9, seed=number)
+        other.generate(text, max_tokens=1 + number % 9, seed=number, threads=1)
         print(number, flush=True)
 """
 

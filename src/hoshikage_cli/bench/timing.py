@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
@@ -182,13 +182,14 @@ def run_measured(command: Sequence[str]) -> tuple[bytes, int]:
     """Output of both streams, and the process's peak memory in bytes. Raises RunError."""
     with tempfile.TemporaryFile() as output:
         try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=environment_of_others(),
-            )
+            with no_signal_blocked():
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=environment_of_others(),
+                )
         except OSError as error:
             raise RunError(f"cannot run {command[0]}: {error.strerror}") from None
         try:
@@ -203,6 +204,17 @@ def run_measured(command: Sequence[str]) -> tuple[bytes, int]:
         name = Path(command[0]).name
         raise RunError(f"{name} failed with exit code {process.returncode}")
     return text, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+@contextmanager
+def no_signal_blocked() -> Iterator[None]:
+    """While a program is begun, which would inherit what we keep from our threads, and could then
+    be neither stopped nor ended from the terminal."""
+    mask = signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def middle(timings: Iterable[Timing]) -> Timing:
