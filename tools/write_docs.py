@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from hoshikage_cli.models.published import Published, published
 from manual import man_page, reference
 from schemas import schemas
 
@@ -54,8 +55,31 @@ def environment(config: str) -> dict[str, str]:
 
 def made() -> dict[Path, str]:
     """Whole files that follow from the declarations."""
+    models = DOCS / "models.md"
     pages = {DOCS / "reference.md": reference(), DOCS / "hoshikage.1": man_page()}
-    return pages | schemas()
+    return pages | schemas() | {models: with_models(models.read_text(encoding="utf-8"))}
+
+
+# ------------------------------------------------------------------------------------ models
+
+TABLE = re.compile(r"<!-- models -->\n.*?<!-- end -->", re.DOTALL)
+
+
+def with_models(text: str) -> str:
+    """The text with the table of those that can be pulled."""
+    rows = ["| name | good for | Q8_0 | Q4_K_M | licence | it is fetched by | settings, from |"]
+    rows.append("|" + " --- |" * 7)
+    rows += ["| " + " | ".join(cells_of(model)) + " |" for model in published().values()]
+    table = "\n".join(["<!-- models -->", *rows, "<!-- end -->"])
+    return TABLE.sub(lambda match: table, text)
+
+
+def cells_of(model: Published) -> list[str]:
+    command = f"hoshikage pull {model.name}" + ("" if model.gguf else " --convert Q8_0")
+    flags = " ".join(f"--{k.replace('_', '-')} {v}" for k, v in model.settings.items())
+    settings = f"`{flags}`: {model.source}" if flags else f"those of `{model.family}`"
+    sizes = (f"{model.gigabytes(bits):.1f} GB" for bits in (8.5, 4.9))
+    return [f"`{model.name}`", model.told, *sizes, model.licence, f"`{command}`", settings]
 
 
 def main() -> int | str:

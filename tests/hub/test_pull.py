@@ -66,6 +66,21 @@ def test_from_nothing_to_an_answer(pull, hub, tmp_path):
 
 
 @able
+def test_what_is_recommended_goes_with_a_name_of_the_list(pull, hub):
+    hub.files["mradermacher/LLaDA-8B-Instruct-GGUF/LLaDA.Q8_0.gguf"] = HOSHI
+    run = pull("llada:8b")
+    assert run.returncode == 0, run.stderr
+    assert "settings recommended by ML-GSAI/LLaDA, generate.py go with it" in run.stderr
+    shown = json.loads(pull("show", "llada:8b", "--json", command="models").stdout)
+    assert shown["kept"] == {"max_tokens": 128, "steps": 128, "block_length": 32}
+    # A file that is not what the list says is not given its name.
+    hub.files["bartowski/Dream-org_Dream-v0-Instruct-7B-GGUF/Dream-Q8_0.gguf"] = HOSHI
+    wrong = pull("dream:7b")
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+    assert "cannot be of the family dream" in wrong.stderr
+
+
+@able
 def test_a_model_of_the_hub_is_fetched_once(pull, hub):
     first = pull("-m", f"hf:{NAME}", *ASK, command="generate")
     assert (first.returncode, "Tokyo" in first.stdout) == (0, True), first.stderr
@@ -193,7 +208,7 @@ def test_a_disk_that_is_too_small(tmp_path, monkeypatch):
 @pytest.mark.parametrize("model", published().values(), ids=published())
 def test_a_published_model_is_well_formed(model):
     assert model.family in NAMED
-    assert read_kept(model.kept) == model.kept
+    assert read_kept(model.settings) == model.settings
     assert bool(model.settings) == bool(model.source)
     for name in filter(None, (model.checkpoint, model.gguf)):
         assert reference_of(name).repository == name

@@ -14,7 +14,7 @@ from ..models.registry import LATER_PART
 
 PREFIX = "hf:"
 NAME = re.compile(r"(?:hf:)?([\w.-]+/[\w.-]+?)(?::([\w.-]+))?")
-EXTRA = "pip install 'hoshikage-cli[hub]'"
+EXTRA = "pip install 'huggingface_hub>=1.0'"
 PREFERRED = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "F16", "BF16", "F32")
 """Quantisations in the order in which they are taken, where none is named and they fit."""
 CHECKPOINT = re.compile(r"[^/]+\.(safetensors|json|txt|model|jinja)$")

@@ -28,16 +28,11 @@ class Published:
     """In billions."""
     family: str
     settings: Mapping[str, Any]
-    """Recommended, by field name."""
+    """Recommended, by field name: what goes with the name when it is pulled."""
     source: str
     """Where these were read."""
     gguf: str | None = None
     """The repository of a conversion; None: there is none that is known."""
-
-    @property
-    def kept(self) -> dict[str, Any]:
-        """What goes with the name when it is pulled."""
-        return {"family": self.family, **self.settings}
 
     def gigabytes(self, bits: float) -> float:
         """About what its file takes with so many bits a weight."""

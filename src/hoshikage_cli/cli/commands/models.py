@@ -240,7 +240,7 @@ def show(
         write_json(told)
         return Exit.OK
     rows = [(key, told[key]) for key in ("name", "source", "path", "kind", "family", "problem")]
-    rows += list(told["kept"].items())
+    rows += [(key, value) for key, value in told["kept"].items() if key != "family"]
     shown = [(key.replace("_", "-"), value) for key, value in rows if value is not None]
     width = max(len(key) for key, _ in shown)
     write("".join(f"{key:{width}}  {value}\n" for key, value in shown))

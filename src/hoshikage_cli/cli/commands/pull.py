@@ -17,6 +17,7 @@ from ..streams import note, write
 
 if TYPE_CHECKING:
     from ...hub.repository import Reference
+    from ...models.header import Header
 
 EXAMPLES = """\b
 Examples:
@@ -93,15 +94,24 @@ def pull(asked: PullFlags) -> int:
     reference = reference_of(repository(known, asked), asked.revision)
     name = asked.known_as or (known.name if known else reference.repository.split("/")[-1])
     path = fetched(reference, name, asked)
-    kept = known.kept if known else {}
-    _ = read_header(path).as_family(kept.get("family")).family
-    add_alias(name, path, kept)
+    add_alias(name, path, kept_with(known, read_header(path)))
     if not asked.quiet:
         told = f", licence {known.licence}" if known else ""
         note(f"{name} is {path.name}{told}: hoshikage generate -m {name} …")
         if known and known.settings:
             note(f"settings recommended by {known.source} go with it: hoshikage models show {name}")
     return Exit.OK
+
+
+def kept_with(known: Published | None, header: Header) -> dict[str, Any]:
+    """The settings that go with the name; its family where the file does not tell. Raises
+    UsageError for a file that is not of that family."""
+    if known is None:
+        return {}
+    if header.family.name == known.family:
+        return dict(known.settings)
+    _ = header.as_family(known.family).family
+    return {"family": known.family, **known.settings}
 
 
 def repository(known: Published | None, asked: PullFlags) -> str:
