@@ -253,33 +253,73 @@ def test_a_run_is_stopped_and_brought_back(tmux):
     assert screen.count("tokens/s") == 1
 
 
+BARS = {
+    "generate": ("generate", "Tell a story.", *LONG, "-m", "hoshi-tiny"),
+    "samples": ("generate", "Tell a story.", *LONG[:4], "-N", "8", "-m", "hoshi-tiny"),
+    "infill": ("infill", "a [MASK:400] b", "--steps", "400", "-m", "hoshi-tiny"),
+    "batch": ("batch", "prompts", "-o", "answers", *LONG, "-m", "hoshi-tiny"),
+}
+BAR = re.compile("[━─]{3}")
+
+
 @tmux_only
-def test_a_bar_is_stopped_and_brought_back(tmux):
-    begin(tmux, "generate", "Tell a story.", *LONG)
-    tmux.wait(lambda screen: "NFE" in screen)
+@pytest.mark.parametrize("width", [80, 40, 24])
+@pytest.mark.parametrize("command", BARS.values(), ids=BARS)
+def test_a_bar_leaves_nothing_however_it_is_disturbed(tmux, tmp_path, command, width):
+    """Stopped, fetched, typed into, made narrower and interrupted, in the middle of it all."""
+    (tmp_path / "prompts").write_text("Tell a story.\n" * 8)
+    tmux.type(f"cd {shlex.quote(str(tmp_path))}", "Enter")
+    tmux("resize-window", "-x", str(width), "-y", "24")
+    begin(tmux, *command)
+    tmux.wait(BAR.search)
     tmux.type("C-z")
-    tmux.wait(lambda screen: "Stopped" in screen)
+    assert not BAR.search(tmux.wait(lambda screen: "Stopped" in screen))
     assert tmux.cursor_is_shown()
     tmux.type(*FETCH)
-    assert tmux.ended()[1] == 0
+    tmux.wait(BAR.search)
+    tmux.type("Enter", "Enter")
+    tmux("resize-window", "-x", str(width - 5), "-y", "24")
+    time.sleep(0.7)
+    assert len(BAR.findall(re.sub("[━─]+", "━━━", tmux.screen()))) == 1
+    tmux.type("C-c")
+    assert tmux.ended()[1] == 130
     assert tmux.cursor_is_shown()
+    assert not BAR.search(tmux("capture-pane", "-p", "-S", "-"))
+
+
+PACED = """
+from pathlib import Path
+import time
+
+def paced(view):
+    "No step behind the third until there is a file `on`, none behind the twentieth until `end`."
+    Path("steps").write_text(str(view.step))
+    for step, file in ((3, "on"), (20, "end")):
+        while view.step >= step and not Path(file).exists():
+            time.sleep(0.02)
+    return view.proposal.probability
+"""
 
 
 @tmux_only
-def test_a_run_in_the_background_draws_nothing(tmux):
-    begin(tmux, *STORY, "--visual")
+def test_a_run_in_the_background_draws_nothing(tmux, tmp_path):
+    (tmp_path / "ours.py").write_text(PACED)
+    tmux.type(f"cd {shlex.quote(str(tmp_path))}", "Enter")
+    begin(tmux, "generate", "Tell a story.", *SLOW, "--algorithm", "ours:paced", "--visual")
     tmux.wait(step_shown(2))
     stop(tmux)
-    tmux.type("bg", "Enter")
-    time.sleep(1)
+    tmux.type("touch on; bg", "Enter")
+    tmux.wait(lambda screen: (tmp_path / "steps").read_text() == "20")
+    # It has made many steps since, and what there is to draw would be there in a moment.
+    time.sleep(0.5)
     assert "NFE" not in tmux.screen()
     tmux.type(*FETCH)
     # The view has a screen of its own, on which the command is not.
-    tmux.wait(lambda screen: "NFE" in screen)
+    tmux.wait(step_shown(18))
     tmux.type("C-c")
+    (tmp_path / "end").touch()
     screen, code = tmux.ended()
     assert code == 130
-    assert "interrupted after" in screen
     assert tmux.cursor_is_shown()
 
 

@@ -381,7 +381,7 @@ def test_after_a_resize_lines_are_where_they_were_wrapped_anew(monkeypatch):
     shown.console.file.write = (sent := []).append
     shown.region.close()
     # Two rows, two rows and one: up by four.
-    assert sent[0].startswith("\r\x1b[4A\x1b[J")
+    assert sent[0].startswith("\r\x1b[4A\x1b[K\x1b[J")
 
 
 def test_what_fills_the_screen_has_one_of_its_own():
@@ -401,7 +401,10 @@ def test_what_fills_the_screen_has_one_of_its_own():
 
 @pytest.mark.parametrize(
     ("alone", "gone", "again"),
-    [(True, "\x1b[J\x1b[?1049l", "\r\x1b[J\x1b[?1049h\x1b[H"), (False, "\x1b[J", "\r")],
+    [
+        (True, "\x1b[K\x1b[J\x1b[?1049l", "\r\x1b[K\x1b[J\x1b[?1049h\x1b[H"),
+        (False, "\x1b[K\x1b[J", "\r"),
+    ],
 )
 def test_a_view_gives_the_terminal_away_and_takes_it_back(alone, gone, again):
     screen = console()
@@ -435,13 +438,13 @@ def test_a_bar_gives_the_terminal_away_and_takes_it_back(bar):
     shown.redraw()
     assert screen.file.getvalue() == ""
     with shown:
-        wait_for(lambda: "━" in screen.file.getvalue())
+        wait_for(lambda: "─" in screen.file.getvalue())
         shown.pause()
         shown.pause()
         paused = screen.file.getvalue()
         assert "\x1b[?25h" in paused[-20:]
         shown.redraw()
-        wait_for(lambda: "━" in screen.file.getvalue()[len(paused) :])
+        wait_for(lambda: "─" in screen.file.getvalue()[len(paused) :])
     assert "\x1b[?25h" in screen.file.getvalue()[-20:]
 
 

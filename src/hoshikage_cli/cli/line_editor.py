@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from ..errors import UsageError
-from .signals import set_terminal_modes, terminal_modes
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
@@ -88,26 +87,6 @@ class LineEditor:
 
     def read(self) -> str:
         return self._session.prompt()
-
-
-@contextmanager
-def typing_kept_unseen() -> Iterator[None]:
-    """While entered, what is typed when nobody reads is neither echoed, which would tear what is
-    drawn, nor taken apart into lines: the next `read` finds it, key by key. Ctrl-C stays one."""
-    before = terminal_modes()
-    if before is None:
-        yield
-        return
-    import termios
-
-    quiet = list(before)
-    quiet[0] &= ~termios.ICRNL  # Enter and Ctrl-J stay two keys
-    quiet[3] &= ~(termios.ECHO | termios.ICANON)
-    set_terminal_modes(quiet)
-    try:
-        yield
-    finally:
-        set_terminal_modes(before)
 
 
 def _history(path: Path) -> History:

@@ -27,7 +27,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from types import FrameType, TracebackType
 from typing import Any, Protocol, TypeVar
 
@@ -179,10 +179,15 @@ class Shown(Protocol):
 
 
 @contextmanager
-def on_screen(display: SomeDisplay) -> Iterator[SomeDisplay]:
+def on_screen(display: SomeDisplay, listening: bool = False) -> Iterator[SomeDisplay]:
     """A display, entered, which gives the terminal back while the process is stopped, and before
-    it dies of Ctrl-\\."""
-    with _holding(display), display:
+    it dies of Ctrl-\\. What is typed meanwhile tears nothing: the shell finds it afterwards.
+
+    listening: whether it is for us, and is to be seen.
+    """
+    # A pager at the end of a pipe has modes of its own.
+    ours = is_terminal(sys.stderr) and is_terminal(sys.stdout) and not listening
+    with _holding(display), typing_unseen() if ours else nullcontext(), display:
         yield display
 
 
@@ -315,6 +320,28 @@ def terminal_modes() -> list[Any] | None:
         return termios.tcgetattr(sys.stdin)
     except (ImportError, OSError, ValueError, TypeError, termios.error):
         return None
+
+
+@contextmanager
+def typing_unseen(*, by_key: bool = False) -> Iterator[None]:
+    """While entered, what is typed when nobody reads is not echoed, which would tear what is drawn:
+    the next who reads finds it. by_key: key by key, not taken apart into lines."""
+    before = terminal_modes()
+    if before is None:
+        yield
+        return
+    import termios
+
+    quiet = list(before)
+    quiet[3] &= ~termios.ECHO
+    if by_key:
+        quiet[0] &= ~termios.ICRNL  # Enter and Ctrl-J stay two keys
+        quiet[3] &= ~termios.ICANON
+    set_terminal_modes(quiet)
+    try:
+        yield
+    finally:
+        set_terminal_modes(before)
 
 
 def set_terminal_modes(modes: list[Any] | None) -> None:

@@ -31,10 +31,11 @@ def pace(progress: BatchProgress) -> str:
     return speed(progress.tokens / progress.seconds) if progress.seconds > 0 else ""
 
 
-def under_way(progress: BatchProgress) -> str:
+def under_way(progress: BatchProgress) -> list[str]:
+    """What is done, and from the first answer on how fast, and how long there is still to go."""
     left = progress.seconds_left
-    facts = [counts(progress), pace(progress)]
-    return " · ".join(facts if left is None else [*facts, f"{duration(left)} left"])
+    facts = [counts(progress), *([pace(progress)] if progress.tokens else [])]
+    return facts if left is None else [*facts, f"{duration(left)} left"]
 
 
 def summary(progress: BatchProgress) -> str:
@@ -74,7 +75,7 @@ class BatchLines(BatchDisplay):
     def update(self, progress: BatchProgress) -> None:
         if time.monotonic() - self._told >= SECONDS_BETWEEN_LINES:
             self._told = time.monotonic()
-            _line(under_way(progress))
+            _line(" · ".join(under_way(progress)))
 
     def finish(self, progress: BatchProgress) -> None:
         _line(summary(progress))
@@ -85,30 +86,26 @@ class BatchBar(BatchDisplay):
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or on_stderr()
-        self._progress = BarLine(self.console)
-        self._task = self._progress.add_task("batch", total=None, facts="")
+        self._bar = BarLine(self.console)
 
     def __enter__(self) -> BatchBar:
-        self._progress.start()
+        self._bar.show("", 0.0)
+        self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        self._bar.stop()
 
     def pause(self) -> None:
-        self._progress.pause()
+        self._bar.pause()
 
     def redraw(self) -> None:
-        self._progress.redraw()
+        self._bar.redraw()
 
     def update(self, progress: BatchProgress) -> None:
-        self._progress.update(
-            self._task,
-            total=progress.total,
-            completed=progress.made,
-            facts=under_way(progress),
-        )
+        share = progress.made / progress.total if progress.total else None
+        self._bar.show("", share, under_way(progress))
 
     def finish(self, progress: BatchProgress) -> None:
-        self._progress.stop()
+        self._bar.stop()
         say(self.console, summary(progress))

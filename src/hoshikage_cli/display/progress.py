@@ -3,41 +3,51 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
 
 from ..generation.run import Result, TextEvent
 from .console import on_stderr
 from .display import Display
 from .figures import LoadExpectation, expectation, progress_facts, share_done, summary
+from .frame import GAP, bar_line
+from .layout import Line, pack
+from .painter import Painter
+
+LONGEST, SHORTEST = 24, 8
+"""Cells of a bar."""
 
 
-class BarLine(Progress):
-    """A bar in place, with words beside it; gone when it is stopped."""
+class BarLine:
+    """A bar in place, with words beside it; gone when it is stopped. It is one line, so that it can
+    be cleared away whatever happens to the terminal."""
 
-    def __init__(self, console: Console, *before: ProgressColumn) -> None:
-        super().__init__(
-            *before,
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[facts]}", markup=False),
-            console=console,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._paused = False
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._painter = Painter(console)
+        self.start, self.stop = self._painter.start, self._painter.stop
+        self.pause, self.redraw = self._painter.pause, self._painter.redraw
 
-    def pause(self) -> None:
-        """Take it away for a while, if it is there."""
-        self._paused = self._paused or self.live.is_started
-        self.stop()
+    def show(self, before: str, share: float | None, facts: Sequence[str] = ()) -> None:
+        """share: None where the end is not known; there is no bar then."""
+        self._painter.show(lambda: [bar_with_words(before, share, facts, self._console.width - 1)])
 
-    def redraw(self) -> None:
-        """Put it back, if it was taken away."""
-        if self._paused:
-            self._paused = False
-            self.start()
+    def say(self, line: str) -> None:
+        """A line that stays."""
+        self._painter.say(lambda: say(self._console, line))
+
+
+def bar_with_words(before: str, share: float | None, facts: Sequence[str], width: int) -> Line:
+    """A bar between words, in one line: of the facts the first, as many as there is room for."""
+    room = max(width, 2)
+    left = room - cell_len(before) - 2
+    beside = pack([[(fact, "")] for fact in facts], max(left - SHORTEST, 2), GAP, "dim")[0]
+    cells = min(max(left - beside.width, SHORTEST), LONGEST)
+    bar = [] if share is None else bar_line(share, cells).runs
+    items = ([(before, "dim")] if before else [], bar, beside.runs)
+    return pack(filter(None, items), room, " ", "")[0]
 
 
 class Bar(Display):
@@ -45,43 +55,39 @@ class Bar(Display):
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or on_stderr()
-        self._progress = BarLine(self.console, TextColumn("{task.description}", style="dim"))
-        self._task = self._progress.add_task("loading", total=1.0, facts="")
+        self._bar = BarLine(self.console)
         self._load = LoadExpectation()
 
     def __enter__(self) -> Bar:
-        self._progress.start()
+        self._bar.show("loading", 0.0)
+        self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        self._bar.stop()
 
     def pause(self) -> None:
-        self._progress.pause()
+        self._bar.pause()
 
     def redraw(self) -> None:
-        self._progress.redraw()
+        self._bar.redraw()
 
     def loading(self, share: float) -> None:
         if line := self._load.line(share, time.monotonic()):
-            say(self.console, line)
-        self._progress.update(self._task, completed=share)
+            self._bar.say(line)
+        self._bar.show("loading", share)
 
     def event(self, event: TextEvent) -> None:
         if line := expectation(event):
-            say(self.console, line)
-        self._progress.update(
-            self._task,
-            description="unmasking" if event.run.has_masks else "writing",
-            completed=share_done(event),
-            facts=" · ".join(progress_facts(event)),
-        )
+            self._bar.say(line)
+        doing = "unmasking" if event.run.has_masks else "writing"
+        self._bar.show(doing, share_done(event), progress_facts(event))
 
     def scoring(self, share: float) -> None:
-        self._progress.update(self._task, description="scoring", completed=share)
+        self._bar.show("scoring", share)
 
     def finish(self, result: Result) -> None:
-        self._progress.stop()
+        self._bar.stop()
         say(self.console, summary(result))
 
 
@@ -93,15 +99,10 @@ class AnswerBar(Bar):
         self._total = total
 
     def answered(self, count: int) -> None:
-        self._progress.update(
-            self._task,
-            description="answering",
-            completed=count / self._total,
-            facts=f"{count}/{self._total} answers",
-        )
+        self._bar.show("answering", count / self._total, [f"{count}/{self._total} answers"])
 
     def close(self) -> None:
-        self._progress.stop()
+        self._bar.stop()
 
 
 class Loading(Display):
@@ -113,12 +114,18 @@ class Loading(Display):
 
     def __init__(self, console: Console | None = None, words: str = "loading the model") -> None:
         self.console = console or on_stderr()
-        self._bar = BarLine(self.console, TextColumn("{task.description}", style="dim"))
-        self._task = self._bar.add_task(words, total=1.0, facts="")
+        self._bar = BarLine(self.console)
+        self._words = words
         self._shown_from: float | None = None
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
+
+    def pause(self) -> None:
+        self._bar.pause()
+
+    def redraw(self) -> None:
+        self._bar.redraw()
 
     def loading(self, share: float) -> None:
         now = time.monotonic()
@@ -126,14 +133,8 @@ class Loading(Display):
         if share >= 1:
             self._bar.stop()
         elif now >= self._shown_from:
+            self._bar.show(self._words, share, [f"{share:.0%}"])
             self._bar.start()
-            self._bar.update(self._task, completed=share, facts=f"{share:.0%}")
-
-    def pause(self) -> None:
-        self._bar.pause()
-
-    def redraw(self) -> None:
-        self._bar.redraw()
 
 
 class Summary(Loading):

@@ -17,6 +17,8 @@ BEGIN_FRAME, END_FRAME = "\x1b[?2026h", "\x1b[?2026l"
 # A character wider than we believe must not push what follows into the next line.
 NO_WRAP, WRAP = "\x1b[?7l", "\x1b[?7h"
 ERASE_LINE, ERASE_BELOW = "\x1b[K", "\x1b[J"
+# A screen that is erased from its first cell on goes to tmux's scrollback, if there is anything.
+ERASE_ALL = ERASE_LINE + ERASE_BELOW
 HOME = "\x1b[H"
 # A screen of its own, which leaves the other one and its scrollback as they were.
 OWN_SCREEN, USUAL_SCREEN = "\x1b[?1049h", "\x1b[?1049l"
@@ -49,7 +51,9 @@ class Region:
     def draw(self, lines: list[Line]) -> None:
         begin = self._begin(len(lines))
         body = "\n".join(self.rendered(line) + ERASE_LINE for line in lines)
-        self._write(f"{BEGIN_FRAME}{NO_WRAP}{begin}{body}{ERASE_BELOW}{WRAP}{END_FRAME}")
+        # The cursor waits in the first column: there is room for ^Z or ^C, which terminals show,
+        # and where lines are wrapped anew it stays with the beginning of the last one.
+        self._write(f"{BEGIN_FRAME}{NO_WRAP}{begin}{body}{ERASE_BELOW}\r{WRAP}{END_FRAME}")
         self._widths = [line.width for line in lines]
 
     def below(self, lines: list[Line]) -> None:
@@ -60,7 +64,7 @@ class Region:
         """Clear the region away; the cursor is where it was and to be seen."""
         # tmux takes some of a screen that has grown into the scrollback: leave nothing on it.
         leave = USUAL_SCREEN if self._own_screen else ""
-        self._write(self._home() + ERASE_BELOW + leave + SHOW_CURSOR)
+        self._write(self._home() + ERASE_ALL + leave + SHOW_CURSOR)
         self._widths, self._own_screen, self._size = [], False, self.console.size
 
     @property
@@ -69,9 +73,10 @@ class Region:
 
     def _begin(self, height: int) -> str:
         """What takes the cursor to where the region is to be drawn."""
-        begin, torn = self._home(), self.resized and bool(self._widths)
+        # Above the last line nobody knows for sure.
+        begin, torn = self._home(), self.resized and len(self._widths) > 1
         if not self._own_screen and (self.alone or torn or height > LARGE * self.console.height):
-            begin += ERASE_BELOW + OWN_SCREEN + HOME
+            begin += ERASE_ALL + OWN_SCREEN + HOME
             self._own_screen = True
         self._size = self.console.size
         return begin
@@ -80,10 +85,11 @@ class Region:
         """What takes the cursor to the first line of the region, wherever the terminal put it."""
         if self._own_screen:
             return HOME
-        width, rows = self.console.width, len(self._widths)
+        width, above = self.console.width, self._widths[:-1]
+        rows = len(above)
         if self.resized and not cuts_lines():
-            rows = sum(-(-max(cells, 1) // width) for cells in self._widths)
-        return "\r" + (f"\x1b[{rows - 1}A" if rows > 1 else "")
+            rows = sum(-(-max(cells, 1) // width) for cells in above)
+        return "\r" + (f"\x1b[{rows}A" if rows else "")
 
     def rendered(self, line: Line) -> str:
         """A line with the codes of its looks."""

@@ -12,10 +12,10 @@ from rich.console import Console
 from ..display.figures import summary
 from ..display.frame import Memory, frame
 from ..display.layout import Line, wrap
+from ..display.painter import FRAMES_PER_SECOND
 from ..display.palette import palette
 from ..display.region import Region
 from ..display.shades import view_of
-from ..display.visual import FRAMES_PER_SECOND
 from ..generation.run import Result, TextEvent
 from ..trace import Recording
 from .timeline import timeline

@@ -142,7 +142,8 @@ def batch(asked: BatchFlags, **flags: Typed) -> int:
         # Results that go to the same terminal would be written into a bar.
         apart = not (asked.target is None and is_terminal(sys.stdout))
         generator = stack.enter_context(load_model(setup))
-        display = stack.enter_context(on_screen(display_of_many(setup, apart)))
+        shown = on_screen(display_of_many(setup, apart), listening=total is None)
+        display = stack.enter_context(shown)
         work = Batch(
             generator,
             records,

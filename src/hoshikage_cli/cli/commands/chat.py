@@ -17,7 +17,7 @@ from ...settings.overlay import by_field, changeable
 from ...settings.values import parse, show
 from ..exits import Exit
 from ..last_words import owing
-from ..line_editor import LineEditor, Reader, history_path, piped_lines, typing_kept_unseen
+from ..line_editor import LineEditor, Reader, history_path, piped_lines
 from ..options import RUN, Typed, with_settings
 from ..output import Traces, print_answer
 from ..setup import (
@@ -30,7 +30,7 @@ from ..setup import (
     view,
     with_proposals,
 )
-from ..signals import leaving, on_screen, run_through
+from ..signals import leaving, on_screen, run_through, typing_unseen
 from ..streams import Answer, OutputLost, is_terminal, note, tell
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def chat(**flags: Typed) -> int:
         if not setup.output.quiet:
             note(WELCOME.format(name=generator.name))
             _tell_template(generator, setup)
-        with typing_kept_unseen():
+        with typing_unseen(by_key=True):
             return session.talk(LineEditor(_words(), history_path()))
 
 
