@@ -86,9 +86,10 @@ def test_whatever_is_proposed_the_rows_fit(pairs, width, seed):
 
 
 @pytest.mark.parametrize("width", [20, 39, 79])
-@pytest.mark.parametrize(("texts", "cells"), [(ENGLISH, 4), (JAPANESE * 3, 3)])
+@pytest.mark.parametrize(("texts", "cells"), [(ENGLISH, 5), (JAPANESE * 3, 4)])
 def test_text_stands_still(texts, cells, width):
-    """Of all words that stand there, few move in a step: a third does where masks are one cell."""
+    """Of all words that stand there, few move in a step: a third does where masks are one cell, a
+    tenth where what is known closes up at once."""
     moved = stood = 0
     for seed in range(10):
         sheet, before = Sheet(), {}
@@ -98,7 +99,7 @@ def test_text_stands_still(texts, cells, width):
             stood += len(before)
             moved += sum(now[p] != place for p, place in before.items())
             before = now
-    assert moved / stood < 0.12
+    assert moved / stood < 0.065
 
 
 def test_a_word_comes_where_its_mask_was_and_its_neighbours_stay():
@@ -110,6 +111,15 @@ def test_a_word_comes_where_its_mask_was_and_its_neighbours_stay():
     assert third["1"] == second["1"]
     fourth = sheet.lines(pieces(texts, {0, 1, 2, 3, 4}), 60, 6)
     assert rows(fourth) == [" one two three x five"]
+
+
+def test_what_is_narrower_than_its_masks_leaves_blanks_until_all_is_there():
+    sheet, texts = Sheet(), [" It", " a", " kite", ".", " x"]
+    before = places(sheet.lines(pieces(texts, {0, 2, 3}), 60, 6))
+    (line,) = rows(sheet.lines(pieces(texts, {0, 1, 2, 3}), 60, 6))
+    assert line.startswith(" It a     kite. ▂")
+    assert line.index("kite") == before["2"][1]
+    assert rows(sheet.lines(pieces(texts, set(range(5))), 60, 6)) == [" It a kite. x"]
 
 
 def test_masks_are_blocks_that_can_be_counted():

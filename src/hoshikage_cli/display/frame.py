@@ -123,11 +123,12 @@ def _ghost(piece: bytes) -> str:
 
 
 def expected_cells(cells: Sequence[Cell]) -> int:
-    """How wide a mask is, as long as nobody knows: as the tokens that are there are on average."""
+    """How wide a mask is, as long as nobody knows: as the tokens that are there are on average, and
+    a cell more, since text moves for want of room and not for too much of it."""
     texts = (cell.text for cell in cells if cell.state not in NO_TEXT and cell.text.strip())
     widths = [cell_len(text) for text in texts]
     mean = round((sum(widths) + PRIOR * USUAL) / (len(widths) + PRIOR))
-    return min(max(mean, NARROWEST), WIDEST)
+    return min(max(mean + 1, NARROWEST), WIDEST)
 
 
 def prompt_lines(cells: Sequence[Cell], width: int) -> list[Line]:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from rich.cells import cell_len
+
 from .layout import Atom, Line, Wrapper, line_of
 from .shades import MASK_BLOCK
 
@@ -13,6 +15,8 @@ FEWEST_CELLS = 2
 """Of a mask: a block, and a gap, so that masks can be counted."""
 MOST_TIMES = 3
 """How much wider than expected masks become before the text behind them moves."""
+MOST_BLANKS = 6
+"""How many blanks are left in front of a word, so that it stands still, until no mask is left."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,8 @@ class Piece:
 class Sheet:
     """Remembers where each position stood. Nobody knows how wide the text of a mask will be: masks
     between two words share the cells between them, and so take up whatever the words that came
-    turned out to be wider or narrower. Text moves only where no mask is left to do so."""
+    turned out to be wider or narrower. Where no mask is left between them blanks do so, until the
+    whole text is there."""
 
     def __init__(self) -> None:
         self._width = 0
@@ -44,12 +49,15 @@ class Sheet:
             self._width, self._places = width, {}
         wrapper = Wrapper(width)
         places: dict[int, int] = {}
+        under_way = any(piece.masked for piece in pieces)
         for masked, group in groupby(pieces, key=lambda piece: piece.masked):
             run = list(group)
             if masked:
                 self._put_masks(wrapper, run, expected)
                 continue
             for piece in run:
+                if under_way and _may_follow_blanks(piece.text):
+                    self._keep(wrapper, piece.position)
                 places[piece.position] = self._place(wrapper)
                 wrapper.feed(piece.text, str(piece.position), piece.active)
         if pieces:
@@ -90,11 +98,27 @@ class Sheet:
                 wrapper.feed(mask.text, str(mask.position), mask.active)
             else:
                 _put_row(wrapper, [mask], min(expected, self._width - wrapper.used))
+        self._blank(wrapper, end)
+
+    def _keep(self, wrapper: Wrapper, position: int) -> None:
+        """Leave the blanks in front of a word that hold it where it stood, if they are few."""
+        begin = self._place(wrapper)
+        there = self._places.get(position, begin)
+        if begin < there <= begin + MOST_BLANKS:
+            self._blank(wrapper, there)
+
+    def _blank(self, wrapper: Wrapper, end: int) -> None:
+        """Nothing up to a place."""
         while self._place(wrapper) < end:
             if wrapper.used == self._width:
                 wrapper.next_row()
             room = min(self._width - wrapper.used, end - self._place(wrapper))
             wrapper.put_whole(" " * room, "", room, False)
+
+
+def _may_follow_blanks(text: str) -> bool:
+    """Whether a text begins a word, or a character that is as good as one."""
+    return text[:1] == " " or cell_len(text[:1]) > 1
 
 
 def _put_row(wrapper: Wrapper, masks: list[Piece], room: int) -> None:
