@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -23,6 +25,7 @@ OUTSIDE = {
 
 BESIDE = {"gumbel": {"temperature": "0.7"}, "klass_confidence": {"klass": "0.1"}}
 BESIDE |= {"block_cache": {"sub_block": "2"}}
+BESIDE |= {"top_k": {"temperature": "0.7"}, "top_p": {"temperature": "0.7"}}
 BESIDE |= {"max_post_steps": {"edit_threshold": "0.4"}, "alg_temp": {"algorithm": "entropy"}}
 """What some are given with, without which they are known to have no effect."""
 
@@ -56,7 +59,18 @@ def plan(generator, flags):
     resolved = generator.resolve(**(SETTINGS | flags))
     job = generator.engine.job(np.arange(5, dtype=np.int32), resolved.settings, 0)
     planned = plan_of(generator.model, resolved.settings, resolved.settings.sampling.seed)
+    rule = as_it_counts(planned.rule)
+    same = {"top_k": rule.top_k, "top_p": rule.top_p}
+    planned = replace(planned, rule=rule, profile=replace(planned.profile, **same))
     return planned, job.tokens.tolist(), job.mask_token
+
+
+def as_it_counts(rule):
+    """Where the likeliest token is taken, and all are counted for how sure that is, or where noise
+    is added, no filter has a say."""
+    greedy = rule.temperature <= 0 and rule.confidence == "clean"
+    noisy = rule.temperature > 0 and rule.gumbel
+    return replace(rule, top_k=0, top_p=1.0) if greedy or noisy else rule
 
 
 @pytest.mark.parametrize("name", PLANNED)

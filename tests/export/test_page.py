@@ -477,6 +477,47 @@ def test_a_page_plays_in_the_frame_of_another(browser, file, tmp_path):
     assert browser.complaints() == []
 
 
+@pytest.fixture
+def long_frame(browser, tmp_path):
+    """A text far longer than its frame, whose last line is unmasked first."""
+    words = 600
+    steps = [step(i, 60, words - i, commit(words - i, 12, 0.9)) for i in range(60)]
+    lines = [head([token(2), *[None] * words], total=60), *steps, end()]
+    file = tmp_path / "long.html"
+    file.write_text(page([read_trace(write(tmp_path / "long.jsonl", lines))], "tokens", 1), "utf-8")
+    browser.screen(700, 320)
+    return lambda behind: browser.open(file, behind)
+
+
+NEWEST = """(() => {
+  const rail = document.querySelector("#rails canvas");
+  const width = rail.width;
+  const row = rail.getContext("2d").getImageData(0, 0, width, 1).data;
+  const greens = [...Array(width).keys()].filter(x => row[4 * x + 1] > row[4 * x] + 60);
+  return greens.map(x => x / width);
+})()"""
+
+
+def test_a_frame_shows_where_along_the_text_something_is_new(browser, long_frame):
+    long_frame("#embed&step=10")
+    assert browser.ask(f"{NEWEST}.length")
+    assert browser.ask(f"{NEWEST}.every(share => share > 0.95)")
+    assert browser.ask("scrollY") == 0
+    browser.ask("document.querySelector('#rails canvas').dispatchEvent("
+                "new MouseEvent('click', {clientX: 660}))")  # fmt: skip
+    assert browser.ask("scrollY") > 50
+    assert browser.complaints() == []
+
+
+def test_a_frame_follows_what_is_new_and_a_page_does_not(browser, long_frame):
+    long_frame("?embed")
+    soon(browser, "scrollY > 50")
+    long_frame("")
+    soon(browser, "hoshikage.step() === 60")
+    assert browser.ask("scrollY") == 0
+    assert browser.ask("document.getElementById('rails').offsetHeight") == 0
+
+
 # ---------------------------------------------------------------------------- side by side
 
 

@@ -89,7 +89,8 @@ def test_a_kind_of_model_has_its_own_defaults_by_naming_itself():
 def test_what_an_option_says_of_others_is_true_of_them(known):
     facts = known.option
     entailed = [*facts.preset, *([facts.implies] if facts.implies else [])]
-    idle = [(facts.idle_with[0], value) for value in facts.idle_with[1]] if facts.idle_with else []
+    each = (item for condition in facts.idle_with for item in condition.items())
+    idle = [(name, value) for name, values in each for value in values]
     for name, value in (*entailed, *idle):
         choices = declarations()[name].option.choices
         assert not choices or value in choices

@@ -127,6 +127,28 @@ def test_what_has_an_effect_is_not_told(kind, flags):
     assert told(kind, flags) == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "flags", "auto", "reason"),
+    [
+        ("diffusion", {}, {"confidence": "clean"}, "with --temperature 0 and --confidence clean"),
+        ("diffusion", {"confidence": "clean"}, {}, "with --temperature 0 and --confidence clean"),
+        ("diffusion", {"confidence": "sampled"}, {"confidence": "clean"}, ""),
+        ("diffusion", {}, {"confidence": "sampled"}, ""),
+        ("diffusion", {"temperature": "0.5"}, {"confidence": "clean"}, ""),
+        ("autoregressive", {"temperature": "0"}, {}, "with --temperature 0"),
+        ("autoregressive", {}, {}, ""),
+    ],
+)
+@pytest.mark.parametrize(("name", "value"), [("top_k", "5"), ("top_p", "0.5"), ("min_p", "0.1")])
+def test_filters_count_where_they_change_a_draw_or_how_sure_it_is(
+    name, value, kind, flags, auto, reason
+):
+    if not declarations()[name].read_by(kind):
+        reason = f"on a {kind} model"
+    found = resolved(flags={**flags, name: value}, kind=kind)
+    assert idle(name, found, kind, None, auto) == reason
+
+
 def test_only_flags_are_told():
     environ = {"DIFFUSION_STEPS": "4", "HOSHIKAGE_CACHE_REFRESH": "2"}
     assert told("autoregressive", {}, environ=environ, config={"fast": True}) == []

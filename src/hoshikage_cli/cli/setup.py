@@ -20,6 +20,7 @@ from ..models.find import advice, find_model, kept_with
 from ..models.header import Header, read_header
 from ..settings.declared import PROPOSALS, OutputSettings, Settings, declarations
 from ..settings.effect import without_effect
+from ..settings.family import confidence_of
 from ..settings.layers import Layers
 from ..settings.resolve import Resolved
 from ..settings.variables import unknown_variables, variable_of
@@ -89,9 +90,20 @@ def choose(flags: Mapping[str, Typed]) -> Setup:
     header = _header(asked, kept)
     layers = layers.of_model({**advice(header.metadata), **kept}, header.family)
     resolved = layers.resolve(flags)
-    family = header.family
-    idle = without_effect(flags, resolved, family.kind, family.name)
-    return Setup(header, resolved, layers, tuple(idle))
+    return Setup(
+        header,
+        resolved,
+        layers,
+        tuple(without_effect(flags, resolved, *facts_of(header, resolved))),
+    )
+
+
+def facts_of(header: Header, resolved: Resolved) -> tuple[str, str, dict[str, Any]]:
+    """What decides besides settings whether one has an effect: kind, family, and what automatic
+    choices come to."""
+    shift = resolved.value("shift_logits")
+    auto = {"confidence": confidence_of(header.shift_logits if shift is None else shift)}
+    return header.family.kind, header.family.name, auto
 
 
 def with_proposals(resolved: Resolved, view: str | None) -> Resolved:

@@ -21,6 +21,7 @@ from ..llama.canvases import CanvasContext
 from ..llama.memory import need_of, refuse_too_large
 from ..llama.model import Model
 from ..settings.declared import Settings, SpeedSettings, alternatives
+from ..settings.family import confidence_of
 from ..settings.function import Function
 from .contexts import Contexts
 from .engine import Jobs
@@ -206,7 +207,7 @@ def plan_of(model: Model, job: CanvasJob, cache: CachePlan) -> DiffusionPlan:
     settings, end_tokens = job.settings, model.vocabulary.end_tokens
     diffusion, sampling = settings.diffusion, settings.sampling
     rule = named(ProposalRule, diffusion, sampling) | {
-        "confidence": diffusion.confidence or ("sampled" if job.shift_logits else "clean"),
+        "confidence": diffusion.confidence or confidence_of(job.shift_logits),
         "guidance": diffusion.cfg_scale,
         "banned": (job.mask_token, *suppressed_by(model, settings)),
         "seed": job.seed,

@@ -10,6 +10,7 @@
   const BLANKS = /^[ \t\n]+(?=[^ \t\n])/;
   const HEIGHT = 200; // of a strip, at most
   const LARGEST = 4096; // that every browser draws
+  const PATIENCE = 8; // steps in which nothing new may be in sight
   let view = data.view;
 
   const make = (tag, name, text) => {
@@ -30,7 +31,7 @@
 
   // ============================================================================== one run
 
-  const player = (run, place) => {
+  const player = (run, place, rail) => {
     const part = (name) => place.querySelector(`.${name}`);
     const steps = run.steps;
     const last = steps.length;
@@ -142,6 +143,7 @@
       write(part("figures"), figures());
       write(part("step-label"), `Step ${now} of ${last}.`);
       part("ahead").style.height = `${100 * (1 - now / Math.max(strip.rows, 1))}%`;
+      lay();
       if (picked !== null) tell(picked);
     };
 
@@ -159,6 +161,43 @@
       if (step.block) facts.push(`block ${step.block[0]}–${step.block[1] - 1}`);
       return facts.join(" · ");
     };
+
+    // ----------------------------------------------------------- where along the text, in a frame
+
+    const isNew = ({ p, name }) => cells[p].made[0] === now && !name.startsWith("end");
+    let sighted = 0; // the last step of which something was in sight
+
+    const lay = () => {
+      if (!rail.clientWidth || !shown.length) return;
+      const width = (rail.width = Math.round(rail.clientWidth * (globalThis.devicePixelRatio || 1)));
+      rail.height = 1;
+      const colours = getComputedStyle(document.documentElement);
+      const pen = rail.getContext("2d");
+      const each = width / shown.length;
+      const fill = (i, name, least) => {
+        pen.fillStyle = colours.getPropertyValue(`--${name}`).trim();
+        pen.fillRect(Math.floor(i * each), 0, Math.max(least, Math.ceil(each) - (each > 3 ? 1 : 0)), 1);
+      };
+      shown.forEach(({ name }, i) => name && !/^end/.test(name) && fill(i, name.startsWith("masked") ? "mask" : "dim", 1));
+      shown.forEach((each, i) => isNew(each) && fill(i, each.name.includes("back") ? "back" : "new", 4));
+    };
+
+    // As in the terminal: to what is far only if nothing was in sight for a while, so that one can read.
+    const follow = () => {
+      const found = shown.filter(isNew).map(({ span }) => span);
+      const bottom = find("controls").getBoundingClientRect().top;
+      const inSight = (span) => {
+        const box = span.getBoundingClientRect();
+        return box.top >= 0 && box.bottom <= bottom;
+      };
+      if (!found.length || found.some(inSight) || now < sighted) sighted = now;
+      else if (now - sighted > PATIENCE) found[0].scrollIntoView({ block: "center" });
+    };
+
+    rail.addEventListener("click", (event) => {
+      const i = Math.floor((event.offsetX / rail.clientWidth) * shown.length);
+      shown[Math.max(0, Math.min(shown.length - 1, i))].span.scrollIntoView({ block: "center" });
+    });
 
     // ---------------------------------------------------------------------------- a token
 
@@ -345,6 +384,7 @@
       last,
       strip,
       draw,
+      follow,
       at: (number) => (number > 0 ? steps[number - 1].at : 0),
       go: (number) => {
         turn(number);
@@ -359,7 +399,8 @@
   // ========================================================================= all together
 
   const places = [...document.querySelectorAll(".run")];
-  const players = data.runs.map((run, i) => player(run, places[i]));
+  const rails = find("rails").children;
+  const players = data.runs.map((run, i) => player(run, places[i], rails[i]));
   const longest = Math.max(...players.map((each) => each.last));
   for (const each of players) each.strip.rows = longest;
 
@@ -415,6 +456,7 @@
       const before = now;
       while (now < last && moments[now + 1][0] <= clock) now++;
       if (now !== before) draw();
+      if (now !== before && rails[0].clientWidth) players[0].follow();
       if (now < last) timer = setTimeout(tick, 33);
       else {
         pause(false);
@@ -507,14 +549,16 @@
     }
   };
 
-  const repaint = () => players.forEach((each) => each.strip.paint());
+  const repaint = () => {
+    players.forEach((each) => each.strip.paint());
+    draw();
+  };
 
   const show = (name) => {
     view = name;
     for (const radio of document.getElementsByName("view")) radio.checked = radio.value === name;
     legend();
     repaint();
-    draw();
   };
 
   const hasten = (by) => {
@@ -541,8 +585,11 @@
     radio.addEventListener("change", () => keep(radio.value));
   }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
-  const sizes = new ResizeObserver(() => players.forEach((each) => each.strip.fit()));
+  const sizes = new ResizeObserver(() => {
+    for (const each of players) each.strip.fit(), each.draw();
+  });
   for (const each of players) sizes.observe(each.strip.box);
+  sizes.observe(find("rails"));
 
   const keys = {
     " ": toggle,

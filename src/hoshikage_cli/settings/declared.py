@@ -36,6 +36,12 @@ DENOISED = DIFFUSION + BLOCK
 """Models that unmask: whole canvases, or blocks."""
 AUTOREGRESSIVE = ("autoregressive",)
 
+NO_DRAW: tuple[dict[str, tuple[Any, ...]], ...] = (
+    {"gumbel": (True,)},
+    {"temperature": (0.0,), "confidence": ("clean",)},
+)
+"""Where filters have no say in what is drawn, nor in how sure the model is."""
+
 
 @dataclass(frozen=True)
 class ModelSettings:
@@ -249,7 +255,7 @@ class DiffusionSettings:
         "--max-post-steps",
         minimum=0,
         kinds=BLOCK,
-        idle_with=("edit_threshold", (None,)),
+        idle_with=({"edit_threshold": (None,)},),
         help="Steps at most that edit a block which is filled.",
         panel="Diffusion",
     )
@@ -271,7 +277,7 @@ class DiffusionSettings:
         "--diffusion-alg-temp",
         minimum=0,
         maximum=1000,
-        idle_with=("algorithm", ("origin",)),
+        idle_with=({"algorithm": ("origin",)},),
         kinds=DENOISED,
         idle_beside="step",
         help="Randomness in the choice of positions; 0: none.",
@@ -282,7 +288,7 @@ class DiffusionSettings:
         "--gumbel",
         "--diffusion-add-gumbel-noise",
         kinds=DENOISED,
-        idle_with=("temperature", (0.0,)),
+        idle_with=({"temperature": (0.0,)},),
         help="Draw tokens with Gumbel noise, without top-k and top-p (LLaDA's way).",
         panel="Diffusion",
     )
@@ -351,7 +357,7 @@ class SpeedSettings:
         "--cache-refresh",
         minimum=0,
         kinds=DIFFUSION,
-        idle_with=("cache", ("none",)),
+        idle_with=({"cache": ("none",)},),
         help="Compute everything afresh at least every so many steps; 0: when a block begins.",
         panel="Speed",
     )
@@ -361,7 +367,7 @@ class SpeedSettings:
         minimum=1,
         none="auto",
         kinds=DIFFUSION,
-        idle_with=("cache", ("none", "prefix")),
+        idle_with=({"cache": ("none", "prefix")},),
         help="Least number of positions computed in a step; without it what is cheapest here.",
         panel="Speed",
     )
@@ -457,7 +463,7 @@ class SpeedSettings:
         minimum=0,
         maximum=1,
         kinds=DENOISED,
-        idle_with=("klass", (None,)),
+        idle_with=({"klass": (None,)},),
         help="How sure --klass wants to be.",
         panel="Speed",
     )
@@ -493,7 +499,7 @@ class SamplingSettings:
         "--top-k",
         by_kind={"autoregressive": 40},
         minimum=0,
-        idle_with=("gumbel", (True,)),
+        idle_with=NO_DRAW,
         help="Draw from the k likeliest tokens only; 0: all.",
         panel="Sampling",
     )
@@ -503,7 +509,7 @@ class SamplingSettings:
         by_kind={"autoregressive": 0.95},
         above=0,
         maximum=1,
-        idle_with=("gumbel", (True,)),
+        idle_with=NO_DRAW,
         help="Draw from the likeliest tokens that make up this probability; 1: all.",
         panel="Sampling",
     )
@@ -514,6 +520,7 @@ class SamplingSettings:
         minimum=0,
         maximum=1,
         kinds=AUTOREGRESSIVE,
+        idle_with=({"temperature": (0.0,)},),
         help="Drop tokens less likely than this share of the likeliest (autoregressive models).",
         panel="Sampling",
     )

@@ -38,6 +38,12 @@ def defaults_of(family: Family) -> dict[str, Any]:
     return found | _extras_of(profile) | _rule_of(profile)
 
 
+def confidence_of(shift: bool) -> str:
+    """Of models that unmask whole canvases: those whose logits are shifted (Dream) read it after
+    temperature and filters, the others (LLaDA) before."""
+    return "sampled" if shift else "clean"
+
+
 def unread_by(family: str) -> tuple[str, ...]:
     """Options of models that write in blocks that this family decides by itself."""
     if family not in NAMED or NAMED[family].kind != "block":

@@ -59,8 +59,8 @@ class Option:
     """The kinds of model that read it; None: all."""
     undefined: Mapping[str, str] = field(default_factory=dict)
     """Kinds of model that it means nothing for, with the reason: typed for one, it is refused."""
-    idle_with: tuple[str, tuple[Any, ...]] | None = None
-    """Another setting, and the values of it that leave this one without effect."""
+    idle_with: tuple[Mapping[str, tuple[Any, ...]], ...] = ()
+    """Values of other settings that, together, leave this one without effect; several of these."""
     idle_beside: str | None = None
     """Another setting that leaves this one without effect wherever it is given."""
     config: bool = True

@@ -248,6 +248,7 @@ def test_its_block_form_too(hoshikage):
 WRONG = [
     (("--steps", "x", "hi"), 2, "--steps: 'x' is not a whole number"),
     (("--stpes", "3", "hi"), 2, "no option --stpes; did you mean --steps?"),
+    (("--stepz", "3", "hi"), 2, "no option --stepz; did you mean --steps?"),
     (("--algorithm", "best", "hi"), 2, "--algorithm: 'best' is unknown"),
     (("--cfg-scale", "-1", "hi"), 2, "--cfg-scale: '-1' is out of range"),
     ((), 2, "no prompt"),

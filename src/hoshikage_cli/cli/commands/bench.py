@@ -21,7 +21,7 @@ from ..functions import with_function
 from ..last_words import owing
 from ..options import RUN, Typed, argument, flag, with_options, with_settings
 from ..output import write_json
-from ..setup import Setup, choose, display_of_many, load_model, tell_setup
+from ..setup import Setup, choose, display_of_many, facts_of, load_model, tell_setup
 from ..signals import on_screen, run_through
 from ..streams import is_terminal, note
 
@@ -290,10 +290,9 @@ def tell_tasks(setup: Setup, grid: Grid, path: Path, unchecked: int) -> None:
 
 def tell_idle(setup: Setup, grid: Grid) -> None:
     """What is varied to no effect."""
-    family = setup.header.family
-    asked = (family.kind, family.name)
-    lines = (without_effect(each, setup.resolve(each), *asked) for each in grid.values())
-    for line in dict.fromkeys(line for found in lines for line in found):
+    runs = ((each, setup.resolve(each)) for each in grid.values())
+    found = (without_effect(each, run, *facts_of(setup.header, run)) for each, run in runs)
+    for line in dict.fromkeys(line for lines in found for line in lines):
         note(line)
 
 
