@@ -234,7 +234,7 @@ class DiffusionSettings:
         False,
         "--block-cache",
         kinds=BLOCK,
-        idle_with=("sub_block", (None, 0)),
+        idle_with=({"sub_block": (None, 0)},),
         help="Compute a block as a whole only when a part of it is begun, and then that part alone "
         "(Fast-dLLM v2): cheaper, not exact.",
         panel="Speed",
@@ -379,7 +379,7 @@ class SpeedSettings:
         unset=-1,
         kinds=DIFFUSION,
         implies=("schedule", "block"),
-        idle_with=("cache", ("none",)),
+        idle_with=({"cache": ("none",)},),
         help="When a block begins, compute no more than so many positions before it afresh; -1: "
         "everything. Implies --schedule block.",
         panel="Speed",
