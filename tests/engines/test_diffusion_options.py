@@ -10,6 +10,7 @@ import pytest
 
 import hoshikage_cli as hk
 from hoshikage_cli.cli.setup import facts_of
+from hoshikage_cli.decoding.cache import CachePlan
 from hoshikage_cli.engines.diffusion import cache_plan_of, plan_of
 from hoshikage_cli.models.header import read_header
 from hoshikage_cli.settings.effect import without_effect
@@ -50,10 +51,9 @@ def counting(plan):
     """Fields of a plan without what others of its fields leave no say."""
     rule, cache = as_it_counts(plan.rule), plan.cache
     window = cache.window if cache.mode in ("dual", "active") else 0
-    refresh = cache.refresh if cache.mode != "none" else 0
     return {
         "rule": replace(rule, gumbel=rule.gumbel and rule.temperature > 0),
-        "cache": replace(cache, window=window, refresh=refresh),
+        "cache": CachePlan() if cache.mode == "none" else replace(cache, window=window),
         "alg_temp": 0.0 if plan.algorithm == "origin" else plan.alg_temp,
     }
 
