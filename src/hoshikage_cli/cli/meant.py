@@ -21,7 +21,7 @@ def in_front(arguments: list[str], commands: Sequence[str], of_program: Sequence
     wherever flags put it; `generate` where there is a prompt, or flags alone.
 
     A word in small letters that could have been meant as a command is left to the parser, which
-    refuses it: who types `hoshikage pull` wants no answer to the word. of_program: flags that need
+    refuses it: who types `hoshikage serve` wants no answer to the word. of_program: flags that need
     no command.
     """
     if not arguments or arguments[0] in commands or arguments[0].split("=")[0] in of_program:
