@@ -186,12 +186,12 @@ def shape_of(job: CanvasJob, length: int, at_once: int) -> dict[str, Any]:
 
 def cache_plan_of(job: CanvasJob, costs: Costs) -> CachePlan:
     """How much of the canvas a pass evaluates, by what passes cost on this machine."""
-    speed = job.settings.speed
+    speed, in_blocks = job.settings.speed, job.settings.diffusion.schedule == "block"
     plan = CachePlan(
         speed.cache,
         window=speed.cache_window or 0,
         refresh=speed.cache_refresh,
-        reach=speed.cache_reach,
+        reach=speed.cache_reach if in_blocks else None,
     )
     if speed.cache_window or not costs:
         return plan

@@ -29,7 +29,7 @@ CATALOGUE: dict[str, ShippedModel] = {
         kind="diffusion",
         description="Tiny masked-diffusion model: sums, sorting, 4×4 sudoku, facts, short stories.",
         licence="MIT",
-        sha256="075293cc439bf3347840df5ecf9ee6c7d744f82a4c220e6be22c390493ae8c73",
+        sha256="8b4a8719f7dc4b72894c751b920380b4e19aeea366628b382ce45417c77c6720",
     ),
     "hoshi-tiny-block": ShippedModel(
         name="hoshi-tiny-block",
@@ -37,7 +37,7 @@ CATALOGUE: dict[str, ShippedModel] = {
         kind="block",
         description="The twin of hoshi-tiny that writes in blocks, trained on the same corpus.",
         licence="MIT",
-        sha256="9e30003be5d7bc614fa64b5b6ce41d4c1bcdbcc4fd5590a564ff9c31c923b52f",
+        sha256="40371e2e7e5b309f0ef2f2ca37e3a2c43e492780147922d16428483919428f5c",
     ),
     "hoshi-tiny-ar": ShippedModel(
         name="hoshi-tiny-ar",
@@ -45,7 +45,7 @@ CATALOGUE: dict[str, ShippedModel] = {
         kind="autoregressive",
         description="The autoregressive twin of hoshi-tiny, trained on the same corpus.",
         licence="MIT",
-        sha256="caeb8569b453a970ef97318e0a8c90e1febfb809488759efcc60beff4f6e5e68",
+        sha256="15a15dfd07aae8fc9282489b1f964996103c6c0e911e5a5cdc79a94c598ee992",
     ),
 }
 

@@ -378,10 +378,9 @@ class SpeedSettings:
         none="all",
         unset=-1,
         kinds=DIFFUSION,
-        implies=("schedule", "block"),
-        idle_with=({"cache": ("none",)},),
+        idle_with=({"cache": ("none",)}, {"schedule": ("timestep", "linear")}),
         help="When a block begins, compute no more than so many positions before it afresh; -1: "
-        "everything. Implies --schedule block.",
+        "everything.",
         panel="Speed",
     )
     look_ahead: int | None = option(
