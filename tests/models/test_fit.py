@@ -8,6 +8,9 @@ import time
 import pytest
 
 import random_model
+from hoshikage_cli.cli import setup
+from hoshikage_cli.display.display import Display
+from hoshikage_cli.generation import generator
 from hoshikage_cli.llama.memory import available
 from hoshikage_cli.models import fit
 from hoshikage_cli.models.header import read_header
@@ -65,6 +68,16 @@ def test_what_fits_is_not_refused(model_file, monkeypatch):
         fit.refuse_unfit(told, "it", 256)
     monkeypatch.setattr(fit, "available", lambda: None)
     fit.refuse_unfit(told, "it", 256)
+
+
+def test_what_is_forced_stays_mapped(model_file, monkeypatch):
+    loaded = []
+    monkeypatch.setattr(generator, "load_file", lambda *_, repack, **__: loaded.append(repack))
+    path = str(model_file("llada"))
+    for free, flags in ((None, {}), (None, {"force": True}), (0, {"force": True})):
+        monkeypatch.setattr(fit, "available", lambda free=free: free)
+        setup.load_model(setup.choose({"model": path, **flags}), Display())
+    assert loaded == [True, True, False]
 
 
 def test_an_answer_that_does_not_fit_is_refused_by_its_length(hoshikage):

@@ -242,7 +242,7 @@ def load_model(setup: Setup, display: Display | None = None) -> Generator:
             return load_model(setup, display)
     from ..generation.generator import load_file
 
-    refuse_unfit(setup)
+    fits = fits_or_forced(setup)
     layers = setup.settings.model.gpu_layers
     if layers != 0 and setup.resolved.typed("gpu_layers") and not gpus():
         note(f"--gpu-layers has no effect, there is no GPU that this build can use: {GPU_BUILD}")
@@ -252,22 +252,30 @@ def load_model(setup: Setup, display: Display | None = None) -> Generator:
         setup.header,
         title,
         gpu_layers=layers,
-        repack=setup.settings.model.repack,
+        repack=fits and setup.settings.model.repack,
         on_progress=display.loading,
     )
 
 
-def refuse_unfit(setup: Setup) -> None:
-    """Raises DoesNotFit for what the memory does not hold, unless --force goes on."""
-    if setup.output.force or on_gpu(setup):
-        return
-    from ..models.fit import need_of
-    from ..models.fit import refuse_unfit as refuse
+def fits_or_forced(setup: Setup) -> bool:
+    """Whether the memory holds the model and its run. Where --force goes on all the same, the file
+    must stay mapped: weights that are laid out anew cannot be read from the disk again.
+
+    Raises DoesNotFit without --force."""
+    if on_gpu(setup):
+        return True
+    from ..models.fit import DoesNotFit, need_of, refuse_unfit
 
     canvas, header = setup.settings.canvas, setup.header
     positions = canvas.max_length or canvas.max_tokens or 1
     need = need_of(header, positions, header.size_bytes, at_once=header.family.both_ways)
-    refuse(need, setup.title, positions)
+    try:
+        refuse_unfit(need, setup.title, positions)
+    except DoesNotFit:
+        if not setup.output.force:
+            raise
+        return False
+    return True
 
 
 def on_gpu(setup: Setup) -> bool:
