@@ -112,17 +112,42 @@ print(json.dumps(1024 * (getrusage(RUSAGE_SELF).ru_maxrss - before)))
 """
 
 
+@pytest.fixture(scope="module")
+def wide(model_file):
+    """Its matrices are large enough for threads of their own."""
+    shape = {"layers": 6, "width": 1024, "feed_forward": 2048, "quantisation": "Q8_0"}
+    return model_file("llada", name="wide", **shape)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a file's pages count otherwise")
 @pytest.mark.parametrize("repack", [True, False])
-def test_a_file_is_not_held_twice(ggml, model_file, repack):
-    path = model_file(
-        "llada", name="wide", layers=6, width=1024, feed_forward=2048, quantisation="Q8_0"
-    )
-    assert in_a_process(PEAK, str(path), str(repack)) <= 1.25 * path.stat().st_size
+def test_a_file_is_not_held_twice(ggml, wide, repack):
+    assert in_a_process(PEAK, str(wide), str(repack)) <= 1.25 * wide.stat().st_size
 
 
-def in_a_process(program: str, *arguments: str, **variables: str):
+NO_THREADS = """
+import json, resource, sys, threading
+from hoshikage_cli.llama.model import Model
+try:
+    threading.Thread(target=int).start()
+except RuntimeError:
+    Model(sys.argv[1])
+    print(json.dumps("loaded"))
+else:
+    print(json.dumps("there was a thread"))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere stacks are made otherwise")
+def test_a_model_is_loaded_without_other_threads(ggml, wide):
+    """Whose stacks, of a size that this process inherits, have no room in its address space."""
+    shell = f'ulimit -s {1 << 30} && ulimit -v {8 << 20} && exec "$@"'
+    command = ("bash", "-c", shell, "bash")
+    assert in_a_process(NO_THREADS, str(wide), before=command, OPENBLAS_NUM_THREADS="1") == "loaded"
+
+
+def in_a_process(program: str, *arguments: str, before: tuple[str, ...] = (), **variables: str):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **variables}
-    command = [sys.executable, "-c", program, *arguments]
+    command = [*before, sys.executable, "-c", program, *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)

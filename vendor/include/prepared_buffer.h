@@ -17,7 +17,9 @@
 #include <sys/mman.h>
 #endif
 
+#include <atomic>
 #include <functional>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -26,20 +28,25 @@ namespace hoshi::prepared {
 constexpr int64_t CHUNK = 1 << 19; // bytes of weights that a thread takes at a time
 
 /* Calls work(i) for i below n, in as many threads as there are processors; in this one alone where
- * there is little to do. */
+ * there is little to do, or no other to be had. */
 inline void in_threads(int64_t n, bool little, const std::function<void(int64_t)> & work) {
-    const int64_t wanted = little ? 1 : std::max(1u, std::thread::hardware_concurrency());
-    const int64_t threads = std::min(n, wanted);
-    const auto share = [&](int64_t thread) {
-        for (int64_t i = n * thread / threads; i < n * (thread + 1) / threads; i++) {
+    std::atomic<int64_t> next{0};
+    const auto go_on = [&] {
+        for (int64_t i = next++; i < n; i = next++) {
             work(i);
         }
     };
+    const size_t threads = little ? 1 : std::max(1u, std::thread::hardware_concurrency());
     std::vector<std::thread> others;
-    for (int64_t thread = 1; thread < threads; thread++) {
-        others.emplace_back(share, thread);
+    others.reserve(threads);
+    while (others.size() + 1 < threads) {
+        try {
+            others.emplace_back(go_on);
+        } catch (const std::system_error &) {
+            break;
+        }
     }
-    share(0);
+    go_on();
     for (std::thread & other : others) {
         other.join();
     }
