@@ -352,10 +352,14 @@ def test_input_without_an_end(limited, command):
 
 def test_no_memory_for_a_context(limited):
     command = ("generate", "Hi", "-q", "-m", "hoshi-tiny-ar", "-c", "900000", "-n", "800000")
-    run = limited(*command, RLIMIT_AS=1 << 29)
-    assert run.returncode == 1
-    assert "no context of 800,003 positions" in told(run)
-    assert len(run.stderr.splitlines()) == 1
+    for flags, words in {
+        (): "does not fit",
+        ("--force",): "no context of 800,003 positions",
+    }.items():
+        run = limited(*command, *flags, RLIMIT_AS=1 << 29)
+        assert run.returncode == 1
+        assert words in told(run)
+        assert len(run.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("error", [

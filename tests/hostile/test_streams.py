@@ -69,6 +69,10 @@ def every_command(folder) -> dict[str, list[Asked]]:
             Asked(("config", "show")),
             Asked(("config", "show", "--json")),
         ],
+        # Their answer is a file.
+        "convert": [],
+        "quantize": [],
+        "pull": [Asked(("pull",))],
         "": [Asked(("--version",)), Asked(("-V",)), Asked(("--help",))],
     }
 
