@@ -335,7 +335,6 @@ class SpeedSettings:
             ("cache", "dual"),
             ("threshold", 0.9),
             ("cache_reach", 128),
-            ("look_ahead", 128),
         ),
         kinds=DIFFUSION,
         help="The answer soon: block schedule, dual cache near the block, threshold 0.9, steps as "
