@@ -89,11 +89,15 @@ def quoted(value: object) -> str:
 
 
 def did_you_mean(name: str, allowed: Iterable[str], likeness: float = 0.6) -> str:
-    """`; did you mean X?` where something allowed looks like `name`, else nothing. A letter is
-    mistyped more often than one too many is: `stepz` means `steps` rather than `step`."""
+    """`; did you mean X?` where something allowed looks like `name`, else nothing.
+
+    What begins with the name is meant first: `step` means `steps` rather than `stop`. And a letter
+    is mistyped more often than one too many is: `stepz` means `steps` rather than `step`.
+    """
     close = difflib.get_close_matches(name, list(allowed), n=3, cutoff=likeness)
     mistyped = [each for each in close if len(each) == len(name) and _wrong(each, name) <= 2]
-    return f"; did you mean {(mistyped or close)[0]}?" if close else ""
+    longer = [each for each in close if each.startswith(name)]
+    return f"; did you mean {(longer or mistyped or close)[0]}?" if close else ""
 
 
 def _wrong(one: str, other: str) -> int:

@@ -151,7 +151,7 @@ def test_the_terminal_is_left_as_it_was(environment, visual):
     assert terminal.seen.count(b"\x1b[?1049h") == terminal.seen.count(b"\x1b[?1049l")
     before, _, told = "".join(terminal.screen()).partition("hoshikage: llama.cpp gave up: ")
     assert re.fullmatch(line(ASSERTED), f"hoshikage: llama.cpp gave up: {told}\n")
-    assert before.endswith("kite.")
+    assert "kite" in before
 
 
 def test_a_chat_gives_the_terminal_back(environment):

@@ -94,7 +94,7 @@ def test_a_family_is_kept_with_a_name(hoshikage, file):
     [
         (
             "mine = {path = '{file}', famly = 'sdar'}",
-            "mine: famly is not kept: family, ",
+            "mine: 'famly' is not kept with a name; did you mean family?",
         ),
         ("mine = {path = '{file}', family = 'sadr'}", "mine: family: 'sadr' is unknown"),
         ("mine = {path = '{file}', block_length = 0}", "mine: block_length: 0 is out of range"),
