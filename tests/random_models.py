@@ -17,6 +17,7 @@ class RandomModels:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._made: dict[Path, random_model.Shape] = {}
 
     def __call__(
         self,
@@ -28,7 +29,9 @@ class RandomModels:
     ) -> Path:
         """The file of an architecture; one that differs from it in anything else wants a name."""
         path = self._folder / f"{name or arch}.gguf"
+        wanted = random_model.Shape(arch, **{"experts": 4, **shape})
+        made = self._made.setdefault(path, wanted)
+        assert made == wanted, f"{path.name} is another model already"
         if not path.exists():
-            wanted = random_model.Shape(arch, **{"experts": 4, **shape})
             random_model.write_model(path, wanted, vocabulary)
         return path

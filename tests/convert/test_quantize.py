@@ -149,7 +149,7 @@ def test_a_model_is_not_written_over_itself(tmp_path):
 @pytest.fixture
 def under_way(environment, model_file, tmp_path):
     """The program while it quantises, and what it has begun to write."""
-    source = model_file("llada", name="slow", width=1024, feed_forward=4096, layers=4)
+    source = model_file("llada", name="slowly-quantised", width=1024, feed_forward=4096, layers=4)
     command = [*PROGRAM, "quantize", source, tmp_path / "out" / "out.gguf", "IQ3_S"]
     run = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     folder, until = tmp_path / "out", time.monotonic() + 120

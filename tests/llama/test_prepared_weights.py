@@ -116,7 +116,7 @@ print(json.dumps(1024 * (getrusage(RUSAGE_SELF).ru_maxrss - before)))
 def wide(model_file):
     """Its matrices are large enough for threads of their own."""
     shape = {"layers": 6, "width": 1024, "feed_forward": 2048, "quantisation": "Q8_0"}
-    return model_file("llada", name="wide", **shape)
+    return model_file("llada", name="large", **shape)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a file's pages count otherwise")
