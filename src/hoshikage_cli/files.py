@@ -283,6 +283,11 @@ def read_text(path: Path, what: str = CONFIG) -> str | None:
         raise SettingsError(f"cannot read {what} {path}: {error}") from None
 
 
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file; nothing where there is none. Raises SettingsError."""
+    return parse_toml(read_text(path) or "", path)
+
+
 def parse_toml(text: str, path: Path, what: str = CONFIG) -> dict[str, Any]:
     """Raises SettingsError for a text that is not TOML."""
     if sys.version_info >= (3, 11):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RunError, UsageError
-from ..files import parse_toml, read_text, replacing_by_name
+from ..files import read_toml, replacing_by_name
 from ..llama.families import BLOCK_LENGTH, FAMILY, MASK_TOKEN
 from ..models.header import Header, read_header
 from ..models.quantisations import QUANTISATIONS, Quantisation
@@ -46,10 +46,9 @@ class Row:
 @cache
 def classes() -> dict[str, Row]:
     """What is known of classes, by name."""
-    table = parse_toml(read_text(CLASSES) or "", CLASSES)
     return {
         name: Row(facts.get("as"), **{k: v for k, v in facts.items() if k != "as"})
-        for name, facts in table.items()
+        for name, facts in read_toml(CLASSES).items()
     }
 
 

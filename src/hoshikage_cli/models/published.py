@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..files import parse_toml, read_text
+from ..files import read_toml
 
 FILE = Path(__file__).with_name("published.toml")
 
@@ -23,7 +23,7 @@ class Published:
     told: str
     """What it is good for."""
     licence: str
-    """As its page says."""
+    """To the best of our knowledge."""
     parameters: float
     """In billions."""
     family: str
@@ -42,5 +42,4 @@ class Published:
 @cache
 def published() -> dict[str, Published]:
     """Every one by its name."""
-    table = parse_toml(read_text(FILE) or "", FILE)
-    return {name: Published(name, **facts) for name, facts in table.items()}
+    return {name: Published(name, **facts) for name, facts in read_toml(FILE).items()}

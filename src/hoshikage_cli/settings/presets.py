@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SettingsError
-from ..files import parse_toml, read_text
+from ..files import read_toml
 
 FILE = Path(__file__).with_name("presets.toml")
 
@@ -30,8 +30,7 @@ class Preset:
 @cache
 def presets() -> dict[str, Preset]:
     """Every preset by its name."""
-    table = parse_toml(read_text(FILE) or "", FILE)
-    return {name: Preset(name, **facts) for name, facts in table.items()}
+    return {name: Preset(name, **facts) for name, facts in read_toml(FILE).items()}
 
 
 def settings_of(name: str | None, kind: str | None) -> dict[str, Any]:
